@@ -1,0 +1,156 @@
+# parkwatch: make, make check, make install PREFIX=/usr DESTDIR=...
+# V=1 shows commands, SAN=1 builds with ASan and UBSan into build/san.
+
+VERSION := 0.1.0
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PKG_CONFIG ?= pkg-config
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY ?= clang-tidy
+
+ifeq ($(SAN),1)
+BUILD := build/san
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+BUILD := build
+endif
+
+ifeq ($(V),1)
+Q :=
+msg =
+else
+Q := @
+msg = @printf '  %-8s %s\n' '$(1)' '$(2)';
+endif
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# What has to be there: pkg-config name or header, and Debian's package.
+PACKAGES := libbpf:libbpf-dev libelf:libelf-dev libdw:libdw-dev libmicrohttpd:libmicrohttpd-dev \
+	libcap-ng:libcap-ng-dev libseccomp:libseccomp-dev zlib:zlib1g-dev jansson:libjansson-dev
+TOOLS := $(CC):gcc $(CLANG):clang $(BPFTOOL):bpftool $(PKG_CONFIG):pkg-config
+
+MISSING := $(strip \
+	$(foreach t,$(TOOLS),$(if $(shell command -v $(firstword $(subst :, ,$(t)))),,$(lastword $(subst :, ,$(t))))) \
+	$(foreach p,$(PACKAGES),$(if $(shell $(PKG_CONFIG) --exists $(firstword $(subst :, ,$(p))) 2>/dev/null && echo y),,$(lastword $(subst :, ,$(p))))) \
+	$(if $(wildcard /usr/include/libiberty/demangle.h),,libiberty-dev))
+ifneq ($(filter-out clean format install uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(MISSING),)
+$(error missing: apt-get install $(sort $(MISSING)))
+endif
+endif
+
+LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib jansson
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPARKWATCH_VERSION='"$(VERSION)"' \
+	-I. -Iuser -I$(BUILD)/gen $(shell $(PKG_CONFIG) --cflags $(LIBS))
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wtype-limits -Wvla -Wformat=2 -Wundef -Werror=implicit-function-declaration
+HARDEN := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(HARDEN) $(SANITIZE) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -liberty
+
+SOURCES := $(sort $(wildcard user/*.c user/*/*.c))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
+LIBRARY := $(BUILD)/libparkwatch.a
+PROGRAM := $(BUILD)/parkwatch
+SKELETON := $(BUILD)/gen/parkwatch.skel.h
+SYSCALLS := $(BUILD)/gen/syscalls.inc
+
+UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
+UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
+FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
+
+.PHONY: all fixtures check unit live bench lint format install uninstall clean
+all: $(PROGRAM)
+
+$(PROGRAM): $(BUILD)/obj/user/main.o $(LIBRARY)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIBRARY): $(filter-out $(BUILD)/obj/user/main.o,$(OBJECTS))
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c | $(SYSCALLS)
+	$(call msg,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The only object that includes the skeleton.
+$(BUILD)/obj/user/probe/bpf.o: $(SKELETON)
+
+# System headers come last (-idirafter), so that clang's own stdint and the like win for the BPF target.
+BPF_INCLUDES := $(shell $(CLANG) -print-resource-dir 2>/dev/null)/include
+$(BUILD)/gen/parkwatch.bpf.o: bpf/parkwatch.bpf.c $(wildcard bpf/*.h)
+	$(call msg,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Wextra -I. -Ibpf \
+		-isystem $(BPF_INCLUDES) -idirafter /usr/include/$(shell $(CC) -dumpmachine) \
+		-c -o $@ $<
+
+$(SKELETON): $(BUILD)/gen/parkwatch.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name parkwatch_bpf > $@
+
+# "X(202, futex)" for each syscall that the C library's header knows.
+$(SYSCALLS): Makefile
+	$(call msg,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '#include <asm/unistd.h>\n' | $(CC) -E -dM - | \
+		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/X(\2, \1)/p' | sort -t'(' -k2n > $@
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
+	$(call msg,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -Werror=unused-function -MMD -MP $(ALL_LDFLAGS) \
+		-o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
+
+# Fixtures are ordinary programs: no frame pointers, debug information apart from the sanitizers.
+# One that needs other flags names them in a line "// CFLAGS: ...".
+$(BUILD)/fixtures/%: tests/fixtures/%.c
+	$(call msg,FIXTURE,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O1 -g -fomit-frame-pointer -fno-optimize-sibling-calls -Wall -Wextra \
+		-D_GNU_SOURCE -o $@ $< $$(sed -n 's|^// CFLAGS: ||p' $<) -pthread
+
+fixtures: $(FIXTURES)
+
+# Unit tests always run under the sanitizers and need no root; live tests need root.
+check: unit live
+
+unit:
+	$(Q)$(MAKE) --no-print-directory SAN=1 unit-run
+
+.PHONY: unit-run
+unit-run: $(UNIT_TESTS)
+	$(Q)scripts/unit.sh $^
+
+live: all fixtures
+	$(Q)scripts/live.sh
+
+bench: all fixtures
+	$(Q)tests/bench/run.sh
+
+format:
+	$(Q)$(CLANG_FORMAT) -i $(filter %.c %.h,$(shell git ls-files))
+
+lint:
+	$(Q)scripts/lint.sh
+
+install: all
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/parkwatch
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/parkwatch
+
+clean:
+	rm -rf build
+
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Shared by the BPF programs, the probe that loads them and the analyst that reads their records.
+ * Fixed widths only; times are nanoseconds.
+ */
+#pragma once
+
+#ifndef __bpf__
+#include <assert.h>
+#include <linux/types.h>
+#endif
+
+#define RECORD_TARGETS_MAX 64 /* processes watched at once */
+#define RECORD_REGS        21 /* of struct pt_regs on x86-64, in its order */
+#define RECORD_COMM        16 /* TASK_COMM_LEN */
+#define RECORD_SYSCALLS    512 /* syscall numbers with a class of their own */
+#define RECORD_BUCKETS     10 /* of the histogram of park durations, the last one unbounded */
+
+/* Indices into regs[], the order of struct pt_regs (arch/x86/include/asm/ptrace.h). */
+enum record_reg {
+    REG_R15, REG_R14, REG_R13, REG_R12, REG_BP, REG_BX, REG_R11, REG_R10, REG_R9, REG_R8,
+    REG_AX, REG_CX, REG_DX, REG_SI, REG_DI, REG_ORIG_AX, REG_IP, REG_CS, REG_FLAGS, REG_SP, REG_SS
+};
+
+/* Why a thread is parked, as far as the kernel side can tell it: what park durations are counted
+ * by. User space maps syscall numbers to these (reason_class()). */
+enum park_class {
+    PARK_OTHER, /* any other syscall, or none */
+    PARK_FUTEX_WAIT,
+    PARK_FUTEX_LOCK,
+    PARK_FUTEX_PI,
+    PARK_POLL,
+    PARK_READ,
+    PARK_WRITE,
+    PARK_ACCEPT,
+    PARK_CONNECT,
+    PARK_SLEEP,
+    PARK_WAIT_CHILD,
+    PARK_SIGNAL,
+    PARK_IO,
+    PARK_IO_URING,
+    PARK_STOPPED,
+    PARK_CLASS_MAX
+};
+
+/* How a futex wait ended. */
+enum futex_outcome { FUTEX_WOKEN, FUTEX_TIMEOUT, FUTEX_INTERRUPTED, FUTEX_ERROR, FUTEX_OUTCOME_MAX };
+
+/* What is known of a thread's waits: task storage, written by the thread itself only. */
+struct park {
+    __u64 start_ns;      /* of the present park, CLOCK_MONOTONIC; 0: running, or parked before us */
+    __u64 last_start_ns; /* of the park that ended last, until a futex call took it; 0: none */
+    __u64 address;       /* first syscall argument of that park */
+    __u64 wait_address;  /* futex of the logical wait; 0: none */
+    __u64 wait_since_ns; /* its start, CLOCK_MONOTONIC; 0: before the attach */
+    __u32 wait_timeouts; /* waits in it that ended without being served */
+    __u32 nr;            /* syscall of the park */
+    __u32 state;         /* TASK_* bits when it parked */
+    __u32 pad;
+};
+
+enum record_flag {
+    RECORD_ON_CPU = 1 << 0,
+    RECORD_LEADER = 1 << 1,
+    RECORD_KERNEL = 1 << 2,   /* no user memory: kernel thread, or already exiting */
+    RECORD_COMPAT = 1 << 3,   /* in a 32-bit syscall, or 32-bit code */
+    RECORD_FOLLOWED = 1 << 4, /* `park` is filled */
+};
+
+/* One thread as the task iterator saw it. */
+struct thread_record {
+    __u64 now_ns;          /* CLOCK_MONOTONIC at the reading */
+    __u64 start_ns;        /* of the thread, CLOCK_BOOTTIME */
+    __u64 leader_start_ns; /* of the process, likewise */
+    __u64 arrival_ns;      /* when it last got on a CPU, scheduler clock (sched_info.last_arrival) */
+    __u64 switches;        /* voluntary + involuntary context switches so far */
+    __u64 exec_id;         /* grows with each exec */
+    __u64 tls;             /* thread pointer (fs base) */
+    __u64 restart[2];      /* first words of the restart block's arguments */
+    __u64 regs[RECORD_REGS];
+    struct park park;
+    __u32 tid;    /* in the reader's PID namespace */
+    __u32 ns_tid; /* in the thread's own PID namespace: what gettid() tells it */
+    __u32 tgid;   /* in the initial PID namespace */
+    __u32 state;  /* TASK_* bits, a mask: a futex sleep is 0x2001 on newer kernels */
+    __u32 exit_state;
+    __u32 flags; /* enum record_flag */
+    char comm[RECORD_COMM];
+};
+
+/* Counts of one target, kept per CPU and added up by the probe. */
+struct park_counters {
+    __u64 parks[PARK_CLASS_MAX][RECORD_BUCKETS]; /* ended parks, by duration */
+    __u64 parked_ns[PARK_CLASS_MAX];
+    __u64 long_parks; /* ended parks past the threshold */
+    __u64 futex_waits[FUTEX_OUTCOME_MAX];
+    __u64 futex_wakes[2]; /* [0] woke nobody, [1] woke some */
+    __u64 storage_failed; /* threads without task storage */
+};
+
+#define KERNEL_FRAMES_MAX 16
+#define KERNEL_NAME_MAX   48
+
+/* The kernel frames of one thread, innermost first, as names. */
+struct kernel_record {
+    __u32 tid; /* in the reader's PID namespace */
+    __u32 n;
+    char name[KERNEL_FRAMES_MAX][KERNEL_NAME_MAX]; /* NUL-terminated */
+};
+
+#ifndef __bpf__
+static_assert(sizeof(struct park) == 56, "shared with BPF");
+static_assert(sizeof(struct thread_record) % 8 == 0, "shared with BPF");
+#endif

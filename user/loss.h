@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every drop, cap and failure has a name here. It is exported as parkwatch_losses_total{what=NAME}
+ * and listed in reports when it is not 0. Names are never reused for something else.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* name, what it means */
+#define LOSS_LIST(X)                                                                               \
+    X(task_storage, "threads whose park could not be followed: no memory for task storage")        \
+    X(threads_capped, "threads beyond the bound of one scan")                                      \
+    X(thread_moved, "stacks thrown away because their thread ran while they were read")            \
+    X(memory_unreadable, "reads of the target's memory that failed")                               \
+    X(file_unreadable, "mapped files that could not be opened")                                    \
+    X(debug_refused, "files that elfutils refused to read")                                        \
+    X(unwind_cut, "stacks that end before their thread's first frame")                             \
+    X(frames_capped, "stacks longer than the bound of frames")                                     \
+    X(stacks_capped, "distinct stacks beyond the bound")                                           \
+    X(samples_capped, "waiters beyond the bound")                                                  \
+    X(strings_capped, "distinct names beyond the bound")                                           \
+    X(scan_late, "scans skipped because the one before had not ended")                             \
+    X(analyst_restarts, "analysts that ended and were started anew")                               \
+    X(message_invalid, "messages from an analyst that the monitor refused")                        \
+    X(resources_unreadable, "readings of memory, CPU or network that failed")
+
+enum loss {
+#define X(name, text) LOSS_##name,
+    LOSS_LIST(X)
+#undef X
+        LOSS_MAX
+};
+
+/* Counts since the start, by enum loss. */
+struct losses {
+    uint64_t count[LOSS_MAX];
+};
+
+const char *loss_name(enum loss loss);
+const char *loss_text(enum loss loss);

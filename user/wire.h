@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages to the monitor: from each target's analyst (names, stacks, samples, ends of scans) and
+ * from the probe (targets, resources, counters). The monitor believes none of them: intake.c checks
+ * every length, count, id and byte against the bounds here.
+ *
+ * A message is a struct wire_header and its payload, on a SOCK_STREAM socket pair. Only changes are
+ * sent: a sample stands until it is dropped or put again.
+ */
+#pragma once
+
+#include "bpf/record.h"
+#include "loss.h"
+#include "sample.h"
+
+#define WIRE_PAYLOAD_MAX (256 * 1024)
+#define WIRE_STRING_MAX  4096
+#define WIRE_STRINGS_MAX (256 * 1024) /* distinct strings of one target */
+#define WIRE_STACKS_MAX  (64 * 1024)  /* distinct stacks of one target */
+#define WIRE_SAMPLES_MAX (2 * 1024 * 1024)
+#define WIRE_NET_MAX     32 /* network devices of one target */
+
+enum wire_type {
+    WIRE_STRING,    /* u32 id (counting from 1), then its bytes */
+    WIRE_STACK,     /* struct wire_stack, then its frames and, if it has one, its creator */
+    WIRE_PUT,       /* struct sample[] */
+    WIRE_DROP,      /* struct wire_key[] */
+    WIRE_SCAN,      /* struct wire_scan: the samples are now those of this scan */
+    WIRE_TARGET,    /* struct wire_target; from the probe, with the analyst's socket when new */
+    WIRE_RESOURCES, /* struct wire_resources; from the probe */
+    WIRE_COUNTERS,  /* struct wire_counters; from the probe */
+    WIRE_FINISH,    /* nothing; from the probe: print the report after the scans asked for so far */
+    WIRE_TYPE_MAX
+};
+
+struct wire_header {
+    uint32_t type;
+    uint32_t length; /* of the payload */
+};
+
+struct wire_frame {
+    uint64_t address;
+    uint64_t offset;
+    uint32_t function; /* strings; 0: unknown */
+    uint32_t file;
+    uint32_t module;
+    uint32_t line;
+    uint32_t inlined;
+    uint32_t pad;
+};
+
+struct wire_stack {
+    uint64_t id;
+    uint32_t kind;
+    uint32_t reason; /* string */
+    uint32_t n_frames;
+    uint32_t site;
+    uint32_t has_creator; /* 1: one more frame follows the n_frames */
+    uint32_t pad;
+};
+
+struct wire_key {
+    uint64_t id;
+    uint32_t kind;
+    uint32_t pad;
+};
+
+enum thread_state {
+    THREAD_RUNNING,
+    THREAD_SLEEPING,
+    THREAD_UNINTERRUPTIBLE,
+    THREAD_STOPPED,
+    THREAD_ZOMBIE,
+    THREAD_STATE_MAX
+};
+
+enum goroutine_state {
+    GOROUTINE_RUNNING,
+    GOROUTINE_RUNNABLE,
+    GOROUTINE_SYSCALL,
+    GOROUTINE_WAITING,
+    GOROUTINE_STATE_MAX
+};
+
+struct wire_scan {
+    uint64_t number;      /* as the probe counts the scans of this target, from 1 */
+    uint64_t time_ns;     /* CLOCK_MONOTONIC, when the scan was taken */
+    uint64_t duration_ns[SAMPLE_KIND_MAX]; /* what it took, by source; 0: source not used */
+    uint64_t threads[THREAD_STATE_MAX];
+    uint64_t goroutines[GOROUTINE_STATE_MAX];
+    uint64_t has_goroutines; /* 1: the target runs Go and its records were read */
+    struct losses losses;    /* of this analyst, since its start */
+    char runtime[16];        /* "native" or "go" */
+    char runtime_version[32];
+};
+
+#define WIRE_PATH_MAX 512
+
+/* A target, first sent when it is attached and again when something of it changes. */
+struct wire_target {
+    uint32_t index; /* which of the targets named on the command line, from 0 */
+    uint32_t pid;   /* as the user named it */
+    uint32_t up;    /* 0: it ended */
+    uint32_t analyst; /* 1: the message carries the socket of a new analyst */
+    uint64_t start_time_us; /* CLOCK_REALTIME microseconds since 1970 */
+    uint64_t attach_ns;     /* CLOCK_MONOTONIC */
+    char comm[64];          /* NUL-terminated, any bytes */
+    char exe[WIRE_PATH_MAX];
+};
+
+struct wire_net {
+    char device[16];
+    uint64_t receive_bytes;
+    uint64_t transmit_bytes;
+};
+
+#define WIRE_UNKNOWN UINT64_MAX /* a number that could not be had */
+
+struct wire_resources {
+    uint32_t index;
+    uint32_t n_net;
+    uint64_t time_ns; /* CLOCK_MONOTONIC */
+    uint64_t resident_bytes;
+    uint64_t virtual_bytes;
+    uint64_t swap_bytes;
+    uint64_t cgroup_usage_bytes; /* WIRE_UNKNOWN where there is no memory cgroup */
+    uint64_t cgroup_rss_bytes;
+    uint64_t cpu_user_us;
+    uint64_t cpu_system_us;
+    uint64_t open_fds;
+    struct wire_net net[WIRE_NET_MAX];
+};
+
+#define WIRE_PROGRAMS_MAX 8
+
+struct wire_program {
+    char name[16];
+    uint64_t run_ns; /* 0 both: the kernel keeps no statistics */
+    uint64_t runs;
+};
+
+struct wire_counters {
+    uint32_t index;
+    uint32_t n_programs;
+    struct park_counters parks;
+    struct losses losses; /* of the probe, for this target */
+    struct wire_program programs[WIRE_PROGRAMS_MAX];
+};
