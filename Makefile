@@ -91,7 +91,7 @@ BPF_INCLUDES := $(shell $(CLANG) -print-resource-dir 2>/dev/null)/include
 $(BUILD)/gen/parkwatch.bpf.o: bpf/parkwatch.bpf.c $(wildcard bpf/*.h)
 	$(call msg,BPF,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Wextra -I. -Ibpf \
+	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Wextra -Wno-unused-parameter -I. -Ibpf \
 		-isystem $(BPF_INCLUDES) -idirafter /usr/include/$(shell $(CC) -dumpmachine) \
 		-c -o $@ $<
 

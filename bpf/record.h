@@ -65,6 +65,7 @@ enum record_flag {
     RECORD_KERNEL = 1 << 2,   /* no user memory: kernel thread, or already exiting */
     RECORD_COMPAT = 1 << 3,   /* in a 32-bit syscall, or 32-bit code */
     RECORD_FOLLOWED = 1 << 4, /* `park` is filled */
+    RECORD_WORKER = 1 << 5,   /* a kernel worker in the process: io_uring, vhost */
 };
 
 /* One thread as the task iterator saw it. */

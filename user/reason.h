@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Why a thread is parked, from its state, syscall and arguments: the names that reports use.
- */
+/* Why a thread is parked, from its state, syscall and arguments: the names that reports use. */
 #pragma once
+
+#include <stdbool.h>
 
 #include "bpf/record.h"
 
@@ -16,10 +16,17 @@ const char *reason_name(enum park_class class);
 /* The name of a syscall of this architecture, or NULL. */
 const char *syscall_name(uint32_t nr);
 
+/* Whether the thread is off the CPU, blocked, and has a user side to speak of. */
+bool reason_is_parked(const struct thread_record *record);
+
+/* The syscall that the thread is in; for restart_syscall(2) the one that is restarted.
+ * UINT32_MAX: none. */
+uint32_t reason_syscall(const struct thread_record *record);
+
+/* The class of one parked thread, from its whole record. */
+enum park_class reason_class_of(const struct thread_record *record);
+
 #define REASON_MAX 48
 
-/* The reason of one parked thread: a class's name, or "syscall NAME", "syscall NUMBER", or "page fault". */
+/* The reason in words: a class's name, else "syscall NAME", "syscall NUMBER" or "no syscall". */
 void reason_of(const struct thread_record *record, char ret_reason[static REASON_MAX]);
-
-/* The class of one parked thread, from its whole record (futex operation, state, restarted calls). */
-enum park_class reason_class_of(const struct thread_record *record);

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The kernel side: what each thread of the targets is parked in and since when.
+ *
+ * on_sched_switch  stamps each park into the thread's task storage, counts the parks that end
+ * on_sys_exit      tells how futex waits end, and so which wait goes on through timeouts
+ * threads          task iterator: one record a thread, those that parked before us among them
+ * kernel_frames    task iterator: kernel frames of uninterruptible threads, by name
+ *
+ * There is no program on syscall entry: at the exit of a futex call the registers still hold its
+ * operation and address, the storage when it parked, and the result says how it ended. That halves
+ * the price of the futex part, which every process of the machine pays at each of its syscalls.
+ */
+#include "kernel.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "record.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Set before loading. */
+const volatile __u32 n_targets = 1;
+const volatile __u64 threshold_ns = 1000000000;
+const volatile __u64 bucket_ns[RECORD_BUCKETS - 1] = {};
+const volatile __u8 syscall_class[RECORD_SYSCALLS] = {};
+
+/* Set by the probe once a target's first record told its identity; tgid 0: none, or ended. */
+struct target {
+    __u32 tgid; /* in the initial PID namespace */
+    __u32 pad;
+    __u64 leader_start_ns; /* a reused PID has another */
+} targets[RECORD_TARGETS_MAX];
+
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct park);
+} parks SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, RECORD_TARGETS_MAX);
+    __type(key, __u32);
+    __type(value, struct park_counters);
+} counters SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct kernel_record);
+} kernel_scratch SEC(".maps");
+
+/* Index of the target that the task belongs to, or -1. Runs at every context switch of the machine. */
+static __always_inline int target_of(struct task_struct *task)
+{
+    __u32 tgid = task->tgid;
+
+    for (__u32 i = 0; i < RECORD_TARGETS_MAX; i++) {
+        if (i >= n_targets)
+            break;
+        if (targets[i].tgid == tgid && tgid)
+            return targets[i].leader_start_ns == task->group_leader->start_boottime ? (int)i : -1;
+    }
+    return -1;
+}
+
+static __always_inline struct park_counters *counters_of(__u32 target)
+{
+    return bpf_map_lookup_elem(&counters, &target);
+}
+
+static __always_inline bool is_futex_lock(__u32 nr, unsigned long op, unsigned long val)
+{
+    /* A low-level lock of glibc waits with FUTEX_WAIT for the word to leave 2, "locked, with
+     * waiters" (glibc sysdeps/nptl/lowlevellock.h). */
+    return nr == NR_futex && (op & FUTEX_CMD_MASK) == FUTEX_WAIT && (__u32)val == 2;
+}
+
+static __always_inline bool is_futex_pi(unsigned long op)
+{
+    op &= FUTEX_CMD_MASK;
+    return op == FUTEX_LOCK_PI || op == FUTEX_LOCK_PI2 || op == FUTEX_WAIT_REQUEUE_PI;
+}
+
+static __always_inline __u32 park_class_of(struct task_struct *task, __u32 nr, __u32 state)
+{
+    if (state & (TASK_STOPPED | TASK_TRACED | TASK_FROZEN))
+        return PARK_STOPPED;
+    if ((state & TASK_UNINTERRUPTIBLE) && !(state & TASK_NOLOAD))
+        return PARK_IO;
+    if (nr == NR_futex) {
+        struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+        if (is_futex_pi(regs->si))
+            return PARK_FUTEX_PI;
+        return is_futex_lock(nr, regs->si, regs->dx) ? PARK_FUTEX_LOCK : PARK_FUTEX_WAIT;
+    }
+    return nr < RECORD_SYSCALLS ? syscall_class[nr] : PARK_OTHER;
+}
+
+static __always_inline void park_begin(struct task_struct *task, __u32 target, __u32 state)
+{
+    struct park *park = bpf_task_storage_get(&parks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    struct pt_regs *regs;
+
+    if (!park) {
+        struct park_counters *count = counters_of(target);
+
+        if (count)
+            count->storage_failed++;
+        return;
+    }
+    regs = (struct pt_regs *)bpf_task_pt_regs(task);
+    park->start_ns = bpf_ktime_get_ns();
+    park->state = state;
+    park->nr = regs->orig_ax;
+    park->address = regs->di;
+}
+
+static __always_inline void park_end(struct task_struct *task, __u32 target)
+{
+    struct park *park = bpf_task_storage_get(&parks, task, NULL, 0);
+    struct park_counters *count;
+    __u64 start, lasted;
+    __u32 class, bucket;
+
+    if (!park || !park->start_ns)
+        return;
+    start = park->start_ns;
+    park->last_start_ns = start;
+    park->start_ns = 0;
+
+    count = counters_of(target);
+    if (!count)
+        return;
+    lasted = bpf_ktime_get_ns() - start;
+    class = park_class_of(task, park->nr, park->state);
+    if (class >= PARK_CLASS_MAX)
+        return;
+    for (bucket = 0; bucket < RECORD_BUCKETS - 1; bucket++)
+        if (lasted <= bucket_ns[bucket])
+            break;
+    count->parks[class][bucket]++;
+    count->parked_ns[class] += lasted;
+    if (lasted >= threshold_ns)
+        count->long_parks++;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
+             unsigned int prev_state)
+{
+    int target;
+
+    /* The state is the one that the scheduler decided on (an argument since 5.18, commit
+     * fa2c3254d7cf); the task's own may have changed by now. */
+    if (!preempt && prev_state) {
+        target = target_of(prev);
+        if (target >= 0)
+            park_begin(prev, target, prev_state);
+    }
+    target = target_of(next);
+    if (target >= 0)
+        park_end(next, target);
+    return 0;
+}
+
+static __always_inline bool is_futex_wait(__u32 nr, unsigned long op)
+{
+    if (nr == NR_futex_wait || nr == NR_futex_waitv)
+        return true;
+    if (nr != NR_futex)
+        return false;
+    op &= FUTEX_CMD_MASK;
+    return op == FUTEX_WAIT || op == FUTEX_WAIT_BITSET || op == FUTEX_LOCK_PI ||
+           op == FUTEX_LOCK_PI2 || op == FUTEX_WAIT_REQUEUE_PI;
+}
+
+static __always_inline bool is_futex_wake(__u32 nr, unsigned long op)
+{
+    if (nr == NR_futex_wake || nr == NR_futex_requeue)
+        return true;
+    if (nr != NR_futex)
+        return false;
+    op &= FUTEX_CMD_MASK;
+    return op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET || op == FUTEX_WAKE_OP ||
+           op == FUTEX_REQUEUE || op == FUTEX_CMP_REQUEUE || op == FUTEX_CMP_REQUEUE_PI;
+}
+
+static __always_inline enum futex_outcome outcome_of(long ret)
+{
+    if (ret >= 0)
+        return FUTEX_WOKEN;
+    if (ret == -ETIMEDOUT)
+        return FUTEX_TIMEOUT;
+    if (ret == -EINTR || ret == -ERESTARTSYS || ret == -ERESTART_RESTARTBLOCK)
+        return FUTEX_INTERRUPTED;
+    return FUTEX_ERROR;
+}
+
+/* Follows the logical wait: it goes on through waits on one address that end unserved, and through
+ * contended locks between them (pthread_cond_timedwait takes its mutex again after each timeout). */
+static __always_inline void wait_ended(struct park *park, __u64 address, bool lock,
+                                       enum futex_outcome outcome)
+{
+    __u64 start = park->address == address ? park->last_start_ns : 0;
+
+    park->last_start_ns = 0;
+    if (outcome == FUTEX_TIMEOUT || outcome == FUTEX_INTERRUPTED) {
+        if (park->wait_address != address) {
+            park->wait_address = address;
+            park->wait_since_ns = start;
+            park->wait_timeouts = 0;
+        }
+        park->wait_timeouts++;
+    } else if (park->wait_address == address || !lock) {
+        park->wait_address = 0;
+        park->wait_since_ns = 0;
+        park->wait_timeouts = 0;
+    }
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
+{
+    __u32 nr = regs->orig_ax;
+    struct park_counters *count;
+    struct task_struct *task;
+    struct park *park;
+    int target;
+
+    if (nr != NR_futex && (nr < NR_futex_waitv || nr > NR_futex_requeue))
+        return 0;
+    task = bpf_get_current_task_btf();
+    target = target_of(task);
+    if (target < 0)
+        return 0;
+    count = counters_of(target);
+    if (!count)
+        return 0;
+    if (is_futex_wake(nr, regs->si)) {
+        if (ret >= 0)
+            count->futex_wakes[ret > 0]++;
+        return 0;
+    }
+    if (!is_futex_wait(nr, regs->si))
+        return 0;
+    count->futex_waits[outcome_of(ret)]++;
+    park = bpf_task_storage_get(&parks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (park)
+        wait_ended(park, regs->di, is_futex_lock(nr, regs->si, regs->dx), outcome_of(ret));
+    else
+        count->storage_failed++;
+    return 0;
+}
+
+/* The thread's number in the PID namespace of that level, or 0. */
+static __always_inline __u32 tid_at(struct task_struct *task, __u32 level)
+{
+    struct pid *pid = task->thread_pid;
+    int nr = 0;
+
+    /* numbers[] is a trailing array of the kernel's own element size. */
+    if (pid && level <= BPF_CORE_READ(pid, level))
+        bpf_probe_read_kernel(&nr, sizeof(nr),
+                              (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+                                  level * bpf_core_type_size(struct upid) +
+                                  bpf_core_field_offset(struct upid, nr));
+    return nr;
+}
+
+static __always_inline void fill_regs(struct thread_record *record, struct task_struct *task)
+{
+    struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+    if (bpf_probe_read_kernel(record->regs, sizeof(record->regs), regs))
+        record->flags |= RECORD_KERNEL;
+    if (record->regs[REG_CS] == 0x23) /* __USER32_CS */
+        record->flags |= RECORD_COMPAT;
+}
+
+SEC("iter/task")
+int threads(struct bpf_iter__task *ctx)
+{
+    struct task_struct *task = ctx->task;
+    struct task_struct *reader = bpf_get_current_task_btf();
+    struct thread_record record = {};
+    struct park *park;
+
+    if (!task)
+        return 0;
+    record.now_ns = bpf_ktime_get_ns();
+    record.start_ns = task->start_boottime;
+    record.leader_start_ns = task->group_leader->start_boottime;
+    record.switches = task->nvcsw + task->nivcsw;
+    record.arrival_ns = task->sched_info.last_arrival;
+    record.exec_id = task->self_exec_id;
+    record.tls = task->thread.fsbase;
+    record.tid = tid_at(task, BPF_CORE_READ(reader, thread_pid, level));
+    record.ns_tid = tid_at(task, BPF_CORE_READ(task, thread_pid, level));
+    record.tgid = task->tgid;
+    record.state = task->__state;
+    record.exit_state = task->exit_state;
+    if (task->on_cpu)
+        record.flags |= RECORD_ON_CPU;
+    if (task->group_leader == task)
+        record.flags |= RECORD_LEADER;
+    if ((task->flags & PF_KTHREAD) || !task->mm)
+        record.flags |= RECORD_KERNEL;
+    if (task->flags & (PF_IO_WORKER | PF_USER_WORKER))
+        record.flags |= RECORD_WORKER;
+    bpf_probe_read_kernel(record.comm, sizeof(record.comm), task->comm);
+    bpf_probe_read_kernel(record.restart, sizeof(record.restart), &task->restart_block.futex);
+    fill_regs(&record, task);
+    park = bpf_task_storage_get(&parks, task, NULL, 0);
+    if (park) {
+        record.park = *park;
+        record.flags |= RECORD_FOLLOWED;
+    }
+    bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+    return 0;
+}
+
+SEC("iter/task")
+int kernel_frames(struct bpf_iter__task *ctx)
+{
+    struct task_struct *task = ctx->task;
+    __u64 frames[KERNEL_FRAMES_MAX] = {};
+    struct kernel_record *record;
+    __u32 zero = 0;
+    long size;
+
+    if (!task || !(task->__state & TASK_UNINTERRUPTIBLE) || (task->__state & TASK_NOLOAD))
+        return 0;
+    record = bpf_map_lookup_elem(&kernel_scratch, &zero);
+    if (!record)
+        return 0;
+    size = bpf_get_task_stack(task, frames, sizeof(frames), 0);
+    if (size <= 0)
+        return 0;
+    record->tid = tid_at(task, BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid, level));
+    record->n = size / sizeof(frames[0]);
+    for (int i = 0; i < KERNEL_FRAMES_MAX; i++)
+        bpf_snprintf(record->name[i], KERNEL_NAME_MAX, "%ps", &frames[i], sizeof(frames[i]));
+    bpf_seq_write(ctx->meta->seq, record, sizeof(*record));
+    return 0;
+}

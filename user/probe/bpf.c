@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe/bpf.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "buckets.h"
+#include "cleanup.h"
+#include "parkwatch.skel.h"
+#include "reason.h"
+
+struct bpf {
+    struct parkwatch_bpf *skeleton;
+    int n_cpus;
+};
+
+static int print_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+    (void)level;
+    (void)format;
+    (void)arguments;
+    return 0;
+}
+
+static void set_constants(struct parkwatch_bpf *skeleton, const struct bpf_options *options)
+{
+    skeleton->rodata->n_targets = options->n_targets;
+    skeleton->rodata->threshold_ns = options->threshold_ns;
+    for (int i = 0; i < RECORD_BUCKETS - 1; i++)
+        skeleton->rodata->bucket_ns[i] = park_bucket_ns[i];
+    for (uint32_t nr = 0; nr < RECORD_SYSCALLS; nr++)
+        skeleton->rodata->syscall_class[nr] = reason_class(nr);
+}
+
+static int attach(struct parkwatch_bpf *skeleton, bool futex)
+{
+    skeleton->links.on_sched_switch = bpf_program__attach(skeleton->progs.on_sched_switch);
+    if (!skeleton->links.on_sched_switch)
+        return -errno;
+    if (!futex)
+        return 0;
+    skeleton->links.on_sys_exit = bpf_program__attach(skeleton->progs.on_sys_exit);
+    return skeleton->links.on_sys_exit ? 0 : -errno;
+}
+
+static int explain(int error, char *ret_why, size_t why_size)
+{
+    struct utsname kernel = {};
+
+    uname(&kernel);
+    if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+        snprintf(ret_why, why_size,
+                 "this kernel (%s) offers no /sys/kernel/btf/vmlinux; "
+                 "use one built with CONFIG_DEBUG_INFO_BTF",
+                 kernel.release);
+        return -ENOENT;
+    }
+    if (error == -EPERM || error == -EACCES) {
+        snprintf(ret_why, why_size,
+                 "not allowed to load BPF programs; run as root or with CAP_BPF and CAP_PERFMON");
+        return -EPERM;
+    }
+    snprintf(ret_why, why_size,
+             "this kernel (%s) refuses the BPF programs (%s); Linux 6.1 or newer is needed, "
+             "see 'parkwatch doctor'",
+             kernel.release, strerror(-error));
+    return -EOPNOTSUPP;
+}
+
+int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, struct bpf **ret_bpf)
+{
+    CLEANUP(bpf_free) struct bpf *bpf = NULL;
+    int r;
+
+    libbpf_set_print(print_nothing);
+    bpf = calloc(1, sizeof(*bpf));
+    if (!bpf)
+        return -ENOMEM;
+    bpf->n_cpus = libbpf_num_possible_cpus();
+    if (bpf->n_cpus < 0)
+        return explain(bpf->n_cpus, ret_why, why_size);
+    bpf->skeleton = parkwatch_bpf__open();
+    if (!bpf->skeleton)
+        return explain(-errno, ret_why, why_size);
+    set_constants(bpf->skeleton, options);
+    bpf_program__set_autoload(bpf->skeleton->progs.on_sys_exit, options->futex);
+    r = parkwatch_bpf__load(bpf->skeleton);
+    if (!r)
+        r = attach(bpf->skeleton, options->futex);
+    if (r)
+        return explain(r, ret_why, why_size);
+    *ret_bpf = TAKE_PTR(bpf);
+    return 0;
+}
+
+void bpf_free(struct bpf **bpf)
+{
+    if (!*bpf)
+        return;
+    parkwatch_bpf__destroy((*bpf)->skeleton);
+    free(*bpf);
+    *bpf = NULL;
+}
+
+void bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_start_ns)
+{
+    struct parkwatch_bpf__bss *bss = bpf->skeleton->bss;
+
+    /* The programs read the start only when the number matches: it goes first. */
+    __atomic_store_n(&bss->targets[index].leader_start_ns, leader_start_ns, __ATOMIC_RELEASE);
+    __atomic_store_n(&bss->targets[index].tgid, tgid, __ATOMIC_RELEASE);
+}
+
+/* A link that only carries the PID filter, and one reading of it: the link is dropped at once, the
+ * descriptor keeps what it needs. */
+static int iterate(struct bpf_program *program, pid_t pid, int *ret_fd)
+{
+    union bpf_iter_link_info info = {.task = {.pid = pid}};
+    LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+    struct bpf_link *link;
+    int fd;
+
+    link = bpf_program__attach_iter(program, &options);
+    if (!link)
+        return -errno;
+    fd = bpf_iter_create(bpf_link__fd(link));
+    if (fd < 0)
+        fd = -errno;
+    bpf_link__destroy(link);
+    if (fd < 0)
+        return fd;
+    *ret_fd = fd;
+    return 0;
+}
+
+int bpf_iterate_threads(struct bpf *bpf, pid_t pid, int *ret_fd)
+{
+    return iterate(bpf->skeleton->progs.threads, pid, ret_fd);
+}
+
+int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd)
+{
+    return iterate(bpf->skeleton->progs.kernel_frames, pid, ret_fd);
+}
+
+/* Adds up counters made of nothing but u64. */
+static void add_counters(struct park_counters *sum, const struct park_counters *one)
+{
+    uint64_t *to = (uint64_t *)sum;
+    const uint64_t *from = (const uint64_t *)one;
+
+    for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+        to[i] += from[i];
+}
+
+int bpf_counters(struct bpf *bpf, uint32_t index, struct park_counters *ret_counters)
+{
+    AUTO_FREE struct park_counters *by_cpu = calloc(bpf->n_cpus, sizeof(*by_cpu));
+    int r;
+
+    if (!by_cpu)
+        return -ENOMEM;
+    r = bpf_map__lookup_elem(bpf->skeleton->maps.counters, &index, sizeof(index), by_cpu,
+                             bpf->n_cpus * sizeof(*by_cpu), 0);
+    if (r)
+        return r;
+    memset(ret_counters, 0, sizeof(*ret_counters));
+    for (int cpu = 0; cpu < bpf->n_cpus; cpu++)
+        add_counters(ret_counters, &by_cpu[cpu]);
+    return 0;
+}
+
+uint32_t bpf_programs(struct bpf *bpf, struct wire_program ret_programs[static WIRE_PROGRAMS_MAX])
+{
+    struct bpf_program *program;
+    uint32_t n = 0;
+
+    bpf_object__for_each_program(program, bpf->skeleton->obj) {
+        struct bpf_prog_info info = {};
+        uint32_t size = sizeof(info);
+
+        if (n == WIRE_PROGRAMS_MAX || bpf_program__fd(program) < 0)
+            continue;
+        if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+            continue;
+        memset(&ret_programs[n], 0, sizeof(ret_programs[n]));
+        snprintf(ret_programs[n].name, sizeof(ret_programs[n].name), "%s",
+                 bpf_program__name(program));
+        ret_programs[n].run_ns = info.run_time_ns;
+        ret_programs[n].runs = info.run_cnt;
+        n++;
+    }
+    return n;
+}
+
+static int try_load(const char *name)
+{
+    struct parkwatch_bpf *skeleton = parkwatch_bpf__open();
+    struct bpf_program *program;
+    int r;
+
+    if (!skeleton)
+        return -errno;
+    bpf_object__for_each_program(program, skeleton->obj)
+        bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
+    r = parkwatch_bpf__load(skeleton);
+    parkwatch_bpf__destroy(skeleton);
+    return r;
+}
+
+void bpf_probe_support(struct bpf_support *ret_support)
+{
+    libbpf_set_print(print_nothing);
+    ret_support->iterator = try_load("threads");
+    ret_support->sched_switch = try_load("on_sched_switch");
+    ret_support->futex = try_load("on_sys_exit");
+    ret_support->kernel_stack = try_load("kernel_frames");
+}

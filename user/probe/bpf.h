@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel side, loaded: the only module that knows the BPF skeleton. Everything is held by
+ * descriptors, so that the end of the process, however it comes, leaves nothing behind. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/record.h"
+#include "wire.h"
+
+struct bpf;
+
+struct bpf_options {
+    uint32_t n_targets;
+    int64_t threshold_ns; /* ended parks of this length and more are counted as long */
+    bool futex;           /* attach the program on the exits of syscalls */
+};
+
+/* Loads and attaches. -EPERM: privileges; -ENOENT: no kernel BTF; -EOPNOTSUPP: the kernel refuses
+ * the programs; or another -errno. `ret_why` gets one line for people, with the remedy. */
+int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, struct bpf **ret_bpf);
+void bpf_free(struct bpf **bpf);
+
+/* Counts the parks of the process with this identity as target `index`, from now on; tgid 0: no
+ * longer. `tgid` is the number in the initial PID namespace, as thread records carry it. */
+void bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_start_ns);
+
+/* An iterator over the threads of process `pid` (in our PID namespace): *ret_fd reads as
+ * struct thread_record[], resp. struct kernel_record[] of its uninterruptible threads. */
+int bpf_iterate_threads(struct bpf *bpf, pid_t pid, int *ret_fd);
+int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd);
+
+/* The counts of a target, summed over CPUs. */
+int bpf_counters(struct bpf *bpf, uint32_t index, struct park_counters *ret_counters);
+
+/* Run-time statistics of the programs: zeros where the kernel keeps none
+ * (sysctl kernel.bpf_stats_enabled). Returns how many. */
+uint32_t bpf_programs(struct bpf *bpf, struct wire_program ret_programs[static WIRE_PROGRAMS_MAX]);
+
+/* What this kernel and these privileges allow: 0 or -errno of loading each program alone. */
+struct bpf_support {
+    int iterator;
+    int sched_switch;
+    int futex;
+    int kernel_stack;
+};
+
+void bpf_probe_support(struct bpf_support *ret_support);
