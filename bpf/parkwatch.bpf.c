@@ -22,16 +22,16 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before loading. */
-const volatile __u32 n_targets = 1;
-const volatile __u64 threshold_ns = 1000000000;
-const volatile __u64 bucket_ns[RECORD_BUCKETS - 1] = {};
-const volatile __u8 syscall_class[RECORD_SYSCALLS] = {};
+const volatile uint32_t n_targets = 1;
+const volatile uint64_t threshold_ns = 1000000000;
+const volatile uint64_t bucket_ns[RECORD_BUCKETS - 1] = {};
+const volatile uint8_t syscall_class[RECORD_SYSCALLS] = {};
 
 /* Set by the probe once a target's first record told its identity; tgid 0: none, or ended. */
 struct target {
-    __u32 tgid; /* in the initial PID namespace */
-    __u32 pad;
-    __u64 leader_start_ns; /* a reused PID has another */
+    uint32_t tgid; /* in the initial PID namespace */
+    uint32_t pad;
+    uint64_t leader_start_ns; /* a reused PID has another */
 } targets[RECORD_TARGETS_MAX];
 
 struct {
@@ -44,23 +44,23 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, RECORD_TARGETS_MAX);
-    __type(key, __u32);
+    __type(key, uint32_t);
     __type(value, struct park_counters);
 } counters SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
-    __type(key, __u32);
+    __type(key, uint32_t);
     __type(value, struct kernel_record);
 } kernel_scratch SEC(".maps");
 
 /* Index of the target that the task belongs to, or -1. Runs at every context switch of the machine. */
 static __always_inline int target_of(struct task_struct *task)
 {
-    __u32 tgid = task->tgid;
+    uint32_t tgid = task->tgid;
 
-    for (__u32 i = 0; i < RECORD_TARGETS_MAX; i++) {
+    for (uint32_t i = 0; i < RECORD_TARGETS_MAX; i++) {
         if (i >= n_targets)
             break;
         if (targets[i].tgid == tgid && tgid)
@@ -69,16 +69,16 @@ static __always_inline int target_of(struct task_struct *task)
     return -1;
 }
 
-static __always_inline struct park_counters *counters_of(__u32 target)
+static __always_inline struct park_counters *counters_of(uint32_t target)
 {
     return bpf_map_lookup_elem(&counters, &target);
 }
 
-static __always_inline bool is_futex_lock(__u32 nr, unsigned long op, unsigned long val)
+static __always_inline bool is_futex_lock(uint32_t nr, unsigned long op, unsigned long val)
 {
     /* A low-level lock of glibc waits with FUTEX_WAIT for the word to leave 2, "locked, with
      * waiters" (glibc sysdeps/nptl/lowlevellock.h). */
-    return nr == NR_futex && (op & FUTEX_CMD_MASK) == FUTEX_WAIT && (__u32)val == 2;
+    return nr == NR_futex && (op & FUTEX_CMD_MASK) == FUTEX_WAIT && (uint32_t)val == 2;
 }
 
 static __always_inline bool is_futex_pi(unsigned long op)
@@ -87,7 +87,7 @@ static __always_inline bool is_futex_pi(unsigned long op)
     return op == FUTEX_LOCK_PI || op == FUTEX_LOCK_PI2 || op == FUTEX_WAIT_REQUEUE_PI;
 }
 
-static __always_inline __u32 park_class_of(struct task_struct *task, __u32 nr, __u32 state)
+static __always_inline uint32_t park_class_of(struct task_struct *task, uint32_t nr, uint32_t state)
 {
     if (state & (TASK_STOPPED | TASK_TRACED | TASK_FROZEN))
         return PARK_STOPPED;
@@ -103,7 +103,7 @@ static __always_inline __u32 park_class_of(struct task_struct *task, __u32 nr, _
     return nr < RECORD_SYSCALLS ? syscall_class[nr] : PARK_OTHER;
 }
 
-static __always_inline void park_begin(struct task_struct *task, __u32 target, __u32 state)
+static __always_inline void park_begin(struct task_struct *task, uint32_t target, uint32_t state)
 {
     struct park *park = bpf_task_storage_get(&parks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
     struct pt_regs *regs;
@@ -122,12 +122,12 @@ static __always_inline void park_begin(struct task_struct *task, __u32 target, _
     park->address = regs->di;
 }
 
-static __always_inline void park_end(struct task_struct *task, __u32 target)
+static __always_inline void park_end(struct task_struct *task, uint32_t target)
 {
     struct park *park = bpf_task_storage_get(&parks, task, NULL, 0);
     struct park_counters *count;
-    __u64 start, lasted;
-    __u32 class, bucket;
+    uint64_t start, lasted;
+    uint32_t class, bucket;
 
     if (!park || !park->start_ns)
         return;
@@ -170,7 +170,7 @@ int BPF_PROG(on_sched_switch, bool preempt, struct task_struct *prev, struct tas
     return 0;
 }
 
-static __always_inline bool is_futex_wait(__u32 nr, unsigned long op)
+static __always_inline bool is_futex_wait(uint32_t nr, unsigned long op)
 {
     if (nr == NR_futex_wait || nr == NR_futex_waitv)
         return true;
@@ -181,7 +181,7 @@ static __always_inline bool is_futex_wait(__u32 nr, unsigned long op)
            op == FUTEX_LOCK_PI2 || op == FUTEX_WAIT_REQUEUE_PI;
 }
 
-static __always_inline bool is_futex_wake(__u32 nr, unsigned long op)
+static __always_inline bool is_futex_wake(uint32_t nr, unsigned long op)
 {
     if (nr == NR_futex_wake || nr == NR_futex_requeue)
         return true;
@@ -205,10 +205,10 @@ static __always_inline enum futex_outcome outcome_of(long ret)
 
 /* Follows the logical wait: it goes on through waits on one address that end unserved, and through
  * contended locks between them (pthread_cond_timedwait takes its mutex again after each timeout). */
-static __always_inline void wait_ended(struct park *park, __u64 address, bool lock,
+static __always_inline void wait_ended(struct park *park, uint64_t address, bool lock,
                                        enum futex_outcome outcome)
 {
-    __u64 start = park->address == address ? park->last_start_ns : 0;
+    uint64_t start = park->address == address ? park->last_start_ns : 0;
 
     park->last_start_ns = 0;
     if (outcome == FUTEX_TIMEOUT || outcome == FUTEX_INTERRUPTED) {
@@ -228,7 +228,7 @@ static __always_inline void wait_ended(struct park *park, __u64 address, bool lo
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
-    __u32 nr = regs->orig_ax;
+    uint32_t nr = regs->orig_ax;
     struct park_counters *count;
     struct task_struct *task;
     struct park *park;
@@ -260,7 +260,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 }
 
 /* The thread's number in the PID namespace of that level, or 0. */
-static __always_inline __u32 tid_at(struct task_struct *task, __u32 level)
+static __always_inline uint32_t tid_at(struct task_struct *task, uint32_t level)
 {
     struct pid *pid = task->thread_pid;
     int nr = 0;
@@ -330,9 +330,9 @@ SEC("iter/task")
 int kernel_frames(struct bpf_iter__task *ctx)
 {
     struct task_struct *task = ctx->task;
-    __u64 frames[KERNEL_FRAMES_MAX] = {};
+    uint64_t frames[KERNEL_FRAMES_MAX] = {};
     struct kernel_record *record;
-    __u32 zero = 0;
+    uint32_t zero = 0;
     long size;
 
     if (!task || !(task->__state & TASK_UNINTERRUPTIBLE) || (task->__state & TASK_NOLOAD))

@@ -7,7 +7,7 @@
 
 #ifndef __bpf__
 #include <assert.h>
-#include <linux/types.h>
+#include <stdint.h>
 #endif
 
 #define RECORD_TARGETS_MAX 64 /* processes watched at once */
@@ -48,15 +48,15 @@ enum futex_outcome { FUTEX_WOKEN, FUTEX_TIMEOUT, FUTEX_INTERRUPTED, FUTEX_ERROR,
 
 /* What is known of a thread's waits: task storage, written by the thread itself only. */
 struct park {
-    __u64 start_ns;      /* of the present park, CLOCK_MONOTONIC; 0: running, or parked before us */
-    __u64 last_start_ns; /* of the park that ended last, until a futex call took it; 0: none */
-    __u64 address;       /* first syscall argument of that park */
-    __u64 wait_address;  /* futex of the logical wait; 0: none */
-    __u64 wait_since_ns; /* its start, CLOCK_MONOTONIC; 0: before the attach */
-    __u32 wait_timeouts; /* waits in it that ended without being served */
-    __u32 nr;            /* syscall of the park */
-    __u32 state;         /* TASK_* bits when it parked */
-    __u32 pad;
+    uint64_t start_ns;      /* of the present park, CLOCK_MONOTONIC; 0: running, or parked before us */
+    uint64_t last_start_ns; /* of the park that ended last, until a futex call took it; 0: none */
+    uint64_t address;       /* first syscall argument of that park */
+    uint64_t wait_address;  /* futex of the logical wait; 0: none */
+    uint64_t wait_since_ns; /* its start, CLOCK_MONOTONIC; 0: before the attach */
+    uint32_t wait_timeouts; /* waits in it that ended without being served */
+    uint32_t nr;            /* syscall of the park */
+    uint32_t state;         /* TASK_* bits when it parked */
+    uint32_t pad;
 };
 
 enum record_flag {
@@ -70,33 +70,33 @@ enum record_flag {
 
 /* One thread as the task iterator saw it. */
 struct thread_record {
-    __u64 now_ns;          /* CLOCK_MONOTONIC at the reading */
-    __u64 start_ns;        /* of the thread, CLOCK_BOOTTIME */
-    __u64 leader_start_ns; /* of the process, likewise */
-    __u64 arrival_ns;      /* when it last got on a CPU, scheduler clock (sched_info.last_arrival) */
-    __u64 switches;        /* voluntary + involuntary context switches so far */
-    __u64 exec_id;         /* grows with each exec */
-    __u64 tls;             /* thread pointer (fs base) */
-    __u64 restart[2];      /* first words of the restart block's arguments */
-    __u64 regs[RECORD_REGS];
+    uint64_t now_ns;          /* CLOCK_MONOTONIC at the reading */
+    uint64_t start_ns;        /* of the thread, CLOCK_BOOTTIME */
+    uint64_t leader_start_ns; /* of the process, likewise */
+    uint64_t arrival_ns;      /* when it last got on a CPU, scheduler clock (sched_info.last_arrival) */
+    uint64_t switches;        /* voluntary + involuntary context switches so far */
+    uint64_t exec_id;         /* grows with each exec */
+    uint64_t tls;             /* thread pointer (fs base) */
+    uint64_t restart[2];      /* first words of the restart block's arguments */
+    uint64_t regs[RECORD_REGS];
     struct park park;
-    __u32 tid;    /* in the reader's PID namespace */
-    __u32 ns_tid; /* in the thread's own PID namespace: what gettid() tells it */
-    __u32 tgid;   /* in the initial PID namespace */
-    __u32 state;  /* TASK_* bits, a mask: a futex sleep is 0x2001 on newer kernels */
-    __u32 exit_state;
-    __u32 flags; /* enum record_flag */
+    uint32_t tid;    /* in the reader's PID namespace */
+    uint32_t ns_tid; /* in the thread's own PID namespace: what gettid() tells it */
+    uint32_t tgid;   /* in the initial PID namespace */
+    uint32_t state;  /* TASK_* bits, a mask: a futex sleep is 0x2001 on newer kernels */
+    uint32_t exit_state;
+    uint32_t flags; /* enum record_flag */
     char comm[RECORD_COMM];
 };
 
 /* Counts of one target, kept per CPU and added up by the probe. */
 struct park_counters {
-    __u64 parks[PARK_CLASS_MAX][RECORD_BUCKETS]; /* ended parks, by duration */
-    __u64 parked_ns[PARK_CLASS_MAX];
-    __u64 long_parks; /* ended parks past the threshold */
-    __u64 futex_waits[FUTEX_OUTCOME_MAX];
-    __u64 futex_wakes[2]; /* [0] woke nobody, [1] woke some */
-    __u64 storage_failed; /* threads without task storage */
+    uint64_t parks[PARK_CLASS_MAX][RECORD_BUCKETS]; /* ended parks, by duration */
+    uint64_t parked_ns[PARK_CLASS_MAX];
+    uint64_t long_parks; /* ended parks past the threshold */
+    uint64_t futex_waits[FUTEX_OUTCOME_MAX];
+    uint64_t futex_wakes[2]; /* [0] woke nobody, [1] woke some */
+    uint64_t storage_failed; /* threads without task storage */
 };
 
 #define KERNEL_FRAMES_MAX 16
@@ -104,8 +104,8 @@ struct park_counters {
 
 /* The kernel frames of one thread, innermost first, as names. */
 struct kernel_record {
-    __u32 tid; /* in the reader's PID namespace */
-    __u32 n;
+    uint32_t tid; /* in the reader's PID namespace */
+    uint32_t n;
     char name[KERNEL_FRAMES_MAX][KERNEL_NAME_MAX]; /* NUL-terminated */
 };
 
