@@ -280,7 +280,7 @@ static __always_inline void fill_regs(struct thread_record *record, struct task_
 
     if (bpf_probe_read_kernel(record->regs, sizeof(record->regs), regs))
         record->flags |= RECORD_KERNEL;
-    if (record->regs[REG_CS] == 0x23) /* __USER32_CS */
+    if (record->regs[REGS_CS] == 0x23) /* __USER32_CS */
         record->flags |= RECORD_COMPAT;
 }
 

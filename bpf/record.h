@@ -18,8 +18,27 @@
 
 /* Indices into regs[], the order of struct pt_regs (arch/x86/include/asm/ptrace.h). */
 enum record_reg {
-    REG_R15, REG_R14, REG_R13, REG_R12, REG_BP, REG_BX, REG_R11, REG_R10, REG_R9, REG_R8,
-    REG_AX, REG_CX, REG_DX, REG_SI, REG_DI, REG_ORIG_AX, REG_IP, REG_CS, REG_FLAGS, REG_SP, REG_SS
+    REGS_R15,
+    REGS_R14,
+    REGS_R13,
+    REGS_R12,
+    REGS_BP,
+    REGS_BX,
+    REGS_R11,
+    REGS_R10,
+    REGS_R9,
+    REGS_R8,
+    REGS_AX,
+    REGS_CX,
+    REGS_DX,
+    REGS_SI,
+    REGS_DI,
+    REGS_ORIG_AX,
+    REGS_IP,
+    REGS_CS,
+    REGS_FLAGS,
+    REGS_SP,
+    REGS_SS,
 };
 
 /* Why a thread is parked, as far as the kernel side can tell it: what park durations are counted

@@ -131,19 +131,19 @@ static uint32_t restarted_syscall(const struct thread_record *record)
 {
     const uint64_t *regs = record->regs;
     uint32_t second = (uint32_t)record->restart[1];
-    uint64_t command = regs[REG_SI] & FUTEX_CMD_MASK;
+    uint64_t command = regs[REGS_SI] & FUTEX_CMD_MASK;
 
-    if (record->restart[0] != regs[REG_DI] || !regs[REG_DI])
+    if (record->restart[0] != regs[REGS_DI] || !regs[REGS_DI])
         return SYS_clock_nanosleep;
-    if (second == (uint32_t)regs[REG_DX] && regs[REG_R10] &&
+    if (second == (uint32_t)regs[REGS_DX] && regs[REGS_R10] &&
         (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET))
         return SYS_futex;
-    return second == (uint32_t)regs[REG_SI] ? SYS_poll : SYS_clock_nanosleep;
+    return second == (uint32_t)regs[REGS_SI] ? SYS_poll : SYS_clock_nanosleep;
 }
 
 uint32_t reason_syscall(const struct thread_record *record)
 {
-    uint64_t nr = record->regs[REG_ORIG_AX];
+    uint64_t nr = record->regs[REGS_ORIG_AX];
 
     if (nr == SYS_restart_syscall)
         return restarted_syscall(record);
@@ -163,11 +163,11 @@ enum park_class reason_class_of(const struct thread_record *record)
         return PARK_IO;
     if (nr != SYS_futex)
         return class;
-    if (is_futex_pi(record->regs[REG_SI]))
+    if (is_futex_pi(record->regs[REGS_SI]))
         return PARK_FUTEX_PI;
     /* glibc's low-level lock: "2: locked, with waiters" (sysdeps/nptl/lowlevellock.h). */
-    if ((record->regs[REG_SI] & FUTEX_CMD_MASK) == FUTEX_WAIT &&
-        (uint32_t)record->regs[REG_DX] == 2)
+    if ((record->regs[REGS_SI] & FUTEX_CMD_MASK) == FUTEX_WAIT &&
+        (uint32_t)record->regs[REGS_DX] == 2)
         return PARK_FUTEX_LOCK;
     return PARK_FUTEX_WAIT;
 }
