@@ -67,7 +67,8 @@ static void masks_controls(void **state)
     char text[LINE_MAX_BYTES];
 
     (void)state;
-    log_info("a\nb\033[2Jc\x7f \xc2\x9b1m \xc3\xa9 \xc2");
+    log_info("a\nb\033[2Jc\x7f \xc2\x9b"
+             "1m \xc3\xa9 \xc2");
     capture_end(&capture, text);
     assert_string_equal(text, "parkwatch: a?b?[2Jc? ??1m \xc3\xa9 \xc2\n");
 }
