@@ -11,6 +11,7 @@
 
 typedef __u8 uint8_t;
 typedef __u32 uint32_t;
+typedef __s64 int64_t;
 typedef __u64 uint64_t;
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

@@ -27,12 +27,10 @@ const volatile uint64_t threshold_ns = 1000000000;
 const volatile uint64_t bucket_ns[RECORD_BUCKETS - 1] = {};
 const volatile uint8_t syscall_class[RECORD_SYSCALLS] = {};
 
-/* Set by the probe once a target's first record told its identity; tgid 0: none, or ended. */
-struct target {
-    uint32_t tgid; /* in the initial PID namespace */
-    uint32_t pad;
-    uint64_t leader_start_ns; /* a reused PID has another */
-} targets[RECORD_TARGETS_MAX];
+/* Set by the probe: CLOCK_MONOTONIC minus the scheduler's clock, which counts sched_info. */
+int64_t clock_offset_ns;
+
+struct followed_process targets[RECORD_TARGETS_MAX];
 
 struct {
     __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -117,29 +115,26 @@ static __always_inline void park_begin(struct task_struct *task, uint32_t target
     }
     regs = (struct pt_regs *)bpf_task_pt_regs(task);
     park->start_ns = bpf_ktime_get_ns();
+    park->seen = 1;
+    park->unseen_start = 0;
     park->state = state;
     park->nr = regs->orig_ax;
     park->address = regs->di;
 }
 
-static __always_inline void park_end(struct task_struct *task, uint32_t target)
+/* The first switch that is seen of a thread is mostly the end of a park that began before us. */
+static __always_inline void note_first_switch(struct park *park)
 {
-    struct park *park = bpf_task_storage_get(&parks, task, NULL, 0);
-    struct park_counters *count;
-    uint64_t start, lasted;
-    uint32_t class, bucket;
-
-    if (!park || !park->start_ns)
+    if (park->seen)
         return;
-    start = park->start_ns;
-    park->last_start_ns = start;
-    park->start_ns = 0;
+    park->seen = 1;
+    park->unseen_start = 1;
+}
 
-    count = counters_of(target);
-    if (!count)
-        return;
-    lasted = bpf_ktime_get_ns() - start;
-    class = park_class_of(task, park->nr, park->state);
+static __always_inline void count_park(struct park_counters *count, uint32_t class, uint64_t lasted)
+{
+    uint32_t bucket;
+
     if (class >= PARK_CLASS_MAX)
         return;
     for (bucket = 0; bucket < RECORD_BUCKETS - 1; bucket++)
@@ -149,6 +144,28 @@ static __always_inline void park_end(struct task_struct *task, uint32_t target)
     count->parked_ns[class] += lasted;
     if (lasted >= threshold_ns)
         count->long_parks++;
+}
+
+static __always_inline void park_end(struct task_struct *task, uint32_t target)
+{
+    struct park *park = bpf_task_storage_get(&parks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    struct park_counters *count = counters_of(target);
+    uint64_t start;
+
+    if (!count)
+        return;
+    if (!park) {
+        count->storage_failed++;
+        return;
+    }
+    start = park->start_ns;
+    if (!start) {
+        note_first_switch(park);
+        return;
+    }
+    park->last_start_ns = start;
+    park->start_ns = 0;
+    count_park(count, park_class_of(task, park->nr, park->state), bpf_ktime_get_ns() - start);
 }
 
 SEC("tp_btf/sched_switch")
@@ -203,18 +220,25 @@ static __always_inline enum futex_outcome outcome_of(long ret)
     return FUTEX_ERROR;
 }
 
+/* When the futex wait that ends now began: at its park; now, if it never parked; 0: before us. */
+static __always_inline uint64_t wait_start(const struct park *park, uint64_t address)
+{
+    if (park->unseen_start || !park->seen)
+        return 0;
+    if (park->last_start_ns && park->address == address)
+        return park->last_start_ns;
+    return bpf_ktime_get_ns();
+}
+
 /* Follows the logical wait: it goes on through waits on one address that end unserved, and through
  * contended locks between them (pthread_cond_timedwait takes its mutex again after each timeout). */
 static __always_inline void wait_ended(struct park *park, uint64_t address, bool lock,
                                        enum futex_outcome outcome)
 {
-    uint64_t start = park->address == address ? park->last_start_ns : 0;
-
-    park->last_start_ns = 0;
     if (outcome == FUTEX_TIMEOUT || outcome == FUTEX_INTERRUPTED) {
         if (park->wait_address != address) {
             park->wait_address = address;
-            park->wait_since_ns = start;
+            park->wait_since_ns = wait_start(park, address);
             park->wait_timeouts = 0;
         }
         park->wait_timeouts++;
@@ -222,7 +246,10 @@ static __always_inline void wait_ended(struct park *park, uint64_t address, bool
         park->wait_address = 0;
         park->wait_since_ns = 0;
         park->wait_timeouts = 0;
+        park->served = 1;
     }
+    park->last_start_ns = 0;
+    park->unseen_start = 0;
 }
 
 SEC("tp_btf/sys_exit")
@@ -298,7 +325,8 @@ int threads(struct bpf_iter__task *ctx)
     record.start_ns = task->start_boottime;
     record.leader_start_ns = task->group_leader->start_boottime;
     record.switches = task->nvcsw + task->nivcsw;
-    record.arrival_ns = task->sched_info.last_arrival;
+    if (task->sched_info.last_arrival)
+        record.arrival_ns = task->sched_info.last_arrival + clock_offset_ns;
     record.exec_id = task->self_exec_id;
     record.tls = task->thread.fsbase;
     record.tid = tid_at(task, BPF_CORE_READ(reader, thread_pid, level));

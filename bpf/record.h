@@ -75,7 +75,10 @@ struct park {
     uint32_t wait_timeouts; /* waits in it that ended without being served */
     uint32_t nr;            /* syscall of the park */
     uint32_t state;         /* TASK_* bits when it parked */
-    uint32_t pad;
+    uint8_t seen;           /* 1: it has been switched since the attach */
+    uint8_t unseen_start;   /* 1: the park that ended last began before the attach */
+    uint8_t served;         /* 1: a futex wait was seen to end served: what follows starts anew */
+    uint8_t pad;
 };
 
 enum record_flag {
@@ -92,7 +95,7 @@ struct thread_record {
     uint64_t now_ns;          /* CLOCK_MONOTONIC at the reading */
     uint64_t start_ns;        /* of the thread, CLOCK_BOOTTIME */
     uint64_t leader_start_ns; /* of the process, likewise */
-    uint64_t arrival_ns;      /* when it last got on a CPU, scheduler clock (sched_info.last_arrival) */
+    uint64_t arrival_ns;      /* when it last got on a CPU, CLOCK_MONOTONIC; 0: not known */
     uint64_t switches;        /* voluntary + involuntary context switches so far */
     uint64_t exec_id;         /* grows with each exec */
     uint64_t tls;             /* thread pointer (fs base) */
@@ -116,6 +119,14 @@ struct park_counters {
     uint64_t futex_waits[FUTEX_OUTCOME_MAX];
     uint64_t futex_wakes[2]; /* [0] woke nobody, [1] woke some */
     uint64_t storage_failed; /* threads without task storage */
+};
+
+/* A process whose parks are followed: a variable of the programs, set by the probe once the target's
+ * first record told its identity. */
+struct followed_process {
+    uint32_t tgid; /* in the initial PID namespace; 0: none, or it ended */
+    uint32_t pad;
+    uint64_t leader_start_ns; /* a reused PID has another */
 };
 
 #define KERNEL_FRAMES_MAX 16

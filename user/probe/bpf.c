@@ -6,13 +6,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "buckets.h"
 #include "cleanup.h"
 #include "parkwatch.skel.h"
 #include "reason.h"
+
+#define CLOCK_TRIES 3
 
 struct bpf {
     struct parkwatch_bpf *skeleton;
@@ -35,6 +39,15 @@ static void set_constants(struct parkwatch_bpf *skeleton, const struct bpf_optio
         skeleton->rodata->bucket_ns[i] = park_bucket_ns[i];
     for (uint32_t nr = 0; nr < RECORD_SYSCALLS; nr++)
         skeleton->rodata->syscall_class[nr] = reason_class(nr);
+}
+
+/* The programs' variables are mapped into the probe; the roles that it forks must not have them. */
+static int keep_from_children(struct bpf_map *map)
+{
+    size_t size;
+    const void *variables = bpf_map__initial_value(map, &size);
+
+    return madvise((void *)variables, size, MADV_DONTFORK) ? -errno : 0;
 }
 
 static int attach(struct parkwatch_bpf *skeleton, bool futex)
@@ -91,6 +104,8 @@ int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, s
     bpf_program__set_autoload(bpf->skeleton->progs.on_sys_exit, options->futex);
     r = parkwatch_bpf__load(bpf->skeleton);
     if (!r)
+        r = keep_from_children(bpf->skeleton->maps.bss);
+    if (!r)
         r = attach(bpf->skeleton, options->futex);
     if (r)
         return explain(r, ret_why, why_size);
@@ -146,6 +161,42 @@ int bpf_iterate_threads(struct bpf *bpf, pid_t pid, int *ret_fd)
 int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd)
 {
     return iterate(bpf->skeleton->progs.kernel_frames, pid, ret_fd);
+}
+
+/* Our own record right after a sleep: the switch onto the CPU was moments before its reading. */
+static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
+{
+    struct timespec moment = {.tv_nsec = 1};
+    struct thread_record record;
+    AUTO_CLOSE int fd = -1;
+    int r;
+
+    bpf->skeleton->bss->clock_offset_ns = 0;
+    r = bpf_iterate_threads(bpf, getpid(), &fd);
+    if (r)
+        return r;
+    nanosleep(&moment, NULL);
+    if (read(fd, &record, sizeof(record)) != sizeof(record))
+        return -EIO;
+    if (!record.arrival_ns)
+        return -ENOTSUP;
+    *ret_lag_ns = record.now_ns - record.arrival_ns;
+    return 0;
+}
+
+int bpf_set_clock(struct bpf *bpf)
+{
+    int64_t least = INT64_MAX, lag;
+    int r;
+
+    for (int i = 0; i < CLOCK_TRIES; i++) {
+        r = measure_clock(bpf, &lag);
+        if (r)
+            return r;
+        least = lag < least ? lag : least;
+    }
+    bpf->skeleton->bss->clock_offset_ns = least;
+    return 0;
 }
 
 /* Adds up counters made of nothing but u64. */

@@ -32,6 +32,10 @@ void bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_
 int bpf_iterate_threads(struct bpf *bpf, pid_t pid, int *ret_fd);
 int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd);
 
+/* Measures the scheduler's clock against CLOCK_MONOTONIC, so that records carry the latter. They
+ * drift apart with the steering of the latter: call it before each scan. Sleeps for some 0.1 ms. */
+int bpf_set_clock(struct bpf *bpf);
+
 /* The counts of a target, summed over CPUs. */
 int bpf_counters(struct bpf *bpf, uint32_t index, struct park_counters *ret_counters);
 
