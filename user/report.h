@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buckets.h"
 #include "sample.h"
 #include "wire.h"
 
@@ -46,6 +47,7 @@ struct group {
     int64_t observed_ns; /* since it was first seen */
     bool growing;        /* grew, and never shrank, over at least three scans */
     size_t n_objects;    /* distinct things waited on */
+    bool same_detail;    /* all of them, those beyond `waits` too, have the detail of waits[0] */
     size_t n_waits;      /* entries of `waits`, most waited-on first */
     struct waited_on waits[GROUP_WAITS_MAX];
 };
@@ -82,6 +84,7 @@ struct target_report {
 
     bool scanned;         /* false: no scan has ended yet */
     struct wire_scan scan;      /* the newest */
+    struct scan_histogram scans[SAMPLE_KIND_MAX]; /* scans so far, by source */
     struct wire_counters counters;
     uint64_t threads_parked;    /* past the threshold, idle ones among them */
     uint64_t goroutines_parked;
