@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arguments of options: text to values, with a word on what is wrong with them.
+ */
+#include "argument.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "duration.h"
+
+#define PID_LAST        (4 * 1024 * 1024) /* PID_MAX_LIMIT, include/linux/threads.h */
+#define INTERVAL_MIN_NS (100 * 1000 * 1000)
+#define PATH_LENGTH_MAX 128
+
+#define NS_PER_SECOND 1000000000
+
+static int refuse(char *ret_why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Says what is wrong with an argument. */
+static int refuse(char *ret_why, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(ret_why, ARGUMENT_WHY_MAX, format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}
+
+/* Reads the decimal digits at *cursor and moves it behind them. */
+static int read_number(const char **cursor, long max, long *ret)
+{
+    char *end;
+    long number;
+
+    if (!isdigit((unsigned char)**cursor))
+        return -EINVAL;
+    errno = 0;
+    number = strtol(*cursor, &end, 10);
+    if (errno || number > max)
+        return -ERANGE;
+    *cursor = end;
+    *ret = number;
+    return 0;
+}
+
+static int add_pid(pid_t pid, struct options *options, char ret_why[static ARGUMENT_WHY_MAX])
+{
+    for (size_t i = 0; i < options->n_pids; i++) {
+        if (options->pids[i] == pid)
+            return refuse(ret_why, "process %d is named twice", pid);
+    }
+    if (options->n_pids == RECORD_TARGETS_MAX)
+        return refuse(ret_why, "more than %d processes", RECORD_TARGETS_MAX);
+    options->pids[options->n_pids++] = pid;
+    return 0;
+}
+
+int argument_pids(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX])
+{
+    const char *cursor = text;
+
+    for (;;) {
+        const size_t length = strcspn(cursor, ",");
+        const char *end = cursor;
+        long pid;
+        int r;
+
+        if (read_number(&end, PID_LAST, &pid) < 0 || end != cursor + length || !pid)
+            return refuse(ret_why, "'%.*s' is not a process ID", (int)length, cursor);
+        r = add_pid((pid_t)pid, options, ret_why);
+        if (r < 0)
+            return r;
+        if (!*end)
+            return 0;
+        cursor = end + 1;
+    }
+}
+
+static int parse_duration(const char *text, int64_t *ret_ns, char ret_why[static ARGUMENT_WHY_MAX])
+{
+    const int r = duration_parse(text, ret_ns);
+
+    if (r == -ERANGE)
+        return refuse(ret_why, "'%s' is too long", text);
+    if (r < 0)
+        return refuse(ret_why, "'%s' is not a duration such as 500ms, 2s or 1h30m", text);
+    return 0;
+}
+
+int argument_threshold(const char *text, struct options *options,
+                       char ret_why[static ARGUMENT_WHY_MAX])
+{
+    return parse_duration(text, &options->threshold_ns, ret_why);
+}
+
+int argument_interval(const char *text, struct options *options,
+                      char ret_why[static ARGUMENT_WHY_MAX])
+{
+    const int r = parse_duration(text, &options->interval_ns, ret_why);
+
+    if (r < 0)
+        return r;
+    if (options->interval_ns < INTERVAL_MIN_NS)
+        return refuse(ret_why, "'%s' is shorter than 100ms", text);
+    return 0;
+}
+
+/* Unlike the other durations this one may be a bare number, of seconds. */
+int argument_duration(const char *text, struct options *options,
+                      char ret_why[static ARGUMENT_WHY_MAX])
+{
+    const char *end = text;
+    long seconds;
+
+    if (read_number(&end, INT64_MAX / NS_PER_SECOND, &seconds) < 0 || *end)
+        return parse_duration(text, &options->duration_ns, ret_why);
+    options->duration_ns = seconds * NS_PER_SECOND;
+    return 0;
+}
+
+int argument_output(const char *text, struct options *options,
+                    char ret_why[static ARGUMENT_WHY_MAX])
+{
+    if (!*text)
+        return refuse(ret_why, "the name of the file is empty");
+    options->output = text;
+    return 0;
+}
+
+int argument_format(const char *text, struct options *options,
+                    char ret_why[static ARGUMENT_WHY_MAX])
+{
+    static const char *const names[FORMAT_MAX] = {
+        [FORMAT_TEXT] = "text",
+        [FORMAT_JSON] = "json",
+        [FORMAT_FOLDED] = "folded",
+    };
+
+    for (enum report_format format = 0; format < FORMAT_MAX; format++) {
+        if (!strcmp(text, names[format])) {
+            options->format = format;
+            return 0;
+        }
+    }
+    return refuse(ret_why, "'%s' is not one of text, json and folded", text);
+}
+
+int argument_futex(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX])
+{
+    if (strcmp(text, "on") && strcmp(text, "off"))
+        return refuse(ret_why, "'%s' is neither on nor off", text);
+    options->futex = !strcmp(text, "on");
+    return 0;
+}
+
+int argument_ignore(const char *text, struct options *options,
+                    char ret_why[static ARGUMENT_WHY_MAX])
+{
+    struct ignore_rule *rule;
+    int error;
+
+    if (options->n_ignores == OPTIONS_IGNORE_MAX)
+        return refuse(ret_why, "given more than %d times", OPTIONS_IGNORE_MAX);
+    rule = &options->ignores[options->n_ignores];
+    error = regcomp(&rule->regex, text, REG_EXTENDED | REG_NOSUB);
+    if (error) {
+        char reason[ARGUMENT_WHY_MAX / 2];
+
+        regerror(error, &rule->regex, reason, sizeof(reason));
+        return refuse(ret_why, "'%.*s': %s", ARGUMENT_WHY_MAX / 2 - 8, text, reason);
+    }
+    rule->pattern = text;
+    options->n_ignores++;
+    return 0;
+}
+
+int argument_max_stacks(const char *text, struct options *options,
+                        char ret_why[static ARGUMENT_WHY_MAX])
+{
+    const char *end = text;
+    long number;
+
+    if (read_number(&end, OPTIONS_STACKS_MAX, &number) < 0 || *end)
+        return refuse(ret_why, "'%s' is not a number from 0 to %d", text, OPTIONS_STACKS_MAX);
+    options->max_stacks = (uint32_t)number;
+    return 0;
+}
+
+int argument_listen_address(const char *text, struct options *options,
+                            char ret_why[static ARGUMENT_WHY_MAX])
+{
+    struct address address;
+
+    if (address_parse(text, &address) < 0)
+        return refuse(ret_why, "'%s' is not an address such as :9100 or [::1]:9100", text);
+    if (options->n_listens == OPTIONS_LISTEN_MAX)
+        return refuse(ret_why, "given more than %d times", OPTIONS_LISTEN_MAX);
+    options->listens[options->n_listens++] = text;
+    return 0;
+}
+
+int argument_telemetry_path(const char *text, struct options *options,
+                            char ret_why[static ARGUMENT_WHY_MAX])
+{
+    const char *plain = "/-._~0123456789"
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const size_t length = strlen(text);
+
+    if (text[0] != '/' || length > PATH_LENGTH_MAX || strspn(text, plain) != length)
+        return refuse(ret_why, "'%s' is not a path such as /metrics", text);
+    options->telemetry_path = text;
+    return 0;
+}

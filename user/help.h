@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Help texts. What is said of options comes from the table that parses them.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "argument.h"
+#include "options.h"
+
+/* One option of the table in options.c. */
+struct option_spec {
+    const char *name;     /* long name, without dashes */
+    char letter;          /* short name; 0: none */
+    const char *argument; /* what its argument is called in help; NULL: takes none */
+    const char *text;
+    unsigned int commands;             /* those that take it: 1 << enum command */
+    const char *defaults[COMMAND_MAX]; /* parsed like an argument when the option is not given */
+
+    /* Reads the argument; -EINVAL with *ret_why telling what is wrong with it. NULL: --help and
+     * --version. */
+    int (*parse)(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX]);
+};
+
+/* The name of a command, as typed. */
+const char *help_command_name(enum command command);
+
+/* Prints what `parkwatch --help` prints. */
+void help_print_program(FILE *out);
+
+/* Prints what `parkwatch COMMAND --help` prints; of `specs` those that the command takes. */
+void help_print_command(FILE *out, enum command command, const struct option_spec *specs,
+                        size_t n_specs);
