@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is killed at any moment: the daemon leaves nothing, an analyst is started anew."""
+
+import os
+import random
+import signal
+import time
+
+from harness import LiveTest, bpf_objects, strangers, wait_for
+
+KILLS = 20
+START_UP = 0.6  # seconds; it is ready before that
+
+
+class KillDaemon(LiveTest):
+    def check(self, delay, ready):
+        watch = self.watch(self.fixture_pid, "--interval", "100ms", "-t", "0", ready=ready)
+        end = time.monotonic() + delay
+        while time.monotonic() < end:
+            watch.remember_family()
+        watch.kill()
+        wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
+
+    def kill_often(self, ready):
+        self.fixture_pid = self.fixture("mutex").pid
+        others = strangers()
+        before = bpf_objects(others)
+        moments = random.Random(17)
+        for _ in range(KILLS):
+            self.check(moments.uniform(0, START_UP), ready)
+        wait_for(lambda: not bpf_objects(others) - before, "BPF objects are freed", 10)
+
+    def test_while_it_starts(self):
+        self.kill_often(ready=False)
+
+    def test_when_it_is_ready(self):
+        self.kill_often(ready=True)
+
+    def test_each_other_role(self):
+        """Whichever of its processes dies, the daemon serves on or ends as a whole, in one piece."""
+        fixture = self.fixture("mutex")
+        watch = self.watch(fixture.pid, "--interval", "100ms", "-t", "0")
+        monitor = [pid for pid in watch.family if pid not in watch.analysts()]
+        self.assertTrue(monitor, "there is another process than analysts")
+        os.kill(monitor[0], signal.SIGKILL)
+        status = watch.process.wait(15)
+        self.assertEqual(status, 1, watch.log())
+        wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
+
+
+class KillAnalyst(LiveTest):
+    def test_it_is_started_anew(self):
+        fixture = self.fixture("cond")
+        watch = self.watch(fixture.pid, "--interval", "200ms", "-t", "100ms")
+        wait_for(lambda: watch.report().having("wait_for_work"), "first stacks")
+        [analyst] = watch.analysts()
+        os.kill(analyst, signal.SIGKILL)
+        wait_for(
+            lambda: watch.value("parkwatch_losses_total", target="cond", what="analyst_restarts"),
+            "the restart is counted",
+        )
+        self.assertEqual(watch.value("parkwatch_target_up", target="cond"), 1)
+        self.assertIsNotNone(
+            watch.value("parkwatch_target_resident_memory_bytes", target="cond"),
+            "the target keeps its metrics",
+        )
+        wait_for(lambda: watch.report().having("wait_for_work"), "stacks are back")
+        [again] = watch.analysts()
+        self.assertNotEqual(again, analyst)
+        group = watch.report().group("wait_for_work")
+        self.assertEqual(group["count"], 3)
+
+    def test_the_other_target_does_not_suffer(self):
+        first, second = self.fixture("cond"), self.fixture("sem")
+        watch = self.watch([first.pid, second.pid], "--interval", "200ms", "-t", "100ms")
+        wait_for(lambda: len(watch.analysts()) == 2, "two analysts")
+        os.kill(watch.analysts()[0], signal.SIGKILL)
+        wait_for(
+            lambda: watch.value("parkwatch_losses_total", what="analyst_restarts"),
+            "the restart is counted",
+        )
+        self.assertEqual(watch.value("parkwatch_losses_total", what="analyst_restarts"), 1)
+        wait_for(
+            lambda: watch.value("parkwatch_parked", target="cond")
+            and watch.value("parkwatch_parked", target="sem"),
+            "both have stacks",
+        )
+
+    def test_a_stopped_analyst_is_replaced(self):
+        """One that hangs is no better than one that died."""
+        fixture = self.fixture("cond")
+        watch = self.watch(fixture.pid, "--interval", "200ms", "-t", "100ms")
+        wait_for(watch.analysts, "an analyst")
+        [analyst] = watch.analysts()
+        os.kill(analyst, signal.SIGSTOP)
+        wait_for(
+            lambda: watch.value("parkwatch_losses_total", what="analyst_restarts"),
+            "the restart is counted",
+            90,
+        )
+        wait_for(lambda: watch.report().having("wait_for_work"), "stacks are back")
