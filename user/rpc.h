@@ -2,28 +2,30 @@
 /*
  * Requests from an analyst to the probe, one SOCK_SEQPACKET message each way, one at a time. The
  * probe does what is asked for the analyst's own target only, and interprets nothing of it. Bulk data
- * (records, memory, texts) comes in memory that both have mapped and only the probe writes to.
+ * comes in an area of memory that both have mapped and only the probe writes to: first room for
+ * thread records, then room for everything else, so that records stay while memory is read.
  */
 #pragma once
 
-#include <assert.h>
 #include <stdint.h>
 
-#define RPC_AREA_SIZE (8 * 1024 * 1024) /* the shared memory of one analyst */
-#define RPC_RANGES_MAX 1024             /* ranges of one request */
-#define RPC_PATH_MAX   4096
+#define RPC_RECORDS_SIZE (4 * 1024 * 1024)
+#define RPC_DATA_SIZE    (4 * 1024 * 1024)
+#define RPC_AREA_SIZE    (RPC_RECORDS_SIZE + RPC_DATA_SIZE)
+#define RPC_RANGES_MAX   512 /* ranges of one request */
+#define RPC_PATH_MAX     4096
 
 enum rpc_type {
-    RPC_SCAN,         /* first chunk of a new sweep over the threads -> records in the area */
+    RPC_SCAN,         /* first chunk of a new sweep over the threads -> records */
     RPC_SCAN_NEXT,    /* the next chunk of it */
-    RPC_READ,         /* ranges of memory -> their bytes in the area, one behind the other */
-    RPC_RESIDENT,     /* ranges -> in the area a u64 each: resident bytes, UINT64_MAX: unknown */
-    RPC_MAPS,         /* text of /proc/PID/maps, `offset` bytes into it -> text in the area */
-    RPC_OPEN_MAPPING, /* range of one mapping, device, inode, path -> descriptor */
+    RPC_READ,         /* ranges of memory -> their bytes, one behind the other */
+    RPC_RESIDENT,     /* ranges -> a u64 each: resident bytes, UINT64_MAX: unknown */
+    RPC_MAPS,         /* text of /proc/PID/maps, `value` bytes into it -> text */
+    RPC_OPEN_MAPPING, /* one mapping's range, device, inode and path -> descriptor */
     RPC_OPEN_DEBUG,   /* path -> descriptor */
-    RPC_FILE,         /* descriptor number of the target -> in the area, its link text */
-    RPC_KERNEL,       /* -> in the area, struct kernel_record[] of all uninterruptible threads */
-    RPC_DONE,         /* the scan of this number has been sent to the monitor; no answer */
+    RPC_FILE,         /* descriptor `value` of the target -> its description, as text */
+    RPC_KERNEL,       /* -> struct kernel_record[] of all uninterruptible threads */
+    RPC_DONE,         /* scan `value` has been sent to the monitor; no answer */
     RPC_TYPE_MAX
 };
 
@@ -35,8 +37,8 @@ struct rpc_range {
 struct rpc_request {
     uint32_t type;
     uint32_t n_ranges;
-    uint64_t value;  /* RPC_MAPS: offset; RPC_FILE: descriptor; RPC_DONE: number */
-    uint64_t device; /* RPC_OPEN_MAPPING, major << 32 | minor */
+    uint64_t value;
+    uint64_t device; /* major << 32 | minor */
     uint64_t inode;
     union {
         struct rpc_range ranges[RPC_RANGES_MAX];
@@ -54,8 +56,7 @@ struct rpc_reply {
     uint32_t lengths[RPC_RANGES_MAX]; /* RPC_READ: bytes that could be read of each range */
 };
 
-/* From the probe to an analyst, unasked: take a scan. The one message that starts work. */
+/* From the probe to an analyst that waits for work: take a scan. */
 struct rpc_tick {
     uint64_t number;
-    uint64_t final; /* 1: leave nothing provisional, no scan follows */
 };

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/remote.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "cleanup.h"
+
+struct remote {
+    int socket;
+    const uint8_t *area;
+    struct rpc_request request;
+    struct rpc_reply reply;
+};
+
+int remote_new(int socket, const uint8_t *area, struct remote **ret_remote)
+{
+    struct remote *remote = calloc(1, sizeof(*remote));
+
+    if (!remote)
+        return -ENOMEM;
+    remote->socket = socket;
+    remote->area = area;
+    *ret_remote = remote;
+    return 0;
+}
+
+void remote_free(struct remote **remote)
+{
+    free(*remote);
+    *remote = NULL;
+}
+
+/* Receives one message of exactly `size` bytes and, if it carries one, a descriptor. */
+static int receive(int socket, void *message, size_t size, int *ret_fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {.iov_base = message, .iov_len = size};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof(control.bytes)};
+    struct cmsghdr *attached;
+    ssize_t n;
+
+    do
+        n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    attached = CMSG_FIRSTHDR(&header);
+    if (attached && attached->cmsg_type == SCM_RIGHTS)
+        memcpy(ret_fd, CMSG_DATA(attached), sizeof(int));
+    return (size_t)n == size ? 0 : -ECONNRESET;
+}
+
+int remote_wait(struct remote *remote, uint64_t *ret_number)
+{
+    AUTO_CLOSE int unasked = -1;
+    struct rpc_tick tick;
+    int r;
+
+    r = receive(remote->socket, &tick, sizeof(tick), &unasked);
+    if (!r)
+        *ret_number = tick.number;
+    return r;
+}
+
+/* A request of `n` ranges, or of a text: only what is used of it is sent. */
+static size_t request_size(const struct rpc_request *request)
+{
+    switch (request->type) {
+    case RPC_OPEN_MAPPING:
+    case RPC_OPEN_DEBUG:
+        return sizeof(*request);
+    default:
+        return offsetof(struct rpc_request, ranges) + request->n_ranges * sizeof(struct rpc_range);
+    }
+}
+
+static int call(struct remote *remote, int *ret_fd)
+{
+    AUTO_CLOSE int fd = -1;
+    int r;
+
+    if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
+        return errno == EPIPE ? -ECONNRESET : -errno;
+    r = receive(remote->socket, &remote->reply, sizeof(remote->reply), &fd);
+    if (r)
+        return r;
+    if (!remote->reply.error && ret_fd)
+        *ret_fd = TAKE_FD(fd);
+    return remote->reply.error;
+}
+
+static void prepare(struct remote *remote, enum rpc_type type, uint64_t value)
+{
+    remote->request.type = type;
+    remote->request.n_ranges = 0;
+    remote->request.value = value;
+}
+
+static const uint8_t *data(const struct remote *remote)
+{
+    return remote->area + RPC_RECORDS_SIZE;
+}
+
+static int scan(struct remote *remote, enum rpc_type type,
+                const struct thread_record **ret_records, size_t *ret_n, bool *ret_more)
+{
+    int r;
+
+    prepare(remote, type, 0);
+    r = call(remote, NULL);
+    if (r)
+        return r;
+    *ret_records = (const struct thread_record *)remote->area;
+    *ret_n = remote->reply.size / sizeof(struct thread_record);
+    *ret_more = remote->reply.more;
+    return 0;
+}
+
+int remote_scan(struct remote *remote, const struct thread_record **ret_records, size_t *ret_n,
+                bool *ret_more)
+{
+    return scan(remote, RPC_SCAN, ret_records, ret_n, ret_more);
+}
+
+int remote_scan_next(struct remote *remote, const struct thread_record **ret_records, size_t *ret_n,
+                     bool *ret_more)
+{
+    return scan(remote, RPC_SCAN_NEXT, ret_records, ret_n, ret_more);
+}
+
+static int call_with_ranges(struct remote *remote, enum rpc_type type,
+                            const struct rpc_range *ranges, size_t n)
+{
+    if (n > RPC_RANGES_MAX)
+        return -E2BIG;
+    prepare(remote, type, 0);
+    remote->request.n_ranges = n;
+    memcpy(remote->request.ranges, ranges, n * sizeof(*ranges));
+    return call(remote, NULL);
+}
+
+int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
+                const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    int r = call_with_ranges(remote, RPC_READ, ranges, n);
+
+    if (r)
+        return r;
+    *ret_bytes = data(remote);
+    *ret_lengths = remote->reply.lengths;
+    return 0;
+}
+
+int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_t n,
+                    const uint64_t **ret_bytes)
+{
+    int r = call_with_ranges(remote, RPC_RESIDENT, ranges, n);
+
+    if (r)
+        return r;
+    *ret_bytes = (const uint64_t *)data(remote);
+    return 0;
+}
+
+int remote_maps(struct remote *remote, char **ret_text, size_t *ret_length)
+{
+    AUTO_FREE char *text = NULL;
+    size_t length = 0;
+    int r;
+
+    do {
+        char *grown;
+
+        prepare(remote, RPC_MAPS, length);
+        r = call(remote, NULL);
+        if (r)
+            return r;
+        if (length + remote->reply.size > REMOTE_MAPS_MAX)
+            return -E2BIG;
+        grown = realloc(text, length + remote->reply.size + 1);
+        if (!grown)
+            return -ENOMEM;
+        text = grown;
+        memcpy(text + length, data(remote), remote->reply.size);
+        length += remote->reply.size;
+    } while (remote->reply.more && remote->reply.size);
+    text[length] = '\0';
+    *ret_text = TAKE_PTR(text);
+    *ret_length = length;
+    return 0;
+}
+
+static int set_path(struct remote *remote, const char *path)
+{
+    size_t length = strlen(path);
+
+    if (length >= RPC_PATH_MAX)
+        return -ENAMETOOLONG;
+    memset(&remote->request.path, 0, sizeof(remote->request.path));
+    memcpy(remote->request.path.text, path, length);
+    return 0;
+}
+
+int remote_open_mapping(struct remote *remote, struct rpc_range range, uint64_t device,
+                        uint64_t inode, const char *path, int *ret_fd)
+{
+    int r;
+
+    prepare(remote, RPC_OPEN_MAPPING, 0);
+    r = set_path(remote, path);
+    if (r)
+        return r;
+    remote->request.path.range = range;
+    remote->request.device = device;
+    remote->request.inode = inode;
+    r = call(remote, ret_fd);
+    return r ? r : (*ret_fd < 0 ? -EBADF : 0);
+}
+
+int remote_open_debug(struct remote *remote, const char *path, int *ret_fd)
+{
+    int r;
+
+    prepare(remote, RPC_OPEN_DEBUG, 0);
+    r = set_path(remote, path);
+    if (r)
+        return r;
+    r = call(remote, ret_fd);
+    return r ? r : (*ret_fd < 0 ? -EBADF : 0);
+}
+
+int remote_file(struct remote *remote, int fd, char *ret_text, size_t size)
+{
+    size_t length;
+    int r;
+
+    prepare(remote, RPC_FILE, fd);
+    r = call(remote, NULL);
+    if (r)
+        return r;
+    length = remote->reply.size < size - 1 ? remote->reply.size : size - 1;
+    memcpy(ret_text, data(remote), length);
+    ret_text[length] = '\0';
+    return 0;
+}
+
+int remote_kernel(struct remote *remote, const struct kernel_record **ret_records, size_t *ret_n)
+{
+    int r;
+
+    prepare(remote, RPC_KERNEL, 0);
+    r = call(remote, NULL);
+    if (r)
+        return r;
+    *ret_records = (const struct kernel_record *)data(remote);
+    *ret_n = remote->reply.size / sizeof(struct kernel_record);
+    return 0;
+}
+
+int remote_done(struct remote *remote, uint64_t number)
+{
+    prepare(remote, RPC_DONE, number);
+    if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
+        return errno == EPIPE ? -ECONNRESET : -errno;
+    return 0;
+}
