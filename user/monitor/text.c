@@ -21,7 +21,6 @@
 #include "utf8.h"
 
 #define DEADLOCK_MEMBERS_SHOWN 16
-#define NAME_COLUMNS           64
 
 static const char *plural(uint64_t n)
 {
@@ -32,11 +31,7 @@ static void write_heading(const struct page *page, const struct target_report *t
 {
     struct line line = {.used = 0};
 
-    page_style(page, PAGE_BOLD);
-    page_text(page, NAME_COLUMNS, target->name);
-    page_style(page, PAGE_PLAIN);
-    putc(' ', page->out);
-    line_add(&line, "· pid %" PRIu32, target->pid);
+    line_add(&line, "%s · pid %" PRIu32, target->name, target->pid);
     if (target->runtime_version[0] || target->runtime[0])
         line_add(&line, " · %s",
                  target->runtime_version[0] ? target->runtime_version : target->runtime);
@@ -45,7 +40,9 @@ static void write_heading(const struct page *page, const struct target_report *t
     else
         line_add(&line, " · up %s", human_duration(target->uptime_ns).text);
     line_add(&line, " · observed for %s", human_duration(target->observed_ns).text);
+    page_style(page, PAGE_BOLD);
     page_line(page, 0, &line);
+    page_style(page, PAGE_PLAIN);
 }
 
 /* Items side by side, on as many lines as they take. */
