@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP server: which paths there are, what a client accepts, how an answer looks. What the
+ * pages say comes from a callback. The only module that knows libmicrohttpd.
+ *
+ * It has no thread: it is driven from the caller's loop, as in
+ *
+ *     poll on http_fd() for POLLIN, for at most http_timeout_ms()
+ *     http_run()
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define HTTP_WHY_MAX         512
+#define HTTP_CONNECTIONS_MAX 40 /* at once, by listening socket; more wait to be accepted */
+
+struct http;
+
+/* What the callback is to write. */
+enum http_page {
+    HTTP_PAGE_METRICS,     /* Prometheus' text format 0.0.4 */
+    HTTP_PAGE_OPENMETRICS, /* OpenMetrics 1.0 */
+    HTTP_PAGE_REPORT,      /* JSON */
+    HTTP_PAGE_MAX
+};
+
+struct http_options {
+    const int *fds; /* listening sockets of http_listen(); they stay the caller's */
+    size_t n_fds;
+    const char *telemetry_path; /* borrowed; starts with '/', needs no escapes in URL or HTML */
+
+    /* Writes a page to `out`. 0, or -errno: then the answer is 500. */
+    int (*render)(void *context, enum http_page page, FILE *out);
+    /* True once there is something to tell: what /-/ready answers by. */
+    bool (*ready)(void *context);
+    void *context;
+};
+
+/* Opens a listening socket on an address as address_parse() takes them. It needs what a name
+ * service and a low port may need, so call it before privileges go. On failure ret_why gets one
+ * line for people; -EINVAL: not an address; -EADDRINUSE; -ENXIO: no such host; or another -errno.
+ */
+int http_listen(const char *address, int *ret_fd, char ret_why[static HTTP_WHY_MAX]);
+
+/* Starts to serve. The sockets are duplicated: the caller may close its own. -EIO: libmicrohttpd
+ * refused; or -errno. */
+int http_new(const struct http_options *options, struct http **ret_http);
+
+/* Ends all connections and frees the server. NULL-safe. */
+void http_free(struct http **http);
+
+/* Readable when http_run() has work. */
+int http_fd(const struct http *http);
+
+/* When http_run() wants to be called at the latest, for poll(): milliseconds, or -1 for no limit.
+ */
+int http_timeout_ms(const struct http *http);
+
+/* Does what can be done without waiting: accepts, reads, answers, times out. */
+void http_run(struct http *http);
