@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store: from messages to the report that views print. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <time.h>
+
+#include "feed.h"
+
+#define MAX_STACKS 2
+
+struct fixture {
+    struct store *store;
+    struct idle *idle;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    size_t bad;
+
+    assert_non_null(fixture);
+    assert_int_equal(idle_new(NULL, 0, &fixture->idle, &bad), 0);
+    assert_int_equal(store_new(&(struct store_options){.threshold_ns = FEED_SECOND,
+                                                       .max_stacks = MAX_STACKS,
+                                                       .idle = fixture->idle},
+                               &fixture->store),
+                     0);
+    assert_int_equal(feed_target(fixture->store, 0, 4121, "app", true), 0);
+    assert_int_equal(feed_names(fixture->store, 0), 0);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    store_free(&fixture->store);
+    idle_free(&fixture->idle);
+    free(fixture);
+    return 0;
+}
+
+static struct store *store_of(void **state)
+{
+    return ((struct fixture *)*state)->store;
+}
+
+static const struct target_report *report_of(struct store *store, size_t index)
+{
+    static struct report report;
+
+    store_report(store, FEED_START + 60 * FEED_SECOND, 2000.0, &report);
+    assert_true(index < report.n_targets);
+    return &report.targets[index];
+}
+
+static uint64_t loss_of(struct store *store, enum loss loss)
+{
+    return report_of(store, 0)->losses.count[loss];
+}
+
+static void test_report_of_a_scan(void **state)
+{
+    struct store *store = store_of(state);
+    const struct target_report *target;
+
+    assert_false(report_of(store, 0)->scanned);
+    assert_int_equal(feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND), 0);
+    assert_int_equal(feed_threads(store, 0, 2, 200, 5, FEED_START - 20 * FEED_SECOND), 0);
+    assert_int_equal(feed_threads(store, 0, 2, 300, 7, FEED_START - FEED_SECOND / 2), 0);
+    assert_int_equal(report_of(store, 0)->n_groups, 0);
+    assert_int_equal(feed_scan(store, 0, 1, FEED_START), 0);
+
+    target = report_of(store, 0);
+    assert_true(target->scanned);
+    assert_string_equal(target->name, "app");
+    assert_string_equal(target->exe, "/bin/app");
+    assert_string_equal(target->runtime, "native");
+    assert_int_equal(target->pid, 4121);
+    assert_int_equal(target->observed_ns, 61 * FEED_SECOND);
+    assert_int_equal(target->uptime_ns, 1999 * FEED_SECOND);
+    assert_int_equal(target->threads_parked, 8);
+    assert_int_equal(target->n_groups, 2);
+    assert_int_equal(target->groups[0].count, 5);
+    assert_string_equal(target->groups[0].site, "beta");
+    assert_int_equal(target->groups[0].oldest_ns, 20 * FEED_SECOND);
+    assert_int_equal(target->groups[1].count, 3);
+    assert_int_equal(target->groups[1].memory_bytes, 3 * 4096);
+    assert_int_equal(target->scans[SAMPLE_THREAD].sum_ns, 1000000);
+    assert_int_equal(target->scans[SAMPLE_GOROUTINE].sum_ns, 0);
+}
+
+/* What is shown is what was there when the scan ended. */
+static void test_groups_stand_between_scans(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND);
+    feed_scan(store, 0, 1, FEED_START);
+    feed_threads(store, 0, 1, 200, 3, FEED_START - 10 * FEED_SECOND);
+    assert_int_equal(feed_drop(store, 0, SAMPLE_THREAD, 100), 0);
+    assert_int_equal(feed_drop(store, 0, SAMPLE_THREAD, 999), 0);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 3);
+    feed_scan(store, 0, 2, FEED_START + 5 * FEED_SECOND);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 5);
+    assert_int_equal(report_of(store, 0)->groups[0].oldest_ns, 15 * FEED_SECOND);
+}
+
+/* A sample that is put again takes the place of what was known of that waiter. */
+static void test_put_again(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND);
+    feed_threads(store, 0, 2, 100, 1, FEED_START - 10 * FEED_SECOND);
+    feed_scan(store, 0, 1, FEED_START);
+    assert_int_equal(report_of(store, 0)->threads_parked, 3);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 2);
+    assert_int_equal(report_of(store, 0)->groups[1].count, 1);
+}
+
+static void test_unknown_ids_are_refused(void **state)
+{
+    struct store *store = store_of(state);
+    struct sample samples[2] = {{.id = 1, .stack_id = 1}, {.id = 2, .stack_id = 77}};
+
+    assert_int_equal(feed_analyst(store, 0, WIRE_PUT, samples, sizeof(samples)), -EBADMSG);
+    samples[1] = (struct sample){.id = 2, .stack_id = 1, .detail = 50};
+    assert_int_equal(feed_analyst(store, 0, WIRE_PUT, samples, sizeof(samples)), -EBADMSG);
+    assert_int_equal(feed_stack(store, 0, 9, SAMPLE_THREAD, 60, 3), -EBADMSG);
+    assert_int_equal(feed_stack(store, 0, 9, SAMPLE_THREAD, 1, 60), -EBADMSG);
+    assert_int_equal(feed_stack(store, 0, 1, SAMPLE_THREAD, 1, 3), -EBADMSG);
+    assert_int_equal(feed_string(store, 0, 1, "again"), -EBADMSG);
+    assert_int_equal(feed_scan(store, 0, 1, FEED_START), 0);
+    assert_int_equal(report_of(store, 0)->threads_parked, 0);
+    assert_int_equal(feed_scan(store, 0, 2, FEED_START - 1), -EBADMSG);
+    assert_int_equal(loss_of(store, LOSS_message_invalid), 7);
+}
+
+static void test_unknown_targets_are_refused(void **state)
+{
+    struct store *store = store_of(state);
+    const struct wire_resources resources = {.index = 1};
+    const struct wire_counters counters = {.index = 1};
+
+    assert_int_equal(feed_scan(store, 1, 1, FEED_START), -EBADMSG);
+    assert_int_equal(feed_scan(store, RECORD_TARGETS_MAX, 1, FEED_START), -EBADMSG);
+    assert_int_equal(feed_probe(store, WIRE_RESOURCES, &resources, sizeof(resources)), -EBADMSG);
+    assert_int_equal(feed_probe(store, WIRE_COUNTERS, &counters, sizeof(counters)), -EBADMSG);
+    store_analyst_reset(store, RECORD_TARGETS_MAX);
+}
+
+static void test_target_that_ended(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND);
+    feed_scan(store, 0, 1, FEED_START);
+    feed_target(store, 0, 4121, "app", false);
+    assert_false(report_of(store, 0)->up);
+    assert_false(report_of(store, 0)->scanned);
+    assert_int_equal(report_of(store, 0)->n_groups, 0);
+    assert_int_equal(report_of(store, 0)->threads_parked, 0);
+    assert_int_equal(feed_scan(store, 0, 2, FEED_START), 0);
+    assert_false(report_of(store, 0)->scanned);
+}
+
+static void test_analyst_replaced(void **state)
+{
+    struct store *store = store_of(state);
+    struct wire_scan scan = feed_scan_of(1, FEED_START);
+
+    scan.losses.count[LOSS_unwind_cut] = 5;
+    feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND);
+    feed_analyst(store, 0, WIRE_SCAN, &scan, sizeof(scan));
+    store_analyst_reset(store, 0);
+    store_analyst_reset(store, 0);
+    assert_int_equal(report_of(store, 0)->n_groups, 1);
+    assert_string_equal(report_of(store, 0)->groups[0].stack->frames[0].function, "alpha");
+
+    assert_int_equal(feed_names(store, 0), 0);
+    feed_threads(store, 0, 1, 100, 4, FEED_START - 10 * FEED_SECOND);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 3);
+    scan = feed_scan_of(2, FEED_START + 5 * FEED_SECOND);
+    scan.losses.count[LOSS_unwind_cut] = 2;
+    assert_int_equal(feed_analyst(store, 0, WIRE_SCAN, &scan, sizeof(scan)), 0);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 4);
+    assert_int_equal(report_of(store, 0)->groups[0].first_count, 3);
+    assert_int_equal(loss_of(store, LOSS_unwind_cut), 7);
+    /* Within one analyst they don't go back either. */
+    scan.losses.count[LOSS_unwind_cut] = 1;
+    assert_int_equal(feed_analyst(store, 0, WIRE_SCAN, &scan, sizeof(scan)), 0);
+    assert_int_equal(loss_of(store, LOSS_unwind_cut), 7);
+}
+
+static void test_growth(void **state)
+{
+    struct store *store = store_of(state);
+
+    for (uint64_t i = 0; i < 3; i++) {
+        feed_threads(store, 0, 1, 100 + 10 * i, 10, FEED_START - 10 * FEED_SECOND);
+        feed_scan(store, 0, i + 1, FEED_START + i * FEED_SECOND);
+        assert_int_equal(report_of(store, 0)->groups[0].growing, i == 2);
+    }
+    assert_int_equal(report_of(store, 0)->groups[0].observed_ns, 2 * FEED_SECOND);
+    feed_drop(store, 0, SAMPLE_THREAD, 100);
+    feed_scan(store, 0, 4, FEED_START + 4 * FEED_SECOND);
+    assert_false(report_of(store, 0)->groups[0].growing);
+    assert_int_equal(report_of(store, 0)->groups[0].max_count, 30);
+}
+
+static void feed_locked(struct store *store, uint32_t tid, uint32_t owner)
+{
+    const struct sample sample = {
+        .id = tid,
+        .owner = owner,
+        .stack_id = 2,
+        .object_kind = OBJECT_FUTEX,
+        .object = 0x1000 + tid,
+        .since_ns = FEED_START,
+        .seen_ns = FEED_START,
+    };
+
+    assert_int_equal(feed_sample(store, 0, &sample), 0);
+}
+
+/* Below the threshold already, but not before the second scan. */
+static void test_deadlock(void **state)
+{
+    struct store *store = store_of(state);
+    const struct deadlock *deadlock;
+
+    feed_locked(store, 11, 10);
+    feed_locked(store, 10, 11);
+    feed_locked(store, 12, 10);
+    feed_scan(store, 0, 1, FEED_START);
+    assert_int_equal(report_of(store, 0)->n_deadlocks, 0);
+    feed_scan(store, 0, 2, FEED_START + 1);
+    assert_int_equal(report_of(store, 0)->n_deadlocks, 1);
+    deadlock = report_of(store, 0)->deadlocks;
+    assert_int_equal(deadlock->n_members, 2);
+    assert_int_equal(deadlock->members[0].tid, 10);
+    assert_int_equal(deadlock->members[0].owner_tid, 11);
+    assert_int_equal(deadlock->members[0].address, 0x100a);
+    assert_int_equal(deadlock->members[0].stack_id, 2);
+    assert_int_equal(report_of(store, 0)->threads_parked, 0);
+}
+
+/* In a single look a goroutine counts that stayed parked since the first scan, by its upper bound.
+ */
+static void test_goroutines_of_a_single_look(void **state)
+{
+    struct store *store = store_of(state);
+    struct sample sample = {.kind = SAMPLE_GOROUTINE, .stack_id = 3};
+    struct wire_scan scan = feed_scan_of(2, FEED_START + FEED_SECOND / 2);
+
+    scan.has_goroutines = 1;
+    sample.since_ns = sample.seen_ns = FEED_START;
+    sample.id = 1;
+    feed_sample(store, 0, &sample); /* may be old */
+    sample.id = 2;
+    sample.not_before_ns = FEED_START - FEED_SECOND / 4;
+    feed_sample(store, 0, &sample); /* too young */
+    feed_scan(store, 0, 1, FEED_START);
+    sample.id = 3;
+    sample.seen_ns = sample.since_ns = scan.time_ns;
+    sample.not_before_ns = 0;
+    feed_sample(store, 0, &sample); /* not seen from the start */
+    feed_analyst(store, 0, WIRE_SCAN, &scan, sizeof(scan));
+    assert_int_equal(report_of(store, 0)->goroutines_parked, 1);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 1);
+    assert_int_equal(report_of(store, 0)->groups[0].at_most_ns, -1);
+}
+
+static void test_names_are_distinct(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_target(store, 2, 7, "solo", true);
+    assert_string_equal(report_of(store, 0)->name, "app");
+    assert_string_equal(report_of(store, 1)->name, "solo");
+    feed_target(store, 1, 9, "app", true);
+    assert_string_equal(report_of(store, 0)->name, "app:4121");
+    assert_string_equal(report_of(store, 1)->name, "app:9");
+    /* One that calls itself what another is called now. */
+    feed_target(store, 2, 7, "app:9", true);
+    assert_string_equal(report_of(store, 1)->name, "app:9");
+    assert_string_equal(report_of(store, 2)->name, "app:9:7");
+    feed_target(store, 1, 9, "other", true);
+    assert_string_equal(report_of(store, 0)->name, "app");
+    assert_string_equal(report_of(store, 2)->name, "app:9");
+}
+
+static void test_resources(void **state)
+{
+    struct store *store = store_of(state);
+    struct wire_resources resources = {
+        .n_net = 3,
+        .time_ns = FEED_START,
+        .cpu_user_us = 1000000,
+        .net = {{"lo", 5000, 5000}, {"eth0", 1000, 2000}, {"eth0", 1, 1}},
+    };
+
+    feed_probe(store, WIRE_RESOURCES, &resources, sizeof(resources));
+    assert_true(report_of(store, 0)->has_resources);
+    assert_true(report_of(store, 0)->cpu_ratio < 0);
+    assert_int_equal(report_of(store, 0)->resources.n_net, 2);
+    resources.time_ns += 2 * FEED_SECOND;
+    resources.cpu_system_us += 1000000;
+    resources.net[0].receive_bytes += 100000;
+    resources.net[1].receive_bytes += 3000;
+    resources.net[1].transmit_bytes -= 1;
+    feed_probe(store, WIRE_RESOURCES, &resources, sizeof(resources));
+    assert_true(report_of(store, 0)->cpu_ratio == 0.5);
+    assert_true(report_of(store, 0)->receive_rate == 1500);
+    assert_true(report_of(store, 0)->transmit_rate < 0);
+    resources.cpu_user_us = 0;
+    resources.time_ns += FEED_SECOND;
+    feed_probe(store, WIRE_RESOURCES, &resources, sizeof(resources));
+    assert_int_equal(report_of(store, 0)->resources.cpu_user_us, 1000000);
+}
+
+static void test_counters_never_go_back(void **state)
+{
+    struct store *store = store_of(state);
+    struct wire_counters counters = {
+        .n_programs = 1,
+        .parks.long_parks = 10,
+        .losses.count[LOSS_scan_late] = 4,
+        .programs = {{"switch", 100, 10}},
+    };
+
+    feed_probe(store, WIRE_COUNTERS, &counters, sizeof(counters));
+    counters.parks.long_parks = 3;
+    counters.parks.futex_waits[FUTEX_WOKEN] = 8;
+    counters.losses.count[LOSS_scan_late] = 1;
+    counters.programs[0].runs = 1;
+    feed_probe(store, WIRE_COUNTERS, &counters, sizeof(counters));
+    assert_int_equal(report_of(store, 0)->counters.parks.long_parks, 10);
+    assert_int_equal(report_of(store, 0)->counters.parks.futex_waits[FUTEX_WOKEN], 8);
+    assert_int_equal(report_of(store, 0)->counters.programs[0].runs, 10);
+    assert_string_equal(report_of(store, 0)->counters.programs[0].name, "switch");
+    assert_int_equal(loss_of(store, LOSS_scan_late), 4);
+}
+
+static void test_many_samples(void **state)
+{
+    struct store *store = store_of(state);
+    const uint64_t n = 200000;
+    clock_t start = clock();
+
+    assert_int_equal(feed_threads(store, 0, 1, 1, n, FEED_START - 10 * FEED_SECOND), 0);
+    for (uint64_t i = 0; i < 10; i++)
+        assert_int_equal(feed_scan(store, 0, i + 1, FEED_START + i), 0);
+    assert_int_equal(report_of(store, 0)->groups[0].count, n);
+    for (uint64_t i = 0; i < n; i++)
+        assert_int_equal(feed_drop(store, 0, SAMPLE_THREAD, 1 + i), 0);
+    assert_int_equal(feed_scan(store, 0, 11, FEED_START + FEED_SECOND), 0);
+    assert_int_equal(report_of(store, 0)->n_groups, 0);
+    /* Far from what a quadratic step anywhere would take, sanitizers and a busy machine included.
+     */
+    assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_report_of_a_scan),
+        TEST(test_groups_stand_between_scans),
+        TEST(test_put_again),
+        TEST(test_unknown_ids_are_refused),
+        TEST(test_unknown_targets_are_refused),
+        TEST(test_target_that_ended),
+        TEST(test_analyst_replaced),
+        TEST(test_growth),
+        TEST(test_deadlock),
+        TEST(test_goroutines_of_a_single_look),
+        TEST(test_names_are_distinct),
+        TEST(test_resources),
+        TEST(test_counters_never_go_back),
+        TEST(test_many_samples),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

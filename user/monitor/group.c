@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Groups the samples of one target: one pass over them, with a look-up by stack for each. */
+#include "group.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "site.h"
+#include "waits.h"
+
+static struct table_key sample_key_of(const void *element)
+{
+    const struct sample *sample = element;
+
+    return sample_key(sample->kind, sample->id);
+}
+
+struct table_key sample_key(enum sample_kind kind, uint64_t id)
+{
+    return (struct table_key){.high = kind, .low = id};
+}
+
+const struct table_type samples_type = {
+    .size = sizeof(struct sample),
+    .max = WIRE_SAMPLES_MAX,
+    .key = sample_key_of,
+};
+
+static struct table_key group_key(const void *element)
+{
+    const struct group *group = element;
+
+    return (struct table_key){.low = group->stack->id};
+}
+
+static const struct table_type groups_type = {
+    .size = sizeof(struct group),
+    .max = WIRE_STACKS_MAX,
+    .key = group_key,
+};
+
+/* What groups_build() works on. */
+struct builder {
+    const struct names *names;
+    const struct group_policy *policy;
+    struct table groups;
+    struct waits waits;
+    uint64_t n_parked[SAMPLE_KIND_MAX];
+};
+
+static void builder_free(struct builder *builder)
+{
+    table_clear(&builder->groups);
+    waits_free(&builder->waits);
+}
+
+static uint64_t age_at(uint64_t now_ns, uint64_t since_ns)
+{
+    return now_ns > since_ns ? now_ns - since_ns : 0;
+}
+
+/* The kernel's record tells a thread's age well enough. */
+static bool thread_counts(const struct group_policy *policy, const struct sample *sample)
+{
+    return age_at(policy->now_ns, sample->since_ns) >= policy->threshold_ns;
+}
+
+/* Go keeps no exact start. A daemon has the time to wait for proof; a single look takes who stayed
+ * parked while it looked and may have been for long enough. */
+static bool goroutine_counts(const struct group_policy *policy, const struct sample *sample)
+{
+    if (!policy->threshold_ns || age_at(policy->now_ns, sample->seen_ns) >= policy->threshold_ns)
+        return true;
+    return !policy->proven && sample->seen_ns <= policy->throughout_ns &&
+           age_at(policy->now_ns, sample->not_before_ns) >= policy->threshold_ns;
+}
+
+static bool (*const counts[SAMPLE_KIND_MAX])(const struct group_policy *policy,
+                                             const struct sample *sample) = {
+    [SAMPLE_THREAD] = thread_counts,
+    [SAMPLE_GOROUTINE] = goroutine_counts,
+};
+
+/* The group of a stack, new where it is the first; NULL in *ret_group: an unknown stack. */
+static int find_group(struct builder *builder, uint64_t stack_id, struct group **ret_group)
+{
+    const struct named_stack *stack;
+    struct group group;
+    void *place;
+    int r;
+
+    *ret_group = table_find(&builder->groups, (struct table_key){.low = stack_id});
+    if (*ret_group)
+        return 0;
+    stack = names_stack(builder->names, stack_id);
+    if (!stack)
+        return 0;
+    group = (struct group){
+        .stack = &stack->stack,
+        .newest_ns = INT64_MAX,
+        .at_most_ns = -1,
+        .idle_rule = stack->idle_rule,
+    };
+    site_text(&stack->stack, group.site, sizeof(group.site));
+    r = table_add(&builder->groups, &group, &place);
+    if (r)
+        return r;
+    *ret_group = place;
+    return 0;
+}
+
+/* The upper bound belongs to the oldest waiter; among equally old ones to the one that may be
+ * older. No bound is the greatest one. */
+static void add_bounds(struct group *group, const struct sample *sample, uint64_t now_ns)
+{
+    int64_t age = (int64_t)age_at(now_ns, sample->since_ns);
+    int64_t most = -1;
+
+    if (group->count && age < group->oldest_ns)
+        return;
+    if (sample->not_before_ns) {
+        most = (int64_t)age_at(now_ns, sample->not_before_ns);
+        most = most > age ? most : age;
+    }
+    if (!group->count || age > group->oldest_ns)
+        group->at_most_ns = most;
+    else if (group->at_most_ns >= 0 && (most < 0 || most > group->at_most_ns))
+        group->at_most_ns = most;
+    group->oldest_ns = age;
+}
+
+static void add_sample(struct group *group, const struct sample *sample, uint64_t now_ns)
+{
+    int64_t age = (int64_t)age_at(now_ns, sample->since_ns);
+    int64_t proven = (int64_t)age_at(now_ns, sample->seen_ns);
+
+    add_bounds(group, sample, now_ns);
+    if (proven > age)
+        proven = age;
+    if (proven > group->at_least_ns)
+        group->at_least_ns = proven;
+    if (age < group->newest_ns)
+        group->newest_ns = age;
+    group->count++;
+    group->rewaits += sample->rewaits;
+    group->memory_bytes += sample->memory_bytes;
+}
+
+static int add_samples(struct builder *builder, const struct table *samples)
+{
+    const struct sample *all = samples->elements;
+    struct group *group = NULL;
+
+    for (uint32_t i = 0; i < samples->n; i++) {
+        const struct sample *sample = &all[i];
+        int r;
+
+        if (!counts[sample->kind](builder->policy, sample))
+            continue;
+        builder->n_parked[sample->kind]++;
+        /* Neighbours often stand at the same place. */
+        if (!group || group->stack->id != sample->stack_id) {
+            r = find_group(builder, sample->stack_id, &group);
+            if (r)
+                return r;
+            if (!group)
+                continue;
+        }
+        add_sample(group, sample, builder->policy->now_ns);
+        r = waits_add(&builder->waits, (uint32_t)(group - (struct group *)builder->groups.elements),
+                      sample);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+    const struct group *x = a;
+    const struct group *y = b;
+
+    if (x->count != y->count)
+        return x->count > y->count ? -1 : 1;
+    if (x->oldest_ns != y->oldest_ns)
+        return x->oldest_ns > y->oldest_ns ? -1 : 1;
+    return (x->stack->id > y->stack->id) - (x->stack->id < y->stack->id);
+}
+
+int groups_build(const struct table *samples, const struct names *names,
+                 const struct group_policy *policy, struct groups *ret_groups)
+{
+    struct builder builder CLEANUP(builder_free) = {.names = names, .policy = policy};
+    struct groups groups CLEANUP(groups_free) = {0};
+    int r;
+
+    table_init(&builder.groups, &groups_type);
+    waits_init(&builder.waits);
+    r = add_samples(&builder, samples);
+    if (r)
+        return r;
+    groups.n = builder.groups.n;
+    groups.list = TAKE_PTR(builder.groups.elements);
+    r = waits_list(&builder.waits, samples, names, policy->now_ns, groups.list, builder.groups.n);
+    if (r)
+        return r;
+    for (size_t i = 0; i < SAMPLE_KIND_MAX; i++)
+        groups.n_parked[i] = builder.n_parked[i];
+    if (groups.n)
+        qsort(groups.list, groups.n, sizeof(groups.list[0]), compare_groups);
+    *ret_groups = groups;
+    groups = (struct groups){0};
+    return 0;
+}
+
+void groups_free(struct groups *groups)
+{
+    for (size_t i = 0; i < groups->n; i++)
+        waits_release(&groups->list[i]);
+    free(groups->list);
+    *groups = (struct groups){0};
+}

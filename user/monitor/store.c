@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All targets by their index, and the report over them. */
+#include "store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake.h"
+#include "target.h"
+
+struct store {
+    struct store_options options;
+    struct target targets[RECORD_TARGETS_MAX];
+    struct target_report reports[RECORD_TARGETS_MAX]; /* what a report borrows */
+};
+
+int store_new(const struct store_options *options, struct store **ret_store)
+{
+    struct store *store = calloc(1, sizeof(*store));
+
+    if (!store)
+        return -ENOMEM;
+    store->options = *options;
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
+        target_init(&store->targets[i], &store->options);
+    *ret_store = store;
+    return 0;
+}
+
+void store_free(struct store **store)
+{
+    if (!*store)
+        return;
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
+        target_free(&(*store)->targets[i]);
+    free(*store);
+    *store = NULL;
+}
+
+static void write_name(struct target_report *report, bool with_pid)
+{
+    if (with_pid)
+        snprintf(report->name, sizeof(report->name), "%s:%u", report->comm, report->pid);
+    else
+        snprintf(report->name, sizeof(report->name), "%s", report->comm);
+}
+
+/* Whether another target has the same name. */
+static bool is_shared(const struct store *store, size_t index)
+{
+    const char *name = store->targets[index].report.name;
+
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
+        if (i != index && store->targets[i].known && !strcmp(store->targets[i].report.name, name))
+            return true;
+    return false;
+}
+
+/* Gives all targets distinct names: two series with the same labels would spoil a whole scrape, and
+ * a process may call itself "other:123". Each round gives at least one more name its PID. */
+static void name_targets(struct store *store)
+{
+    bool with_pid[RECORD_TARGETS_MAX] = {false};
+    bool changed = true;
+
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
+        write_name(&store->targets[i].report, false);
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < RECORD_TARGETS_MAX; i++) {
+            if (with_pid[i] || !store->targets[i].known || !is_shared(store, i))
+                continue;
+            with_pid[i] = true;
+            changed = true;
+        }
+        for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
+            write_name(&store->targets[i].report, with_pid[i]);
+    }
+}
+
+static int take_target(struct store *store, const void *payload)
+{
+    struct wire_target wire;
+
+    memcpy(&wire, payload, sizeof(wire));
+    target_take_target(&store->targets[wire.index], &wire);
+    name_targets(store);
+    return 0;
+}
+
+static int take_resources(struct store *store, const void *payload)
+{
+    struct wire_resources wire;
+
+    memcpy(&wire, payload, sizeof(wire));
+    if (!store->targets[wire.index].known)
+        return -EBADMSG;
+    target_take_resources(&store->targets[wire.index], &wire);
+    return 0;
+}
+
+static int take_counters(struct store *store, const void *payload)
+{
+    struct wire_counters wire;
+
+    memcpy(&wire, payload, sizeof(wire));
+    if (!store->targets[wire.index].known)
+        return -EBADMSG;
+    target_take_counters(&store->targets[wire.index], &wire);
+    return 0;
+}
+
+int store_probe_message(struct store *store, const struct wire_header *header, const void *payload)
+{
+    int r = intake_check(INTAKE_PROBE, header, payload);
+
+    if (r)
+        return r;
+    switch (header->type) {
+    case WIRE_TARGET:
+        return take_target(store, payload);
+    case WIRE_RESOURCES:
+        return take_resources(store, payload);
+    case WIRE_COUNTERS:
+        return take_counters(store, payload);
+    default:
+        return 0;
+    }
+}
+
+int store_analyst_message(struct store *store, uint32_t index, const struct wire_header *header,
+                          const void *payload)
+{
+    struct target *target;
+    int r;
+
+    if (index >= RECORD_TARGETS_MAX || !store->targets[index].known)
+        return -EBADMSG;
+    target = &store->targets[index];
+    r = intake_check(INTAKE_ANALYST, header, payload);
+    if (!r)
+        r = target_take_analyst(target, header, payload);
+    if (r == -EBADMSG)
+        target_refuse(target);
+    return r;
+}
+
+void store_analyst_reset(struct store *store, uint32_t index)
+{
+    if (index < RECORD_TARGETS_MAX)
+        target_reset_analyst(&store->targets[index]);
+}
+
+void store_report(struct store *store, uint64_t now_ns, double realtime, struct report *ret_report)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++) {
+        const struct target *target = &store->targets[i];
+        struct target_report *report = &store->reports[n];
+
+        if (!target->known)
+            continue;
+        *report = target->report;
+        report->observed_ns =
+            now_ns > target->attach_ns ? (int64_t)(now_ns - target->attach_ns) : 0;
+        report->uptime_ns =
+            realtime > report->start_time ? (int64_t)((realtime - report->start_time) * 1e9) : 0;
+        n++;
+    }
+    *ret_report = (struct report){
+        .version = PARKWATCH_VERSION,
+        .time = realtime,
+        .threshold_ns = store->options.threshold_ns,
+        .n_targets = n,
+        .targets = store->reports,
+    };
+}

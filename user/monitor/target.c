@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One target: its samples between scans, and its report after each. */
+#include "target.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "utf8.h"
+
+/* Counters of both are nothing else: the probe's are raised as one array of numbers. */
+static_assert(sizeof(struct losses) == LOSS_MAX * sizeof(uint64_t), "raised as an array");
+static_assert(sizeof(struct park_counters) % sizeof(uint64_t) == 0, "raised as an array");
+
+/* Counters that Prometheus reads never go back, whatever a role says. */
+static void raise(uint64_t *counters, const uint64_t *news, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (news[i] > counters[i])
+            counters[i] = news[i];
+}
+
+static uint64_t add_saturated(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static void add_losses(struct losses *sum, const struct losses *losses)
+{
+    for (size_t i = 0; i < LOSS_MAX; i++)
+        sum->count[i] = add_saturated(sum->count[i], losses->count[i]);
+}
+
+/* Adds up the losses of all roles. */
+static void sum_losses(struct target *target)
+{
+    struct losses *sum = &target->report.losses;
+
+    *sum = target->report.counters.losses;
+    add_losses(sum, &target->former);
+    add_losses(sum, &target->analyst);
+    add_losses(sum, &target->own);
+}
+
+void target_init(struct target *target, const struct store_options *options)
+{
+    *target = (struct target){.options = options};
+    table_init(&target->samples, &samples_type);
+    growth_init(&target->growth);
+    target->report.cpu_ratio = -1;
+    target->report.receive_rate = -1;
+    target->report.transmit_rate = -1;
+}
+
+static void free_names(struct target *target)
+{
+    if (target->shown != target->names)
+        names_free(&target->shown);
+    target->shown = NULL;
+    names_free(&target->names);
+}
+
+/* What there is of waiters: the report has none then. */
+static void clear(struct target *target)
+{
+    table_clear(&target->samples);
+    groups_free(&target->groups);
+    growth_clear(&target->growth);
+    deadlocks_free(&target->deadlocks);
+    free_names(target);
+    target->first_scan_ns = 0;
+    target->report.scanned = false;
+    target->report.threads_parked = 0;
+    target->report.goroutines_parked = 0;
+    target->report.n_groups = 0;
+    target->report.groups = NULL;
+    target->report.n_deadlocks = 0;
+    target->report.deadlocks = NULL;
+}
+
+void target_free(struct target *target)
+{
+    clear(target);
+}
+
+void target_reset_analyst(struct target *target)
+{
+    table_clear(&target->samples);
+    if (target->names != target->shown)
+        names_free(&target->names);
+    target->names = NULL;
+    /* Nothing can be proven parked since the scans of another analyst. */
+    target->first_scan_ns = 0;
+    add_losses(&target->former, &target->analyst);
+    target->analyst = (struct losses){0};
+}
+
+void target_refuse(struct target *target)
+{
+    target->own.count[LOSS_message_invalid]++;
+    sum_losses(target);
+}
+
+static bool knows(const struct target *target, const struct sample *sample)
+{
+    return names_has_string(target->names, sample->detail) &&
+           (names_stack(target->names, sample->stack_id) || names_stacks_capped(target->names));
+}
+
+static int put_sample(struct target *target, const struct sample *sample)
+{
+    struct sample *known = table_find(&target->samples, sample_key(sample->kind, sample->id));
+    int r;
+
+    if (!names_stack(target->names, sample->stack_id)) {
+        if (known)
+            table_remove(&target->samples, known);
+        target->own.count[LOSS_samples_capped]++;
+        return 0;
+    }
+    if (known) {
+        *known = *sample;
+        return 0;
+    }
+    r = table_add(&target->samples, sample, NULL);
+    if (r == -ENOSPC) {
+        target->own.count[LOSS_samples_capped]++;
+        return 0;
+    }
+    return r;
+}
+
+/* All of a message or nothing: its samples are checked before the first is taken. */
+static int put_samples(struct target *target, const char *payload, size_t length)
+{
+    struct sample sample;
+
+    for (size_t at = 0; at < length; at += sizeof(sample)) {
+        memcpy(&sample, payload + at, sizeof(sample));
+        if (!knows(target, &sample))
+            return -EBADMSG;
+    }
+    for (size_t at = 0; at < length; at += sizeof(sample)) {
+        int r;
+
+        memcpy(&sample, payload + at, sizeof(sample));
+        r = put_sample(target, &sample);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+/* One that isn't known is passed over: it may be one that was left out. */
+static void drop_samples(struct target *target, const char *payload, size_t length)
+{
+    for (size_t at = 0; at < length; at += sizeof(struct wire_key)) {
+        struct wire_key key;
+        struct sample *sample;
+
+        memcpy(&key, payload + at, sizeof(key));
+        sample = table_find(&target->samples, sample_key(key.kind, key.id));
+        if (sample)
+            table_remove(&target->samples, sample);
+    }
+}
+
+static int find_deadlocks(struct target *target)
+{
+    const struct sample *samples = target->samples.elements;
+    struct wait_edge *edges AUTO_FREE = NULL;
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < target->samples.n; i++)
+        n += samples[i].kind == SAMPLE_THREAD && samples[i].owner;
+    edges = calloc(n ? n : 1, sizeof(*edges));
+    if (!edges)
+        return -ENOMEM;
+    n = 0;
+    for (uint32_t i = 0; i < target->samples.n; i++)
+        if (samples[i].kind == SAMPLE_THREAD && samples[i].owner)
+            edges[n++] = (struct wait_edge){
+                .tid = (uint32_t)samples[i].id,
+                .owner = samples[i].owner,
+                .object = samples[i].object,
+                .since_ns = samples[i].since_ns,
+                .stack_id = samples[i].stack_id,
+            };
+    return deadlocks_update(&target->deadlocks, edges, n);
+}
+
+static int build_groups(struct target *target, const struct wire_scan *scan)
+{
+    struct group_policy policy = {
+        .now_ns = scan->time_ns,
+        .threshold_ns = (uint64_t)target->options->threshold_ns,
+        .proven = target->options->proven,
+        .throughout_ns = target->first_scan_ns,
+    };
+    struct groups groups;
+    int r;
+
+    r = groups_build(&target->samples, target->names, &policy, &groups);
+    if (r)
+        return r;
+    groups_free(&target->groups);
+    target->groups = groups;
+    if (target->shown != target->names)
+        names_free(&target->shown);
+    target->shown = target->names;
+    return growth_update(&target->growth, scan->time_ns, target->options->max_stacks, groups.list,
+                         groups.n);
+}
+
+static void note_scan(struct target *target, const struct wire_scan *scan)
+{
+    struct target_report *report = &target->report;
+
+    report->scan = *scan;
+    report->scanned = true;
+    utf8_clean(scan->runtime, strlen(scan->runtime), report->runtime, sizeof(report->runtime));
+    utf8_clean(scan->runtime_version, strlen(scan->runtime_version), report->runtime_version,
+               sizeof(report->runtime_version));
+    for (size_t i = 0; i < SAMPLE_KIND_MAX; i++)
+        if (scan->duration_ns[i])
+            scan_histogram_add(&report->scans[i], scan->duration_ns[i]);
+    raise(target->analyst.count, scan->losses.count, LOSS_MAX);
+    sum_losses(target);
+}
+
+/* A record is as old as the moment it was read, which is no later than the end of its scan. */
+static uint64_t end_of_scan(const struct wire_scan *scan)
+{
+    uint64_t end = scan->time_ns;
+
+    for (size_t i = 0; i < SAMPLE_KIND_MAX; i++)
+        end = add_saturated(end, scan->duration_ns[i]);
+    return end;
+}
+
+/* Makes the report that is shown until the next scan. */
+static int take_scan(struct target *target, const void *payload)
+{
+    struct target_report *report = &target->report;
+    struct wire_scan scan;
+    int r;
+
+    memcpy(&scan, payload, sizeof(scan));
+    if (report->scanned &&
+        (scan.number < report->scan.number || scan.time_ns < report->scan.time_ns))
+        return -EBADMSG;
+    if (!target->first_scan_ns)
+        target->first_scan_ns = end_of_scan(&scan);
+    note_scan(target, &scan);
+    r = build_groups(target, &scan);
+    report->n_groups = target->groups.n;
+    report->groups = target->groups.list;
+    report->threads_parked = target->groups.n_parked[SAMPLE_THREAD];
+    report->goroutines_parked = target->groups.n_parked[SAMPLE_GOROUTINE];
+    if (r)
+        return r;
+    r = find_deadlocks(target);
+    report->n_deadlocks = target->deadlocks.n;
+    report->deadlocks = target->deadlocks.list;
+    return r;
+}
+
+int target_take_analyst(struct target *target, const struct wire_header *header,
+                        const void *payload)
+{
+    int r = 0;
+
+    /* What an analyst still had to say of a process that ended. */
+    if (!target->report.up)
+        return 0;
+    if (!target->names)
+        r = names_new(target->options->idle, &target->names);
+    if (r)
+        return r;
+    switch (header->type) {
+    case WIRE_STRING:
+        return names_add_string(target->names, payload, header->length, &target->own);
+    case WIRE_STACK:
+        return names_add_stack(target->names, payload, &target->own);
+    case WIRE_PUT:
+        return put_samples(target, payload, header->length);
+    case WIRE_DROP:
+        drop_samples(target, payload, header->length);
+        return 0;
+    case WIRE_SCAN:
+        return take_scan(target, payload);
+    default:
+        return -EBADMSG;
+    }
+}
+
+void target_take_target(struct target *target, const struct wire_target *wire)
+{
+    struct target_report *report = &target->report;
+
+    target->known = true;
+    target->attach_ns = wire->attach_ns;
+    report->pid = wire->pid;
+    report->up = wire->up;
+    report->start_time = (double)wire->start_time_us / 1e6;
+    utf8_clean(wire->comm, strlen(wire->comm), report->comm, sizeof(report->comm));
+    utf8_clean(wire->exe, strlen(wire->exe), report->exe, sizeof(report->exe));
+    if (!report->up)
+        clear(target);
+}
+
+/* Bytes over all devices but the loopback. */
+static uint64_t sum_network(const struct wire_resources *resources, bool receive)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < resources->n_net; i++) {
+        const struct wire_net *net = &resources->net[i];
+
+        if (strcmp(net->device, "lo"))
+            sum = add_saturated(sum, receive ? net->receive_bytes : net->transmit_bytes);
+    }
+    return sum;
+}
+
+/* -1: unknown, as when a device came or went and its counts with it. */
+static double rate(uint64_t before, uint64_t now, double seconds)
+{
+    return now < before || seconds <= 0 ? -1 : (double)(now - before) / seconds;
+}
+
+static uint64_t cpu_us(const struct wire_resources *resources)
+{
+    return add_saturated(resources->cpu_user_us, resources->cpu_system_us);
+}
+
+/* The namespace of a target's network, and so the names in it, may be its own: two that read the
+ * same when clean count once. */
+static void copy_network(const struct wire_resources *wire, struct wire_resources *ret_resources)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < wire->n_net; i++) {
+        struct wire_net net = wire->net[i];
+        uint32_t k = 0;
+
+        utf8_clean(wire->net[i].device, strlen(wire->net[i].device), net.device,
+                   sizeof(net.device));
+        while (k < n && strcmp(ret_resources->net[k].device, net.device))
+            k++;
+        if (k == n)
+            ret_resources->net[n++] = net;
+    }
+    ret_resources->n_net = n;
+}
+
+void target_take_resources(struct target *target, const struct wire_resources *wire)
+{
+    struct target_report *report = &target->report;
+    struct wire_resources before = report->resources;
+    struct wire_resources *now = &report->resources;
+
+    *now = *wire;
+    copy_network(wire, now);
+    if (report->has_resources && now->time_ns > before.time_ns) {
+        double seconds = (double)(now->time_ns - before.time_ns) / 1e9;
+
+        raise(&now->cpu_user_us, &before.cpu_user_us, 1);
+        raise(&now->cpu_system_us, &before.cpu_system_us, 1);
+        report->cpu_ratio = rate(cpu_us(&before), cpu_us(now), seconds * 1e6);
+        report->receive_rate = rate(sum_network(&before, true), sum_network(now, true), seconds);
+        report->transmit_rate = rate(sum_network(&before, false), sum_network(now, false), seconds);
+    }
+    report->has_resources = true;
+}
+
+static void take_program(const struct wire_program *wire, struct wire_program *program)
+{
+    utf8_clean(wire->name, strlen(wire->name), program->name, sizeof(program->name));
+    raise(&program->run_ns, &wire->run_ns, 1);
+    raise(&program->runs, &wire->runs, 1);
+}
+
+void target_take_counters(struct target *target, const struct wire_counters *wire)
+{
+    struct wire_counters *counters = &target->report.counters;
+
+    raise((uint64_t *)&counters->parks, (const uint64_t *)&wire->parks,
+          sizeof(wire->parks) / sizeof(uint64_t));
+    raise(counters->losses.count, wire->losses.count, LOSS_MAX);
+    counters->index = wire->index;
+    counters->n_programs = wire->n_programs;
+    for (uint32_t i = 0; i < wire->n_programs; i++)
+        take_program(&wire->programs[i], &counters->programs[i]);
+    sum_losses(target);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One watched process as the monitor knows it: what its analyst and the probe have sent, and the
+ * report made of it at the end of each scan.
+ */
+#pragma once
+
+#include "deadlock.h"
+#include "group.h"
+#include "growth.h"
+#include "names.h"
+#include "report.h"
+#include "store.h"
+#include "table.h"
+
+struct target {
+    const struct store_options *options;
+    bool known; /* the probe has announced it */
+    struct target_report report;
+    uint64_t attach_ns; /* CLOCK_MONOTONIC */
+
+    /* Of the analyst that runs now. */
+    struct names *names;
+    struct table samples;
+    struct losses analyst;
+
+    /* Of the report: the names that its groups borrow, which may be those of an analyst that was
+     * replaced; NULL: no groups. */
+    struct names *shown;
+    struct groups groups;
+
+    struct growth growth;
+    struct deadlocks deadlocks;
+    uint64_t first_scan_ns; /* when all of the first scan was read; 0: none yet */
+    struct losses former;   /* of analysts before this one */
+    struct losses own;      /* of the monitor */
+};
+
+/* `options` is borrowed. */
+void target_init(struct target *target, const struct store_options *options);
+void target_free(struct target *target);
+
+/* All take payloads that intake_check() let pass. -EBADMSG: an id in it is not known or is taken;
+ * the state is then as before. -ENOMEM. */
+int target_take_analyst(struct target *target, const struct wire_header *header,
+                        const void *payload);
+void target_take_target(struct target *target, const struct wire_target *wire);
+void target_take_resources(struct target *target, const struct wire_resources *wire);
+void target_take_counters(struct target *target, const struct wire_counters *wire);
+
+/* Counts a message of its analyst that was refused. */
+void target_refuse(struct target *target);
+
+/* Forgets what the analyst has sent: a new one sends all of it again. The report stays as it is
+ * until that one's first scan. */
+void target_reset_analyst(struct target *target);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A set of elements in a dense array with an open-addressing index: linear probing, no tombstones.
+ */
+#include "table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define CAPACITY_MIN 16
+#define SLOTS_MIN    32
+
+/* Keys are chosen by targets, so the hash is seeded: nobody outside can make them collide. Two
+ * folded 64x64 multiplications, as wyhash does it. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint32_t home_slot(const struct table *table, struct table_key key)
+{
+    uint64_t hash = fold(key.low ^ table->seed[0], key.high ^ table->seed[1]);
+
+    return (uint32_t)fold(hash ^ table->seed[1], 0x9e3779b97f4a7c15) & (table->n_slots - 1);
+}
+
+static void *element_at(const struct table *table, uint32_t position)
+{
+    return (char *)table->elements + position * table->type->size;
+}
+
+static uint32_t position_of(const struct table *table, const void *element)
+{
+    return (uint32_t)((size_t)((const char *)element - (const char *)table->elements) /
+                      table->type->size);
+}
+
+static bool has_key(const struct table *table, uint32_t slot, struct table_key key)
+{
+    struct table_key other = table->type->key(element_at(table, table->slots[slot] - 1));
+
+    return other.high == key.high && other.low == key.low;
+}
+
+/* The slot that holds the key, or the free one where it belongs. There always is a free one. */
+static uint32_t find_slot(const struct table *table, struct table_key key)
+{
+    uint32_t slot = home_slot(table, key);
+
+    while (table->slots[slot] && !has_key(table, slot, key))
+        slot = (slot + 1) & (table->n_slots - 1);
+    return slot;
+}
+
+static int grow_elements(struct table *table)
+{
+    uint32_t capacity = table->capacity ? table->capacity * 2 : CAPACITY_MIN;
+    void *elements;
+
+    if (table->n < table->capacity)
+        return 0;
+    elements = reallocarray(table->elements, capacity, table->type->size);
+    if (!elements)
+        return -ENOMEM;
+    table->elements = elements;
+    table->capacity = capacity;
+    return 0;
+}
+
+/* Keeps at most three quarters of the slots in use. */
+static int grow_slots(struct table *table)
+{
+    uint32_t n_slots = table->n_slots ? table->n_slots * 2 : SLOTS_MIN;
+    uint32_t *slots;
+
+    if (table->n + 1 <= table->n_slots / 4 * 3)
+        return 0;
+    slots = calloc(n_slots, sizeof(*slots));
+    if (!slots)
+        return -ENOMEM;
+    free(table->slots);
+    table->slots = slots;
+    table->n_slots = n_slots;
+    for (uint32_t i = 0; i < table->n; i++)
+        slots[find_slot(table, table->type->key(element_at(table, i)))] = i + 1;
+    return 0;
+}
+
+/* Frees a slot and moves back what was pushed behind it by linear probing (Knuth 6.4, algorithm R).
+ */
+static void free_slot(struct table *table, uint32_t slot)
+{
+    uint32_t mask = table->n_slots - 1;
+    uint32_t next = slot;
+
+    for (;;) {
+        uint32_t home;
+
+        next = (next + 1) & mask;
+        if (!table->slots[next])
+            break;
+        home = home_slot(table, table->type->key(element_at(table, table->slots[next] - 1)));
+        if (((next - home) & mask) < ((next - slot) & mask))
+            continue;
+        table->slots[slot] = table->slots[next];
+        slot = next;
+    }
+    table->slots[slot] = 0;
+}
+
+void table_init(struct table *table, const struct table_type *type)
+{
+    *table = (struct table){.type = type};
+    /* Early in boot this may fail; a seed of stack addresses is then still not a fixed one. */
+    if (getrandom(table->seed, sizeof(table->seed), GRND_NONBLOCK) != sizeof(table->seed)) {
+        table->seed[0] = (uintptr_t)table;
+        table->seed[1] = ~(uintptr_t)&type;
+    }
+}
+
+void table_clear(struct table *table)
+{
+    free(table->elements);
+    free(table->slots);
+    table->elements = NULL;
+    table->slots = NULL;
+    table->n = 0;
+    table->capacity = 0;
+    table->n_slots = 0;
+}
+
+void *table_find(const struct table *table, struct table_key key)
+{
+    uint32_t slot;
+
+    if (!table->n)
+        return NULL;
+    slot = find_slot(table, key);
+    return table->slots[slot] ? element_at(table, table->slots[slot] - 1) : NULL;
+}
+
+int table_add(struct table *table, const void *element, void **ret_element)
+{
+    void *place;
+
+    if (table->n >= table->type->max)
+        return -ENOSPC;
+    if (grow_elements(table) || grow_slots(table))
+        return -ENOMEM;
+    place = element_at(table, table->n);
+    memcpy(place, element, table->type->size);
+    table->slots[find_slot(table, table->type->key(place))] = table->n + 1;
+    table->n++;
+    if (ret_element)
+        *ret_element = place;
+    return 0;
+}
+
+void table_remove(struct table *table, void *element)
+{
+    uint32_t position = position_of(table, element);
+    uint32_t last = table->n - 1;
+
+    free_slot(table, find_slot(table, table->type->key(element)));
+    if (position != last) {
+        void *moved = element_at(table, last);
+
+        table->slots[find_slot(table, table->type->key(moved))] = position + 1;
+        memcpy(element, moved, table->type->size);
+    }
+    table->n--;
+}
