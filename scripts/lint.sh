@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# lint.sh: format, static analysis and scripts, over all files that git tracks.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+PATH=$PATH:/usr/sbin:/sbin
+build=${BUILD:-build}
+seconds=170 # for clang-tidy over everything
+failed=0
+
+# verdict STATUS NAME
+verdict() {
+    if [ "$1" -eq 0 ]; then
+        echo "ok   $2"
+    else
+        echo "FAIL $2"
+        failed=1
+    fi
+}
+
+format() {
+    git ls-files -z '*.c' '*.h' | xargs -0 "${CLANG_FORMAT:-clang-format}" --dry-run -Werror
+}
+
+# The flags that make compiles with, and what it generates first.
+flags() {
+    # shellcheck disable=SC2016 # for make to expand
+    make -s --eval 'lint-flags: ; @echo $(CPPFLAGS) -std=gnu17 $(WARNINGS)' lint-flags
+}
+
+tidy() {
+    make -s "$build/gen/syscalls.inc" "$build/gen/parkwatch.skel.h" || return 1
+    flags=$(flags) || return 1
+    # shellcheck disable=SC2016 # for the inner shell to expand
+    git ls-files -z 'user/*.c' | timeout "$seconds" xargs -0 -n 1 -P "$(nproc)" \
+        sh -c 'for file; do :; done; exec "$0" --quiet "$file" -- $1' "${CLANG_TIDY:-clang-tidy}" \
+        "$flags" 2> /dev/null
+}
+
+scripts() {
+    git ls-files -z 'scripts/*.sh' .ci/run 'tests/*.sh' | xargs -0 shellcheck
+}
+
+python() {
+    git ls-files -z '*.py' | xargs -0 /usr/bin/python3 -c '
+import sys
+for path in sys.argv[1:]:
+    with open(path, encoding="utf-8") as source:
+        compile(source.read(), path, "exec")
+'
+}
+
+format
+verdict $? format
+tidy
+verdict $? tidy
+scripts
+verdict $? shellcheck
+python
+verdict $? python
+exit "$failed"

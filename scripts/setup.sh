@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# setup.sh build|test: installs what is missing to build parkwatch, or to build and test it, on Debian.
+# Calls apt-get only when something is missing, asks nothing, and starts no services.
+set -eu
+
+PATH=$PATH:/usr/sbin:/sbin
+packages=
+
+add() {
+    packages="$packages $1"
+}
+
+# need_command PROGRAM PACKAGE
+need_command() {
+    command -v "$1" > /dev/null || add "$2"
+}
+
+# need_module PKG-CONFIG-NAME PACKAGE
+need_module() {
+    pkg-config --exists "$1" 2> /dev/null || add "$2"
+}
+
+# need_file PATH PACKAGE
+need_file() {
+    [ -e "$1" ] || add "$2"
+}
+
+need_build() {
+    need_command make make
+    need_command gcc gcc
+    need_file /usr/include/stdio.h libc6-dev
+    need_command clang clang
+    need_command bpftool bpftool
+    need_command pkg-config pkg-config
+    need_module libbpf libbpf-dev
+    need_module libelf libelf-dev
+    need_module libdw libdw-dev
+    need_module libmicrohttpd libmicrohttpd-dev
+    need_module libcap-ng libcap-ng-dev
+    need_module libseccomp libseccomp-dev
+    need_module zlib zlib1g-dev
+    need_module jansson libjansson-dev
+    need_file /usr/include/libiberty/demangle.h libiberty-dev
+}
+
+need_test() {
+    need_command git git
+    need_module cmocka libcmocka-dev
+    need_command clang-format clang-format
+    need_command clang-tidy clang-tidy
+    need_command shellcheck shellcheck
+    need_command python3 python3
+    need_file /usr/lib/python3/dist-packages/prometheus_client python3-prometheus-client
+    need_command promtool prometheus
+    need_command gdb gdb
+    need_command readelf binutils
+    need_file "/usr/share/doc/libc6-dbg" libc6-dbg
+    need_command g++ g++
+    [ -x "${HOME:-/root}/.cargo/bin/rustc" ] || need_command rustc rustc
+    need_command redis-server redis-server
+    need_command nginx nginx-light
+    need_command javac default-jdk-headless
+    [ -n "$(ls -d /usr/lib/postgresql/*/bin 2> /dev/null)" ] || add postgresql
+}
+
+install_packages() {
+    if ! command -v apt-get > /dev/null; then
+        echo "setup.sh: no apt-get here; install what Debian calls:$packages" >&2
+        exit 1
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "setup.sh: run as root, or: sudo apt-get install$packages" >&2
+        exit 1
+    fi
+    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 # invoke-rc.d starts nothing in runlevel 1
+    apt-get -qq update
+    # shellcheck disable=SC2086 # a list
+    apt-get -qq -y install --no-install-recommends $packages > /dev/null
+}
+
+case ${1:-} in
+build)
+    need_build
+    ;;
+test)
+    need_build
+    need_test
+    ;;
+*)
+    echo "usage: setup.sh build|test" >&2
+    exit 2
+    ;;
+esac
+if [ -n "$packages" ]; then
+    install_packages
+fi

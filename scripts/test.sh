@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# test.sh: sets up, builds, and runs every test. The last line adds all of them up.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0 skipped=0
+
+# suite COMMAND...: one that ends with its own sum, or counts as one test
+suite() {
+    echo "== $*"
+    { "$@" 2>&1; echo "exit $?"; } | tee "$log" | grep -v '^exit [0-9]*$'
+    status=$(sed -n 's/^exit \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+    sum=$(grep -x '[0-9]* passed, [0-9]* failed, [0-9]* skipped' "$log" | tail -n 1 | tr -dc '0-9 ')
+    if [ -z "$sum" ]; then
+        sum="$((status == 0)) $((status != 0)) 0"
+    fi
+    # shellcheck disable=SC2086 # three numbers
+    set -- $sum
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+    if [ "$status" -ne 0 ] && [ "$2" -eq 0 ]; then
+        failed=$((failed + 1)) # it says that all passed, and fails: skips, or a crash
+    fi
+}
+
+scripts/setup.sh test || exit 1
+make -j"$(nproc)" all fixtures || exit 1
+suite make unit
+suite scripts/lint.sh
+suite scripts/live.sh
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
