@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The set with a dense array, against a plain array of flags. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "table.h"
+
+#define KEYS 4096
+
+struct item {
+    uint64_t id;
+    uint64_t value;
+};
+
+static struct table_key item_key(const void *element)
+{
+    return (struct table_key){.high = 1, .low = ((const struct item *)element)->id};
+}
+
+static const struct table_type items = {.size = sizeof(struct item), .max = KEYS, .key = item_key};
+
+static struct table_key key_of(uint64_t id)
+{
+    return (struct table_key){.high = 1, .low = id};
+}
+
+static void test_empty(void **state)
+{
+    struct table table;
+
+    (void)state;
+    table_init(&table, &items);
+    assert_null(table_find(&table, key_of(1)));
+    table_clear(&table);
+    assert_null(table_find(&table, key_of(1)));
+}
+
+static void test_both_words_are_the_key(void **state)
+{
+    struct table table;
+
+    (void)state;
+    table_init(&table, &items);
+    assert_int_equal(table_add(&table, &(struct item){.id = 5}, NULL), 0);
+    assert_non_null(table_find(&table, key_of(5)));
+    assert_null(table_find(&table, (struct table_key){.high = 2, .low = 5}));
+    table_clear(&table);
+}
+
+static void test_bound(void **state)
+{
+    struct table table;
+
+    (void)state;
+    table_init(&table, &items);
+    for (uint64_t i = 0; i < KEYS; i++)
+        assert_int_equal(table_add(&table, &(struct item){.id = i}, NULL), 0);
+    assert_int_equal(table_add(&table, &(struct item){.id = KEYS}, NULL), -ENOSPC);
+    assert_int_equal(table.n, KEYS);
+    assert_null(table_find(&table, key_of(KEYS)));
+    table_clear(&table);
+}
+
+static void check(const struct table *table, const uint64_t *values)
+{
+    uint32_t n = 0;
+
+    for (uint64_t id = 0; id < KEYS; id++) {
+        const struct item *item = table_find(table, key_of(id));
+
+        n += values[id] != 0;
+        assert_int_equal(item ? item->value : 0, values[id]);
+    }
+    assert_int_equal(table->n, n);
+}
+
+/* Adds and removes at random, with keys so close and so many that probes run into each other. */
+static void test_random(void **state)
+{
+    uint64_t values[KEYS] = {0};
+    struct table table;
+
+    (void)state;
+    table_init(&table, &items);
+    srandom(1);
+    for (uint64_t i = 1; i <= 200000; i++) {
+        uint64_t id = (uint64_t)random() % KEYS;
+
+        if (values[id]) {
+            table_remove(&table, table_find(&table, key_of(id)));
+            values[id] = 0;
+        } else {
+            void *place;
+
+            assert_int_equal(table_add(&table, &(struct item){id, i}, &place), 0);
+            assert_int_equal(((struct item *)place)->value, i);
+            values[id] = i;
+        }
+        if (i % 20000 == 0)
+            check(&table, values);
+    }
+    table_clear(&table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_both_words_are_the_key),
+        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_random),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
