@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define PAGE_WIDTH_DEFAULT 100
-#define PAGE_WIDTH_MIN     40
+#define PAGE_WIDTH_MIN     70
 #define PAGE_WIDTH_MAX     400
 
 struct page {

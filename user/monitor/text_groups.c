@@ -21,7 +21,7 @@
 
 #define GAP                3 /* columns between columns */
 #define COUNT_COLUMNS_MIN  6 /* so that targets with few waiters line up, too */
-#define REASON_COLUMNS_MAX 28
+#define REASON_COLUMNS_MIN 8
 #define FRAMES_SHOWN       40 /* longer stacks lose their middle */
 #define FRAMES_TAIL        6  /* outermost frames of those */
 #define WAITS_SHOWN        3
@@ -72,9 +72,12 @@ static void format_age(const struct group *group, struct line *line)
         line_add(line, "at least %s", age.text);
 }
 
-static struct columns measure(const struct target_report *target, bool idle)
+static struct columns measure(const struct page *page, const struct target_report *target,
+                              bool idle)
 {
     struct columns columns = {.count = COUNT_COLUMNS_MIN};
+    size_t others;
+    size_t room;
 
     for (size_t i = 0; i < target->n_groups; i++) {
         const struct group *group = &target->groups[i];
@@ -89,8 +92,11 @@ static struct columns measure(const struct target_report *target, bool idle)
         columns.age = max(columns.age, utf8_columns(age.text));
         columns.memory = max(columns.memory, strlen(human_bytes(group->memory_bytes).text));
     }
-    if (columns.reason > REASON_COLUMNS_MAX)
-        columns.reason = REASON_COLUMNS_MAX;
+    others = columns.count + 1 + columns.kind + columns.age + columns.memory + 3 * GAP;
+    room =
+        page->width > others ? max(page->width - others, REASON_COLUMNS_MIN) : REASON_COLUMNS_MIN;
+    if (columns.reason > room)
+        columns.reason = room;
     return columns;
 }
 
@@ -367,7 +373,7 @@ static void write_idle_group(const struct page *page, const struct columns *colu
 
 static void write_idle(const struct page *page, const struct target_report *target)
 {
-    struct columns columns = measure(target, true);
+    struct columns columns = measure(page, target, true);
 
     if (columns.kind == 0)
         return;
@@ -381,7 +387,7 @@ static void write_idle(const struct page *page, const struct target_report *targ
 
 void text_groups_write(const struct page *page, const struct target_report *target)
 {
-    struct columns columns = measure(target, false);
+    struct columns columns = measure(page, target, false);
 
     for (size_t i = 0; i < target->n_groups; i++)
         if (!target->groups[i].idle_rule)

@@ -92,6 +92,7 @@ static inline void example_fill_groups(struct example *example)
                            .max_count = 14235,
                            .observed_ns = 30 * EXAMPLE_S,
                            .growing = true,
+                           .has_series = true,
                            .n_objects = 14235,
                            .same_detail = true,
                            .n_waits = GROUP_WAITS_MAX};
@@ -108,6 +109,7 @@ static inline void example_fill_groups(struct example *example)
                            .at_least_ns = 1 * EXAMPLE_S,
                            .at_most_ns = 10200 * EXAMPLE_S,
                            .rewaits = 31,
+                           .has_series = true,
                            .memory_bytes = 88 * 1024,
                            .first_count = 11,
                            .min_count = 11,
