@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a real child costs, and lines of net/dev. */
+#include "probe/child.h"
+
+#include "user/probe/resources.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define TOUCHED (32ul << 20)
+#define FDS     40
+#define CPU_NS  100000000
+
+static void spend(int note_fd)
+{
+    char *memory = mmap(NULL, TOUCHED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct timespec now;
+
+    if (memory == MAP_FAILED)
+        _exit(1);
+    memset(memory, 1, TOUCHED);
+    for (int fd = 0; fd < FDS; fd++)
+        dup2(note_fd, 100 + fd);
+    do
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    while (now.tv_sec == 0 && now.tv_nsec < CPU_NS);
+    child_idle(note_fd);
+}
+
+static void test_child(void **state)
+{
+    struct target_id target = TARGET_NONE;
+    struct wire_resources resources;
+    struct child_note note;
+
+    (void)state;
+    pid_t pid = child_start(spend, &note);
+    assert_int_equal(target_open(pid, &target), 0);
+    assert_int_equal(resources_read(&target, pid, 5, &resources), 0);
+    assert_int_equal(resources.index, 5);
+    assert_in_range(resources.resident_bytes, TOUCHED, TOUCHED * 8);
+    assert_in_range(resources.virtual_bytes, resources.resident_bytes, WIRE_UNKNOWN - 1);
+    /* Ticks of 10 ms, rounded down twice. */
+    assert_in_range(resources.cpu_user_us + resources.cpu_system_us, CPU_NS / 1000 - 20000,
+                    10 * CPU_NS / 1000);
+    assert_in_range(resources.open_fds, FDS, FDS + 30);
+    assert_int_not_equal(resources.time_ns, 0);
+    child_end(pid);
+
+    struct wire_resources untouched = resources;
+    assert_int_equal(resources_read(&target, pid, 6, &resources), -ESRCH);
+    assert_memory_equal(&resources, &untouched, sizeof(resources));
+    target_close(&target);
+}
+
+static void test_leader_gone(void **state)
+{
+    struct target_id target = TARGET_NONE;
+    struct wire_resources resources;
+    struct child_note note;
+
+    (void)state;
+    pid_t pid = child_start(child_leaderless, &note);
+    assert_int_equal(target_open(pid, &target), 0);
+    assert_int_equal(resources_read(&target, note.tid, 0, &resources), 0);
+    assert_true(resources.resident_bytes != WIRE_UNKNOWN && resources.resident_bytes > 0);
+    assert_true(resources.open_fds != WIRE_UNKNOWN && resources.open_fds > 0);
+    assert_true(resources.n_net > 0);
+    target_close(&target);
+    child_end(pid);
+}
+
+static void test_net(void **state)
+{
+    struct wire_net net = {0};
+
+    (void)state;
+    assert_true(resources_parse_net(
+        "  eth0: 65629414    1285    0    0    0     0          0         0    66453     815    0",
+        &net));
+    assert_string_equal(net.device, "eth0");
+    assert_int_equal(net.receive_bytes, 65629414);
+    assert_int_equal(net.transmit_bytes, 66453);
+    assert_true(resources_parse_net("a\"\\{\xff:12345678:1 2 3 4 5 6 7 8 9", &net));
+    assert_string_equal(net.device, "a\"\\{\xff:12345678");
+    assert_int_equal(net.transmit_bytes, 9);
+}
+
+static void test_net_malformed(void **state)
+{
+    static const char *const lines[] = {
+        "",
+        "Inter-|   Receive                                                |  Transmit",
+        " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets",
+        "lo: 1 2 3 4 5 6 7 8",
+        "lo:",
+        ": 1 2 3 4 5 6 7 8 9",
+        "sixteen-letters-: 1 2 3 4 5 6 7 8 9",
+    };
+    struct wire_net net = {.receive_bytes = 7};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+        assert_false(resources_parse_net(lines[i], &net));
+    assert_int_equal(net.receive_bytes, 7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_child),
+        cmocka_unit_test(test_leader_gone),
+        cmocka_unit_test(test_net),
+        cmocka_unit_test(test_net_malformed),
+    };
+    return cmocka_run_group_tests_name("resources", tests, NULL, NULL);
+}
