@@ -27,7 +27,7 @@ suite() {
 
 scripts/setup.sh test || exit 1
 make -j"$(nproc)" all fixtures || exit 1
-suite make unit
+suite make -j"$(nproc)" unit
 suite scripts/lint.sh
 suite scripts/live.sh
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -121,6 +121,10 @@ def read_line(stream, start, seconds=PATIENCE):
         data += chunk
 
 
+# The child ends with us, however we end.
+BOUND = ("setpriv", "--pdeathsig", "KILL")
+
+
 class Fixture:
     """A running fixture and the truth that it told."""
 
@@ -310,6 +314,7 @@ class Watch:
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [
+                *BOUND,
                 str(PARKWATCH),
                 "watch",
                 "-p",
@@ -530,7 +535,7 @@ class LiveTest(unittest.TestCase):
 
     def server(self, command, **options):
         process = subprocess.Popen(
-            list(map(str, command)),
+            [*BOUND, *map(str, command)],
             stdin=subprocess.PIPE,
             stdout=options.pop("stdout", subprocess.DEVNULL),
             stderr=options.pop("stderr", subprocess.DEVNULL),

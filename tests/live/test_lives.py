@@ -144,25 +144,12 @@ class Becomes(LiveTest):
 
     def test_frozen(self):
         """The cgroup freezer: the target cannot run, and is read all the same."""
-        group = pathlib.Path("/sys/fs/cgroup") / f"parkwatch-test-{os.getpid()}"
-        if not pathlib.Path("/sys/fs/cgroup/cgroup.procs").exists():
-            raise unittest.SkipTest("no cgroup v2 hierarchy at /sys/fs/cgroup")
-        group.mkdir()
-        self.addCleanup(group.rmdir)
+        freezer = Freezer()
+        self.addCleanup(freezer.remove)
         fixture = self.fixture("cond")
-        (group / "cgroup.procs").write_text(str(fixture.pid), encoding="ascii")
-        self.addCleanup(self.leave, fixture, group)
-        (group / "cgroup.freeze").write_text("1", encoding="ascii")
-        wait_for(
-            lambda: "frozen 1" in (group / "cgroup.events").read_text(encoding="ascii"),
-            "it is frozen",
-        )
+        self.addCleanup(freezer.thaw)
+        freezer.freeze(fixture.pid)
         self.assertEqual(report(fixture.pid, "-t", "0").group("wait_for_work")["count"], 3)
-
-    def leave(self, fixture, group):
-        (group / "cgroup.freeze").write_text("0", encoding="ascii")
-        fixture.end()
-        wait_for(lambda: not (group / "cgroup.procs").read_text(encoding="ascii"), "it is empty")
 
     def test_leader_exits(self):
         fixture = self.fixture("leader")
@@ -177,6 +164,44 @@ class Becomes(LiveTest):
         taken = report(fixture.pid, "-t", "0")
         self.assertEqual(taken.target["threads"]["total"], 2)
         self.assertEqual(taken.having("pause"), [])
+
+
+class Freezer:
+    """A control group of version 2 or 1 that stops whoever is in it."""
+
+    ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/freezer")
+
+    def __init__(self):
+        roots = [root for root in self.ROOTS if os.path.exists(f"{root}/cgroup.procs")]
+        if not roots:
+            raise unittest.SkipTest("no cgroup freezer")
+        self.path = pathlib.Path(roots[0]) / f"parkwatch-test-{os.getpid()}"
+        self.path.mkdir()
+        self.old = (self.path / "freezer.state").exists()
+
+    def freeze(self, pid):
+        (self.path / "cgroup.procs").write_text(str(pid), encoding="ascii")
+        self.set("FROZEN" if self.old else "1")
+        wait_for(self.is_frozen, "it is frozen")
+
+    def is_frozen(self):
+        if self.old:
+            return self.read("freezer.state") == "FROZEN"
+        return "frozen 1" in self.read("cgroup.events")
+
+    def thaw(self):
+        self.set("THAWED" if self.old else "0")
+
+    def set(self, state):
+        name = "freezer.state" if self.old else "cgroup.freeze"
+        (self.path / name).write_text(state, encoding="ascii")
+
+    def read(self, name):
+        return (self.path / name).read_text(encoding="ascii").strip()
+
+    def remove(self):
+        wait_for(lambda: not self.read("cgroup.procs"), "it is empty")
+        self.path.rmdir()
 
 
 def status(pid):
@@ -265,6 +290,9 @@ class Files(LiveTest):
         self.assertEqual(taken.target["threads"]["parked"], 2)
 
 
+OWN_PIDS = ["unshare", "-p", "-f", "-m", "--mount-proc", "--kill-child"]
+
+
 class Namespaces(LiveTest):
     """The user names the PID that they see; what the target sees of itself is another matter."""
 
@@ -282,7 +310,7 @@ class Namespaces(LiveTest):
     def test_pid_namespace(self):
         fixture = self.fixture(
             "mutex",
-            command=["unshare", "-p", "-f", "-m", "--mount-proc", "--kill-child", FIXTURES / "mutex"],
+            command=[*OWN_PIDS, FIXTURES / "mutex"],
         )
         pid = self.inner(fixture.pid, "mutex")
         self.assertNotEqual(pid, fixture.truth["pid"])
@@ -297,9 +325,8 @@ class Namespaces(LiveTest):
     def test_deadlock_in_a_pid_namespace(self):
         fixture = self.fixture(
             "deadlock",
-            command=["unshare", "-p", "-f", "-m", "--mount-proc", "--kill-child",
-                     FIXTURES / "deadlock"],
-        )  # fmt: skip
+            command=[*OWN_PIDS, FIXTURES / "deadlock"],
+        )
         pid = self.inner(fixture.pid, "deadlock")
         deadlocks = report(pid).target["deadlocks"]
         self.assertEqual(len(deadlocks), 1)

@@ -124,7 +124,8 @@ def explain(missing, left, groups):
         lines.append(f"gdb's thread {tid}:\n{describe(witness)}")
         for group in groups:
             if left[group["stack_id"]]:
-                lines.append(f"  {difference(group['frames'], witness)} with\n" + describe(group["frames"]))
+                lines.append(f"  {difference(group['frames'], witness)} with")
+                lines.append(describe(group["frames"]))
     return "\n".join(lines)
 
 
@@ -182,14 +183,17 @@ class Servers(LiveTest):
         owner = pwd.getpwnam("postgres")
         directory = self.directory()
         os.chown(directory, owner.pw_uid, owner.pw_gid)
-        as_owner = ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups"]
+        as_owner = [
+            "setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups"
+        ]  # fmt: skip
         cluster = directory / "cluster"
         subprocess.run(
-            [*as_owner, programs[-1] / "initdb", "-D", cluster, "-A", "trust", "-N", "--no-instructions"],
+            [*as_owner, programs[-1] / "initdb", "-D", cluster, "-A", "trust", "-N"],
             check=True, stdout=subprocess.DEVNULL, timeout=120, cwd=directory,
         )  # fmt: skip
         process = self.server(
-            [*as_owner, programs[-1] / "postgres", "-D", cluster, "-k", directory, "-c", "listen_addresses="],
+            [*as_owner, programs[-1] / "postgres", "-D", cluster, "-k", directory,
+             "-c", "listen_addresses="],
             cwd=directory,
         )  # fmt: skip
         self.addCleanup(wait_for, lambda: not any(map(alive, family)), "postgres ends", 20)
@@ -209,13 +213,12 @@ class Servers(LiveTest):
             ["javac", "-d", directory, PROGRAMS / "Parked.java"], check=True, timeout=120
         )
         process = self.server(
-            ["java", "-Xshare:auto", "-Xmx32m", "-XX:+UseSerialGC", "-Xint", "-cp", directory, "Parked"],
+            ["java", "-Xmx32m", "-XX:+UseSerialGC", "-Xint", "-cp", directory, "Parked"],
             stdout=subprocess.PIPE,
         )  # fmt: skip
         read_line(process.stdout, b"ready", 60)
         taken = self.compare(process.pid, up_to_generated_code)
-        parked = [g for g in taken.groups if any(f["function"] == "Unsafe_Park" for f in g["frames"])]
-        self.assertTrue(parked, "the parked Java thread")
+        self.assertTrue(taken.having("Unsafe_Park"), "the parked Java thread")
 
     def test_stripped_cxx(self):
         need("g++")

@@ -70,7 +70,8 @@ class Doctor(LiveTest):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
 
     def test_help_and_version(self):
-        for arguments in (["--help"], ["report", "--help"], ["watch", "--help"], ["doctor", "--help"]):
+        for command in ([], ["report"], ["watch"], ["doctor"]):
+            arguments = [*command, "--help"]
             done = run(*arguments)
             self.assertEqual((done.returncode, done.stderr), (0, b""), arguments)
             self.assertIn(b"parkwatch", done.stdout.lower())
