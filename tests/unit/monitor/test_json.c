@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/json.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "monitor/example.h"
+
+#define BAD "\xef\xbf\xbd"
+
+static char *render(const struct report *report)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    assert_int_equal(json_write(report, out), 0);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+/* Written and read again: no duplicate keys, valid UTF-8. */
+static json_t *parse(const struct report *report)
+{
+    char *text = render(report);
+    json_error_t error;
+    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+
+    if (!json)
+        fail_msg("%s in line %d of:\n%s", error.text, error.line, text);
+    free(text);
+    return json;
+}
+
+static json_t *target_of(json_t *json)
+{
+    return json_array_get(json_object_get(json, "targets"), 0);
+}
+
+static json_t *group_of(json_t *json, size_t index)
+{
+    return json_array_get(json_object_get(target_of(json), "groups"), index);
+}
+
+static const char *string_in(json_t *object, const char *name)
+{
+    const char *string = json_string_value(json_object_get(object, name));
+
+    if (!string)
+        fail_msg("%s is no string", name);
+    return string;
+}
+
+static void assert_integer(json_t *object, const char *name, json_int_t expected)
+{
+    json_t *value = json_object_get(object, name);
+
+    assert_true(json_is_integer(value));
+    assert_int_equal(json_integer_value(value), expected);
+}
+
+static void assert_real(json_t *object, const char *name, double expected)
+{
+    json_t *value = json_object_get(object, name);
+
+    assert_true(json_is_number(value));
+    assert_true(json_number_value(value) == expected);
+}
+
+static void assert_json_null(json_t *object, const char *name)
+{
+    assert_true(json_is_null(json_object_get(object, name)));
+}
+
+static void target_has_its_fields(void **state)
+{
+    struct example example;
+    json_t *target;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    json = parse(&example.report);
+    assert_string_equal(string_in(json, "parkwatch"), "0.1.0");
+    assert_string_equal(string_in(json, "time"), "2020-09-13T15:38:40.500Z");
+    assert_real(json, "threshold_seconds", 1);
+    target = target_of(json);
+    assert_string_equal(string_in(target, "target"), "recommendd");
+    assert_integer(target, "pid", 4121);
+    assert_string_equal(string_in(target, "exe"), "/usr/bin/recommendd");
+    assert_string_equal(string_in(target, "start_time"), "2020-09-13T12:26:40.250Z");
+    assert_string_equal(string_in(target, "runtime_version"), "go1.19.8");
+    assert_integer(json_object_get(target, "threads"), "total", 1024);
+    assert_integer(json_object_get(target, "goroutines"), "parked", 14235);
+    assert_int_equal(json_object_size(json_object_get(target, "losses")), 1);
+    assert_integer(json_object_get(target, "losses"), "unwind_cut", 12);
+    json_decref(json);
+}
+
+static void resources_are_numbers_or_null(void **state)
+{
+    struct example example;
+    json_t *resources;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    json = parse(&example.report);
+    resources = json_object_get(target_of(json), "resources");
+    assert_integer(resources, "resident_memory_bytes", 2040109465);
+    assert_json_null(resources, "cgroup_memory_rss_bytes");
+    assert_real(json_object_get(resources, "cpu_seconds"), "system", 0.25);
+    assert_int_equal(json_array_size(json_object_get(resources, "network")), 1);
+    json_decref(json);
+
+    example.target.has_resources = false;
+    json = parse(&example.report);
+    resources = json_object_get(target_of(json), "resources");
+    assert_json_null(resources, "resident_memory_bytes");
+    assert_json_null(json_object_get(resources, "cpu_seconds"), "user");
+    assert_int_equal(json_array_size(json_object_get(resources, "network")), 0);
+    json_decref(json);
+}
+
+static void group_has_its_fields(void **state)
+{
+    struct example example;
+    json_t *group;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    example.groups[0].oldest_ns = INT64_C(1234567891999);
+    example.groups[0].at_most_ns = -1;
+    json = parse(&example.report);
+    group = group_of(json, 0);
+    assert_string_equal(string_in(group, "kind"), "goroutine");
+    assert_string_equal(string_in(group, "reason"), "chan send");
+    assert_integer(group, "count", 14235);
+    assert_real(group, "oldest_seconds", 1234.567891);
+    assert_json_null(group, "oldest_seconds_at_most");
+    assert_true(json_is_false(json_object_get(group, "idle")));
+    assert_json_null(group, "idle_rule");
+    assert_true(json_is_true(json_object_get(json_object_get(group, "growth"), "growing")));
+    assert_integer(json_object_get(group, "created_by"), "line", 141);
+    assert_string_equal(string_in(group_of(json, 2), "stack_id"), "0000000000003333");
+    assert_string_equal(string_in(group_of(json, 2), "idle_rule"), "event loop");
+    assert_json_null(group_of(json, 1), "created_by");
+    json_decref(json);
+}
+
+static void unknown_parts_of_frames_are_null(void **state)
+{
+    struct example example;
+    json_t *frames;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    json = parse(&example.report);
+    frames = json_object_get(group_of(json, 1), "frames");
+    assert_int_equal(json_array_size(frames), 4);
+    assert_string_equal(string_in(json_array_get(frames, 0), "function"), "__lll_lock_wait");
+    assert_json_null(json_array_get(frames, 3), "function");
+    assert_json_null(json_array_get(frames, 3), "file");
+    assert_json_null(json_array_get(frames, 3), "line");
+    assert_string_equal(string_in(json_array_get(frames, 3), "module"), "libvendor.so");
+    assert_string_equal(string_in(json_array_get(frames, 3), "address"), "0x7f0000012345");
+    frames = json_object_get(group_of(json, 0), "frames");
+    assert_true(json_is_true(json_object_get(json_array_get(frames, 1), "inlined")));
+    json_decref(json);
+}
+
+static void waits_name_addresses_or_files(void **state)
+{
+    struct example example;
+    json_t *wait;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    json = parse(&example.report);
+    wait = json_array_get(json_object_get(group_of(json, 1), "waits_on"), 0);
+    assert_string_equal(string_in(wait, "address"), "0x55e0b86050a0");
+    assert_integer(wait, "owner_tid", 4130);
+    assert_json_null(wait, "fd");
+    assert_json_null(wait, "detail");
+    wait = json_array_get(json_object_get(group_of(json, 2), "waits_on"), 0);
+    assert_json_null(wait, "address");
+    assert_integer(wait, "fd", 5);
+    assert_json_null(wait, "owner_tid");
+    assert_string_equal(string_in(wait, "detail"), "anon_inode:[eventpoll]");
+    json_decref(json);
+}
+
+static void deadlocks_list_their_members(void **state)
+{
+    struct example example;
+    json_t *members;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    json = parse(&example.report);
+    members = json_object_get(json_array_get(json_object_get(target_of(json), "deadlocks"), 0),
+                              "members");
+    assert_int_equal(json_array_size(members), 2);
+    assert_integer(json_array_get(members, 0), "tid", 4130);
+    assert_integer(json_array_get(members, 0), "owner_tid", 4131);
+    assert_string_equal(string_in(json_array_get(members, 1), "address"), "0x55e0b86050a0");
+    json_decref(json);
+}
+
+static void target_not_scanned_has_nulls(void **state)
+{
+    struct target_report target = {.name = "new", .up = true};
+    struct report report = {.version = "0.1.0", .n_targets = 1, .targets = &target};
+    json_t *json = parse(&report);
+
+    (void)state;
+    assert_json_null(target_of(json), "runtime");
+    assert_json_null(target_of(json), "goroutines");
+    assert_json_null(json_object_get(target_of(json), "threads"), "total");
+    assert_int_equal(json_array_size(json_object_get(target_of(json), "groups")), 0);
+    json_decref(json);
+}
+
+static void hostile_names_stay_strings(void **state)
+{
+    struct example example;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    strcpy(example.target.name, "\"},{\\\n");
+    strcpy(example.target.comm, "fourteen bytes\xc3");
+    example.leak_frames[0].function = "\033[1m\xff</script>";
+    memcpy(example.target.resources.net[0].device, "0123456789abcdef", 16);
+    json = parse(&example.report);
+    assert_string_equal(string_in(target_of(json), "target"), "\"},{\\" BAD);
+    assert_string_equal(string_in(target_of(json), "comm"), "fourteen bytes" BAD);
+    assert_string_equal(
+        string_in(json_array_get(json_object_get(group_of(json, 0), "frames"), 0), "function"),
+        BAD "[1m" BAD "</script>");
+    json_decref(json);
+}
+
+static void empty_report_is_valid(void **state)
+{
+    struct report report = {.version = "0.1.0"};
+    json_t *json = parse(&report);
+
+    (void)state;
+    assert_int_equal(json_array_size(json_object_get(json, "targets")), 0);
+    json_decref(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(target_has_its_fields),
+        cmocka_unit_test(resources_are_numbers_or_null),
+        cmocka_unit_test(group_has_its_fields),
+        cmocka_unit_test(unknown_parts_of_frames_are_null),
+        cmocka_unit_test(waits_name_addresses_or_files),
+        cmocka_unit_test(deadlocks_list_their_members),
+        cmocka_unit_test(target_not_scanned_has_nulls),
+        cmocka_unit_test(hostile_names_stay_strings),
+        cmocka_unit_test(empty_report_is_valid),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
