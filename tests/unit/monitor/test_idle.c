@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Idle by design: the built-in rules on stacks as they are met, and the user's patterns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "monitor/idle.h"
+
+#define FRAMES_MAX 16
+
+/* A stack of functions, innermost first and separated by blanks; those with a leading '@' are the C
+ * library's. */
+static const char *rule_with(const struct idle *idle, enum sample_kind kind, const char *reason,
+                             const char *functions)
+{
+    struct frame frames[FRAMES_MAX] = {0};
+    char *text = strdup(functions);
+    struct stack stack = {.kind = kind, .reason = reason, .frames = frames};
+    const char *rule;
+
+    assert_non_null(text);
+    for (char *name = strtok(text, " "); name; name = strtok(NULL, " ")) {
+        struct frame *frame = &frames[stack.n_frames++];
+
+        frame->function = name[0] == '@' ? name + 1 : name;
+        frame->module = name[0] == '@' ? "libc.so.6" : "program";
+    }
+    rule = idle_rule(idle, &stack);
+    free(text);
+    return rule;
+}
+
+static const char *thread_rule(void **state, const char *reason, const char *functions)
+{
+    return rule_with(*state, SAMPLE_THREAD, reason, functions);
+}
+
+static int set_up(void **state)
+{
+    size_t bad;
+
+    return idle_new(NULL, 0, (struct idle **)state, &bad);
+}
+
+static int tear_down(void **state)
+{
+    idle_free((struct idle **)state);
+    return 0;
+}
+
+static void test_by_reason(void **state)
+{
+    assert_string_equal(thread_rule(state, "sleep", "@clock_nanosleep main"), "sleep");
+    assert_string_equal(thread_rule(state, "signal", ""), "signal");
+    assert_string_equal(thread_rule(state, "accept", "@accept4 serve"), "accept");
+    assert_string_equal(rule_with(*state, SAMPLE_GOROUTINE, "sleep", "time.Sleep"), "sleep");
+}
+
+/* What may as well wait for an answer that never comes. */
+static void test_not_idle(void **state)
+{
+    assert_null(thread_rule(state, "futex wait", "@pthread_cond_wait worker @start_thread"));
+    assert_null(thread_rule(state, "futex lock", "@__lll_lock_wait @pthread_mutex_lock flush"));
+    assert_null(thread_rule(state, "poll", "@__poll ask_server main"));
+    assert_null(thread_rule(state, "poll", ""));
+    assert_null(thread_rule(state, "read", "@read main"));
+    assert_null(thread_rule(state, "futex wait", "@__pthread_clockjoin_ex main"));
+    assert_null(rule_with(*state, SAMPLE_GOROUTINE, "chan send", "main.fetchScores"));
+    assert_null(rule_with(*state, SAMPLE_GOROUTINE, "IO wait", "internal/poll.(*FD).Read"));
+}
+
+static void test_event_loops(void **state)
+{
+    assert_string_equal(thread_rule(state, "poll", "@epoll_wait loop main"), "event loop");
+    assert_string_equal(thread_rule(state, "poll", "epoll_pwait main"), "event loop");
+    assert_null(thread_rule(state, "poll", "@poll ask epoll_wait main"));
+    assert_string_equal(
+        thread_rule(state, "poll", "@__poll g_main_context_iterate.constprop.0 g_main_loop_run"),
+        "glib");
+}
+
+/* A callback under a main loop that polls for itself. */
+static void test_depth(void **state)
+{
+    assert_null(thread_rule(state, "poll",
+                            "@__poll ask g_main_context_dispatch g_main_context_iterate "
+                            "g_main_loop_run main"));
+    assert_string_equal(
+        thread_rule(state, "futex wait", "@pthread_cond_wait bioProcessBackgroundJobs"), "redis");
+    assert_null(
+        thread_rule(state, "futex wait", "@pthread_cond_wait job_wait bioProcessBackgroundJobs"));
+    assert_null(thread_rule(state, "futex wait", "@pthread_cond_wait"));
+}
+
+static void test_caller(void **state)
+{
+    assert_string_equal(
+        thread_rule(state, "futex wait", "@pthread_cond_wait uv_cond_wait worker @start_thread"),
+        "libuv");
+    assert_null(thread_rule(state, "futex wait", "@pthread_cond_wait uv_cond_wait main"));
+    assert_null(thread_rule(state, "futex wait", "@pthread_cond_wait uv_cond_wait"));
+}
+
+static void test_names_with_more_behind(void **state)
+{
+    assert_string_equal(thread_rule(state, "futex wait",
+                                    "@pthread_cond_wait os::PlatformMonitor::wait(long) "
+                                    "Monitor::wait(long) CompileQueue::get() "
+                                    "CompileBroker::compiler_thread_loop()"),
+                        "jvm");
+    assert_string_equal(
+        thread_rule(state, "futex wait", "runtime.futex.abi0 runtime.mPark runtime.stopm.abi0"),
+        "go scheduler");
+    assert_null(thread_rule(state, "futex wait", "runtime.futex runtime.stopmore"));
+}
+
+static void test_goroutines(void **state)
+{
+    assert_string_equal(rule_with(*state, SAMPLE_GOROUTINE, "GC worker (idle)", ""), "go runtime");
+    assert_string_equal(rule_with(*state, SAMPLE_GOROUTINE, "IO wait",
+                                  "runtime.gopark internal/poll.(*FD).Accept net/http.Serve"),
+                        "accept");
+}
+
+static void test_patterns(void **state)
+{
+    static const char *const patterns[] = {"^futex_wait;pool_", "libx[.]so[+]0x1f;"};
+    const struct frame nameless[] = {{.module = "libx.so", .offset = 0x1f}, {.function = "main"}};
+    struct stack stack = {.reason = "read", .frames = nameless, .n_frames = 2};
+    struct idle *idle;
+    size_t bad;
+
+    (void)state;
+    assert_int_equal(idle_new(patterns, 2, &idle, &bad), 0);
+    assert_string_equal(rule_with(idle, SAMPLE_THREAD, "read", "futex_wait pool_get"), "ignore");
+    assert_null(rule_with(idle, SAMPLE_THREAD, "read", "main futex_wait pool_get"));
+    assert_string_equal(rule_with(idle, SAMPLE_THREAD, "sleep", "main"), "sleep");
+    assert_string_equal(idle_rule(idle, &stack), "ignore");
+    stack.n_frames = 1;
+    assert_null(idle_rule(idle, &stack));
+    idle_free(&idle);
+    idle_free(&idle);
+}
+
+static void test_bad_patterns(void **state)
+{
+    static const char *const patterns[] = {"fine", "a(b"};
+    const char *many[IDLE_PATTERNS_MAX + 1];
+    struct idle *idle = NULL;
+    size_t bad = 0;
+
+    (void)state;
+    assert_int_equal(idle_new(patterns, 2, &idle, &bad), -EINVAL);
+    assert_int_equal(bad, 1);
+    for (size_t i = 0; i <= IDLE_PATTERNS_MAX; i++)
+        many[i] = "x";
+    assert_int_equal(idle_new(many, IDLE_PATTERNS_MAX + 1, &idle, &bad), -E2BIG);
+    assert_null(idle);
+}
+
+/* Longer than what is matched: cut, and no further. */
+static void test_long_stack(void **state)
+{
+    static const char *const patterns[] = {"last$"};
+    char name[1000];
+    struct frame frames[20];
+    struct idle *idle;
+    size_t bad;
+
+    (void)state;
+    memset(name, 'f', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    for (size_t i = 0; i < 20; i++)
+        frames[i] = (struct frame){.function = i == 19 ? "last" : name};
+    assert_int_equal(idle_new(patterns, 1, &idle, &bad), 0);
+    assert_null(
+        idle_rule(idle, &(struct stack){.reason = "read", .frames = frames, .n_frames = 20}));
+    assert_string_equal(
+        idle_rule(idle, &(struct stack){.reason = "read", .frames = frames + 16, .n_frames = 4}),
+        "ignore");
+    idle_free(&idle);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_by_reason),
+        TEST(test_not_idle),
+        TEST(test_event_loops),
+        TEST(test_depth),
+        TEST(test_caller),
+        TEST(test_names_with_more_behind),
+        TEST(test_goroutines),
+        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_bad_patterns),
+        cmocka_unit_test(test_long_stack),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
