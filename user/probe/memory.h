@@ -18,8 +18,9 @@
  * area holds nothing of use: -ESRCH, above all, says that it may have been another process's
  * memory.
  *
- * A page that is not there is faulted in, as if the target read it: only what the target itself has
- * registered with userfaultfd or mapped from a FUSE file system can hold the caller up.
+ * A page that is not there is faulted in, as if the target read it. Where its handler is user space
+ * (userfaultfd, a FUSE file that is mapped) and does not answer, this call waits, and only SIGKILL
+ * or the target's end ends that: so whoever serves several targets calls it from a thread for each.
  */
 int memory_read(const struct target_id *target, pid_t live_tid, const struct rpc_range *ranges,
                 size_t n, uint8_t *area, size_t area_size, uint32_t *ret_lengths,

@@ -60,15 +60,15 @@ static int read_cpu(const struct target_id *target, struct wire_resources *resou
     return 0;
 }
 
-/* Takes `fd`. */
-static uint64_t count_entries(int fd)
+static uint64_t count_entries(int path_fd)
 {
     const struct dirent *entry;
     uint64_t n = 0;
 
-    DIR *directory = fdopendir(fd);
+    int fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     if (!directory) {
-        close(fd);
+        cleanup_close(&fd);
         return WIRE_UNKNOWN;
     }
     while (n <= RESOURCES_FDS_MAX && (entry = readdir(directory)))
@@ -83,10 +83,10 @@ static uint64_t count_fds(const struct target_id *target, pid_t tid)
 {
     struct stat stat;
 
-    AUTO_CLOSE int fd = target_open_task(target, tid, "fd", O_RDONLY | O_DIRECTORY);
+    AUTO_CLOSE int fd = target_open_task(target, tid, "fd", O_PATH | O_DIRECTORY);
     if (fd < 0 || fstat(fd, &stat) < 0)
         return WIRE_UNKNOWN;
-    return stat.st_size > 0 ? (uint64_t)stat.st_size : count_entries(TAKE_FD(fd));
+    return stat.st_size > 0 ? (uint64_t)stat.st_size : count_entries(fd);
 }
 
 /* "  NAME: RECEIVED-BYTES and 7 more columns TRANSMITTED-BYTES ..." */

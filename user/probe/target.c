@@ -141,7 +141,9 @@ bool target_alive(const struct target_id *target)
 
 bool target_has_tid(const struct target_id *target, pid_t tid)
 {
-    return syscall(SYS_tgkill, target->pid, tid, 0) == 0 && target_alive(target);
+    /* EPERM: it is there, but this process has no CAP_KILL. */
+    bool exists = syscall(SYS_tgkill, target->pid, tid, 0) == 0 || errno == EPERM;
+    return exists && target_alive(target);
 }
 
 int target_open_task(const struct target_id *target, pid_t tid, const char *name, int flags)

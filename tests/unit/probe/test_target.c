@@ -135,6 +135,18 @@ static void test_hostile_comm(void **state)
     child_end(pid);
 }
 
+/* Without CAP_KILL a signal to it is refused, which is no sign that it is gone. */
+static void test_process_of_another_user(void **state)
+{
+    struct target_id target = TARGET_NONE;
+
+    (void)state;
+    assert_int_equal(target_open(1, &target), 0);
+    assert_true(target_has_tid(&target, 1));
+    assert_false(target_has_tid(&target, getpid()));
+    target_close(&target);
+}
+
 static void test_nobody(void **state)
 {
     struct target_id target;
@@ -154,6 +166,7 @@ int main(void)
         cmocka_unit_test(test_leader_gone),
         cmocka_unit_test(test_tid_is_refused),
         cmocka_unit_test(test_hostile_comm),
+        cmocka_unit_test(test_process_of_another_user),
         cmocka_unit_test(test_nobody),
     };
     return cmocka_run_group_tests_name("target", tests, NULL, NULL);
