@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Function names as their programmers wrote them. */
+#pragma once
+
+/* Demangles a C++ or Rust symbol name; anything else comes back as it is. What a reader of stacks
+ * doesn't look at is left out: parameters and return types of C++, the hash of Rust, "@@VERSION".
+ * The caller frees the result; NULL: out of memory. */
+char *demangle(const char *symbol);

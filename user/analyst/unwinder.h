@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files behind unwind.h share; nobody else includes this. Everything in it works on one
+ * target, whose files and memory are hostile: elfutils may crash on them, which costs an analyst.
+ */
+#pragma once
+
+#include <elfutils/libdwfl.h>
+
+#include "intern.h"
+#include "unwind.h"
+
+struct debuginfo;
+struct symbol_cache;
+struct module;
+struct stack_walk;
+struct unwinder;
+
+/* What the callbacks of elfutils get to know of a module. */
+struct module_context {
+    struct unwinder *unwinder;
+    struct module *module;
+};
+
+enum module_state {
+    MODULE_MAPPED,  /* not looked into yet */
+    MODULE_LOADED,  /* known to elfutils */
+    MODULE_REFUSED, /* could not be opened, or is no ELF file that we can read */
+    MODULE_NO_FILE, /* anonymous memory: code that the program made itself */
+};
+
+/* One run of executable mappings: of the same segment of the same file, or of anonymous memory. */
+struct module {
+    struct mapping mapping; /* its first mapping, the path owned by the module */
+    uint64_t start, end;    /* from the first to the last of the run */
+    const char *name;       /* base name, in unwinder.names; NULL for anonymous memory */
+    uint32_t id;            /* never used again for another module of the same unwinder */
+    enum module_state state;
+
+    /* From here on only of a loaded module. */
+    Dwfl_Module *dwfl; /* two modules of one file may share it */
+    struct module_context context;
+    uint64_t bias;               /* address in the target - address in the file */
+    uint64_t low, high;          /* what elfutils was told about its place */
+    Elf *elf;                    /* on its way to elfutils */
+    void *image;                 /* the bytes of a file without a descriptor ([vdso]) */
+    bool debug_sought;           /* the file of separate debug information was looked for */
+    struct debuginfo *debuginfo; /* once it was asked for */
+    bool debuginfo_tried;
+};
+
+#define CFI_CACHE_SLOTS 8192 /* a power of two */
+
+/* What the CFI says of the function that holds an address. */
+struct cfi_entry {
+    uint64_t address;     /* in the target */
+    uint32_t module;      /* id; 0: slot is free */
+    uint32_t covered : 1; /* there is CFI */
+    uint32_t signal : 1;  /* it is a signal handler's return trampoline */
+};
+
+struct unwinder {
+    struct unwind_target target;
+    struct losses *losses;
+    Dwfl *dwfl;
+    Elf *arch; /* an empty ELF header that tells elfutils the architecture */
+    struct interns *names;
+    struct module **modules; /* ascending, not overlapping */
+    size_t n_modules;
+    uint32_t last_id;
+    struct symbol_cache *symbols;
+    struct stack_walk *walk; /* the one under way, for elfutils' callbacks */
+    struct cfi_entry cfi[CFI_CACHE_SLOTS];
+};
+
+/* modules.c: which file is where */
+
+#define MODULES_MAX 16384 /* code beyond them has no name and ends a stack */
+
+struct module *module_find(const struct unwinder *unwinder, uint64_t address);
+/* Makes the module known to elfutils, if that was not tried before. Must not be called from within
+ * one of elfutils' callbacks. Returns whether it is. */
+bool module_load(struct unwinder *unwinder, struct module *module);
+void modules_free(struct unwinder *unwinder);
+
+/* image.c: ELF files as such */
+
+/* Takes an open file; closes it in any case. -ENOEXEC: nothing that we can use. */
+int image_open(int fd, Elf **ret_elf);
+/* Copies an image from the target's memory; the caller frees *ret_bytes after the Elf. */
+int image_copy(const struct unwind_target *target, const struct mapping *mapping, Elf **ret_elf,
+               void **ret_bytes);
+/* An image of nothing but a header, for what asks an Elf for its architecture. */
+Elf *image_arch(void);
+
+struct image_place {
+    uint64_t bias;
+    uint64_t low;  /* where elfutils expects the module to start, to come to the same bias */
+    uint64_t high; /* end of the last segment */
+};
+
+/* Where the image lies, given that `mapping` is one of its executable mappings. */
+int image_place(Elf *elf, const struct mapping *mapping, struct image_place *ret_place);
+
+/* debugfile.c: files of separate debug information */
+
+/* Dwfl_Callbacks.find_debuginfo; *userdata is a struct module_context. */
+int debugfile_find(Dwfl_Module *dwfl, void **userdata, const char *name, Dwarf_Addr base,
+                   const char *file, const char *link, GElf_Word crc, char **ret_path);
+
+/* cfi.c */
+
+struct cfi_entry cfi_find(struct unwinder *unwinder, const struct module *module, uint64_t address);
+
+/* debuginfo.c: functions, inlined calls and lines by DWARF */
+
+int debuginfo_new(Dwfl_Module *dwfl, struct debuginfo **ret_debuginfo);
+void debuginfo_free(struct debuginfo **debuginfo);
+/* As unwinder_symbolize(), of the address in the target; fills function, file, line and inlined.
+ * 0: the address is in no compilation unit. */
+size_t debuginfo_frames(struct debuginfo *debuginfo, struct interns *names, uint64_t address,
+                        struct frame ret_frames[static SYMBOL_INLINE_MAX]);
+
+/* symbolize.c */
+
+int symbol_cache_new(struct symbol_cache **ret_cache);
+void symbol_cache_free(struct symbol_cache **cache);
