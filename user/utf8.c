@@ -62,11 +62,17 @@ static const struct lead *find_lead(unsigned char byte)
 size_t utf8_next(const char *bytes, const char *end, uint32_t *ret_character)
 {
     const unsigned char *byte = (const unsigned char *)bytes;
-    const struct lead *lead = find_lead(*byte);
     size_t available = (size_t)(end - bytes);
+    const struct lead *lead;
     uint32_t character;
 
+    /* Nearly all of all names, without a look at the tables. */
+    if (*byte >= ' ' && *byte <= '~') {
+        *ret_character = *byte;
+        return 1;
+    }
     *ret_character = UTF8_REPLACEMENT;
+    lead = find_lead(*byte);
     if (!lead)
         return 1;
     character = lead->length == 1 ? *byte : *byte & (0x7fu >> lead->length);

@@ -44,7 +44,9 @@ static json_t *number_or_null(bool known, uint64_t value)
 /* In microseconds: what is below says nothing. */
 static json_t *seconds(int64_t ns)
 {
-    return json_real((double)(ns / 1000) / 1e6);
+    int64_t us = ns / 1000;
+
+    return json_real((double)us / 1e6);
 }
 
 static json_t *seconds_or_null(bool known, uint64_t us)

@@ -292,14 +292,14 @@ void metrics_target_parks(struct exposition *to, const struct family *family,
     const struct park_counters *parks = &series->target->counters.parks;
 
     (void)family;
-    for (int class = 0; class < PARK_CLASS_MAX; class ++) {
+    for (int i = 0; i < PARK_CLASS_MAX; i++) {
         struct histogram histogram = {
             .name = "reason",
             .label = reason_name((enum park_class) class),
-            .counts = parks->parks[class],
+            .counts = parks->parks[i],
             .bound_ns = park_bucket_ns,
             .n = RECORD_BUCKETS,
-            .sum_ns = parks->parked_ns[class],
+            .sum_ns = parks->parked_ns[i],
         };
 
         write_histogram(to, series, &histogram);
