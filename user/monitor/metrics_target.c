@@ -295,7 +295,7 @@ void metrics_target_parks(struct exposition *to, const struct family *family,
     for (int i = 0; i < PARK_CLASS_MAX; i++) {
         struct histogram histogram = {
             .name = "reason",
-            .label = reason_name((enum park_class) class),
+            .label = reason_name((enum park_class)i),
             .counts = parks->parks[i],
             .bound_ns = park_bucket_ns,
             .n = RECORD_BUCKETS,
