@@ -14,7 +14,7 @@
 #define RECORD_REGS        21 /* of struct pt_regs on x86-64, in its order */
 #define RECORD_COMM        16 /* TASK_COMM_LEN */
 #define RECORD_SYSCALLS    512 /* syscall numbers with a class of their own */
-#define RECORD_BUCKETS     10 /* of the histogram of park durations (user/buckets.c), the last unbounded */
+#define RECORD_BUCKETS     10 /* of park durations (bounds: user/buckets.c), the last unbounded */
 
 /* Indices into regs[], the order of struct pt_regs (arch/x86/include/asm/ptrace.h). */
 enum record_reg {
