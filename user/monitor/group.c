@@ -110,24 +110,37 @@ static int find_group(struct builder *builder, uint64_t stack_id, struct group *
     return 0;
 }
 
-/* The upper bound belongs to the oldest waiter; among equally old ones to the one that may be
- * older. No bound is the greatest one. */
-static void add_bounds(struct group *group, const struct sample *sample, uint64_t now_ns)
+/* How old it is at most; -1: unknown. */
+static int64_t upper_bound(const struct sample *sample, uint64_t now_ns, int64_t age)
 {
-    int64_t age = (int64_t)age_at(now_ns, sample->since_ns);
-    int64_t most = -1;
+    int64_t bound = (int64_t)age_at(now_ns, sample->not_before_ns);
 
-    if (group->count && age < group->oldest_ns)
-        return;
-    if (sample->not_before_ns) {
-        most = (int64_t)age_at(now_ns, sample->not_before_ns);
-        most = most > age ? most : age;
-    }
+    if (!sample->not_before_ns)
+        return -1;
+    return bound > age ? bound : age;
+}
+
+/* No bound is the widest. */
+static int64_t wider(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return -1;
+    return a > b ? a : b;
+}
+
+/* The group's upper bound is that of its oldest; among equally old ones of the one that may be
+ * older. */
+static void add_oldest(struct group *group, const struct sample *sample, uint64_t now_ns,
+                       int64_t age)
+{
+    int64_t bound = upper_bound(sample, now_ns, age);
+
     if (!group->count || age > group->oldest_ns)
-        group->at_most_ns = most;
-    else if (group->at_most_ns >= 0 && (most < 0 || most > group->at_most_ns))
-        group->at_most_ns = most;
-    group->oldest_ns = age;
+        group->at_most_ns = bound;
+    else if (age == group->oldest_ns)
+        group->at_most_ns = wider(group->at_most_ns, bound);
+    if (age > group->oldest_ns)
+        group->oldest_ns = age;
 }
 
 static void add_sample(struct group *group, const struct sample *sample, uint64_t now_ns)
@@ -135,7 +148,7 @@ static void add_sample(struct group *group, const struct sample *sample, uint64_
     int64_t age = (int64_t)age_at(now_ns, sample->since_ns);
     int64_t proven = (int64_t)age_at(now_ns, sample->seen_ns);
 
-    add_bounds(group, sample, now_ns);
+    add_oldest(group, sample, now_ns, age);
     if (proven > age)
         proven = age;
     if (proven > group->at_least_ns)

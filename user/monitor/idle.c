@@ -84,6 +84,8 @@ static const struct rule rules[] = {
     {"jvm", SAMPLE_THREAD, "futex wait", "G1ServiceThread::sleep_before_next_cycle", NULL, 3},
     {"jvm", SAMPLE_THREAD, "futex wait", "G1ConcurrentMarkThread::run_service", NULL, 3},
     {"jvm", SAMPLE_THREAD, "futex wait", "G1ConcurrentRefineThread::run_service", NULL, 2},
+    /* Thread.sleep(): by the clock, though a futex wait. */
+    {"sleep", SAMPLE_THREAD, "futex wait", "JVM_Sleep", NULL, 3},
     /* GC workers since JDK 18 (gc/shared/workerThread.cpp). */
     {"jvm", SAMPLE_THREAD, "futex wait", "WorkerTaskDispatcher::worker_run_task", NULL, 2},
 };

@@ -59,14 +59,16 @@ static bool is_shared(const struct store *store, size_t index)
 }
 
 /* Gives all targets distinct names: two series with the same labels would spoil a whole scrape, and
- * a process may call itself "other:123". Each round gives at least one more name its PID. */
+ * a process may call itself "other:123", or nothing. Each round gives at least one more its PID. */
 static void name_targets(struct store *store)
 {
-    bool with_pid[RECORD_TARGETS_MAX] = {false};
+    bool with_pid[RECORD_TARGETS_MAX];
     bool changed = true;
 
-    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
-        write_name(&store->targets[i].report, false);
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++) {
+        with_pid[i] = !store->targets[i].report.comm[0];
+        write_name(&store->targets[i].report, with_pid[i]);
+    }
     while (changed) {
         changed = false;
         for (size_t i = 0; i < RECORD_TARGETS_MAX; i++) {

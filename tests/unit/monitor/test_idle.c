@@ -108,6 +108,42 @@ static void test_caller(void **state)
     assert_null(thread_rule(state, "futex wait", "@pthread_cond_wait uv_cond_wait"));
 }
 
+/* Stacks of all threads of an OpenJDK 17.0.15 whose program sleeps, as gdb showed them. */
+static void test_jvm(void **state)
+{
+#define MONITOR   "@___pthread_cond_wait os::PlatformMonitor::wait(long) Monitor::wait(long) "
+#define SEMAPHORE "@__new_sem_wait_slow64 PosixSemaphore::wait() "
+    static const char *const stacks[] = {
+        SEMAPHORE "GangWorker::loop() GangWorker::run() Thread::call_run()",
+        SEMAPHORE "os::signal_wait() signal_thread_entry(JavaThread*,JavaThread*)",
+        SEMAPHORE "G1ConcurrentRefineThread::run_service() ConcurrentGCThread::run()",
+        MONITOR "WatcherThread::sleep() const WatcherThread::run()",
+        MONITOR "NotificationThread::notification_thread_entry(JavaThread*,JavaThread*)",
+        MONITOR "NMethodSweeper::sweeper_loop() JavaThread::thread_main_inner()",
+        MONITOR "CompileQueue::get() CompileBroker::compiler_thread_loop()",
+        MONITOR "MonitorDeflationThread::monitor_deflation_thread_entry(JavaThread*,JavaThread*)",
+        MONITOR "ServiceThread::service_thread_entry(JavaThread*,JavaThread*)",
+        MONITOR "JVM_WaitForReferencePendingList",
+        MONITOR "VMThread::wait_for_operation() VMThread::run()",
+        MONITOR "G1ServiceThread::sleep_before_next_cycle() G1ServiceThread::run_service()",
+        MONITOR "G1ConcurrentMarkThread::run_service() ConcurrentGCThread::run()",
+    };
+
+    for (size_t i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++)
+        assert_string_equal(thread_rule(state, "futex wait", stacks[i]), "jvm");
+    assert_string_equal(thread_rule(state, "futex wait",
+                                    "@___pthread_cond_timedwait64 os::PlatformEvent::park(long) "
+                                    "JavaThread::sleep(long) JVM_Sleep"),
+                        "sleep");
+    /* Object.wait() of a program's own. */
+    assert_null(thread_rule(state, "futex wait",
+                            "@___pthread_cond_wait os::PlatformEvent::park() "
+                            "ObjectMonitor::wait(long,bool,JavaThread*) JVM_MonitorWait"));
+    /* A task that waits below a worker's loop. */
+    assert_null(
+        thread_rule(state, "futex wait", SEMAPHORE "Task::work(unsigned) GangWorker::loop() "));
+}
+
 static void test_names_with_more_behind(void **state)
 {
     assert_string_equal(thread_rule(state, "futex wait",
@@ -197,6 +233,7 @@ int main(void)
         TEST(test_event_loops),
         TEST(test_depth),
         TEST(test_caller),
+        TEST(test_jvm),
         TEST(test_names_with_more_behind),
         TEST(test_goroutines),
         cmocka_unit_test(test_patterns),

@@ -144,6 +144,23 @@ static void test_unknown_ids_are_refused(void **state)
     assert_int_equal(loss_of(store, LOSS_message_invalid), 7);
 }
 
+/* Samples of a stack that was left out are left out too, and counted: it is nobody's fault. */
+static void test_samples_of_stacks_left_out(void **state)
+{
+    struct store *store = store_of(state);
+
+    assert_int_equal(feed_threads(store, 0, 1, 100, 2, FEED_START - 10 * FEED_SECOND), 0);
+    for (uint64_t id = 4; id <= WIRE_STACKS_MAX + 1; id++)
+        assert_int_equal(feed_stack(store, 0, id, SAMPLE_THREAD, 1, 0), 0);
+    assert_int_equal(
+        feed_threads(store, 0, WIRE_STACKS_MAX + 1, 100, 1, FEED_START - 10 * FEED_SECOND), 0);
+    assert_int_equal(feed_scan(store, 0, 1, FEED_START), 0);
+    assert_int_equal(report_of(store, 0)->threads_parked, 1);
+    assert_int_equal(loss_of(store, LOSS_stacks_capped), 1);
+    assert_int_equal(loss_of(store, LOSS_samples_capped), 1);
+    assert_int_equal(loss_of(store, LOSS_message_invalid), 0);
+}
+
 static void test_unknown_targets_are_refused(void **state)
 {
     struct store *store = store_of(state);
@@ -293,7 +310,8 @@ static void test_names_are_distinct(void **state)
     feed_target(store, 2, 7, "app:9", true);
     assert_string_equal(report_of(store, 1)->name, "app:9");
     assert_string_equal(report_of(store, 2)->name, "app:9:7");
-    feed_target(store, 1, 9, "other", true);
+    feed_target(store, 1, 9, "", true);
+    assert_string_equal(report_of(store, 1)->name, ":9");
     assert_string_equal(report_of(store, 0)->name, "app");
     assert_string_equal(report_of(store, 2)->name, "app:9");
 }
@@ -377,6 +395,7 @@ int main(void)
         TEST(test_groups_stand_between_scans),
         TEST(test_put_again),
         TEST(test_unknown_ids_are_refused),
+        TEST(test_samples_of_stacks_left_out),
         TEST(test_unknown_targets_are_refused),
         TEST(test_target_that_ended),
         TEST(test_analyst_replaced),
