@@ -198,6 +198,9 @@ static void test_analyst_replaced(void **state)
     feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND);
     feed_analyst(store, 0, WIRE_SCAN, &scan, sizeof(scan));
     store_analyst_reset(store, 0);
+    /* The next one ends before its first scan. */
+    assert_int_equal(feed_names(store, 0), 0);
+    store_analyst_reset(store, 0);
     store_analyst_reset(store, 0);
     assert_int_equal(report_of(store, 0)->n_groups, 1);
     assert_string_equal(report_of(store, 0)->groups[0].stack->frames[0].function, "alpha");
