@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the live tests share: fixtures, parkwatch's commands, gdb as the independent witness, and what
-is left behind. Every wait has a deadline and ends with the condition that it waits for."""
+"""What the live tests share: fixtures, parkwatch's commands, gdb as the independent witness, and
+what is left behind. Every wait has a deadline and ends with the condition that it waits for."""
 
 import contextlib
 import datetime
@@ -90,11 +90,10 @@ def end_process(process):
     if process.stdin and not process.stdin.closed:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
-    for attempt in (None, signal.SIGTERM, signal.SIGKILL):
-        if attempt is not None:
-            process.send_signal(attempt)
+    for attempt in (signal.SIGTERM, signal.SIGKILL):
+        process.send_signal(attempt)
         try:
-            process.wait(5)
+            process.wait(10)
             break
         except subprocess.TimeoutExpired:
             continue
@@ -198,8 +197,8 @@ def plain(function):
 
 
 def match_stack(expected, frames, own_modules):
-    """None when all expected frames occur in order and no other frame of the program's own does, else
-    what is wrong."""
+    """What is wrong, or None when all expected frames occur in order and no other frame of the
+    program's own does."""
     wanted = list(expected.frames)
     for frame in frames:
         module = os.path.basename(frame["module"] or "")

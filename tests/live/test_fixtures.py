@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fixtures themselves: does gdb, an independent witness, agree with what they say of themselves?"""
+"""The fixtures themselves: does gdb, an independent witness, agree with what they say?"""
 
 import os
 
@@ -12,8 +12,8 @@ ALONE = [
 
 
 class FixtureTruth(LiveTest):
-    """gdb cannot attach where the leader has ended, and waits for the child of vfork; hostile has no
-    debug information, rewait moves."""
+    """gdb cannot attach where the leader has ended, and waits for the child of vfork; hostile has
+    no debug information, rewait moves."""
 
     def check(self, name, *arguments, modules=()):
         fixture = self.fixture(name, *arguments)

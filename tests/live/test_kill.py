@@ -37,7 +37,7 @@ class KillDaemon(LiveTest):
         self.kill_often(ready=True)
 
     def test_each_other_role(self):
-        """Whichever of its processes dies, the daemon serves on or ends as a whole, in one piece."""
+        """Whichever of its processes dies, the daemon serves on or ends as a whole."""
         fixture = self.fixture("mutex")
         watch = self.watch(fixture.pid, "--interval", "100ms", "-t", "0")
         monitor = [pid for pid in watch.family if pid not in watch.analysts()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that nobody here wrote, against gdb: the same threads, the same frames, the same names."""
+"""Programs that nobody here wrote, against gdb: the same threads, the same frames and names."""
 
 import collections
 import functools
@@ -191,13 +191,13 @@ class Servers(LiveTest):
             [*as_owner, programs[-1] / "initdb", "-D", cluster, "-A", "trust", "-N"],
             check=True, stdout=subprocess.DEVNULL, timeout=120, cwd=directory,
         )  # fmt: skip
+        family = []
+        self.addCleanup(wait_for, lambda: not any(map(alive, family)), "postgres ends")
         process = self.server(
             [*as_owner, programs[-1] / "postgres", "-D", cluster, "-k", directory,
              "-c", "listen_addresses="],
             cwd=directory,
         )  # fmt: skip
-        self.addCleanup(wait_for, lambda: not any(map(alive, family)), "postgres ends", 20)
-        family = []
         wait_for((directory / ".s.PGSQL.5432").exists, "postgres listens", 60)
         family += wait_for(
             lambda: len(children(process.pid)) >= 4 and children(process.pid), "its helpers run"
@@ -240,7 +240,7 @@ class Servers(LiveTest):
 
     def test_cxx_names(self):
         need("g++")
-        taken = self.check_stripped("parked.cc", "g++", "-std=c++17", "-O1", "-g", "-pthread")
+        taken = self.check_stripped("parked.cc", "g++", "-std=c++17", "-O2", "-g", "-pthread")
         functions = [f["function"] or "" for g in taken.groups for f in g["frames"]]
         self.assertIn("pool::Queue::take(int)", functions)
 
