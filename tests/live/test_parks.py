@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every kind of park, against the truth of its fixture: count, reason, stack, line, object, owner and
+"""Every kind of park, against the truth of its fixture: count, reason, stack, line, object, owner,
 age."""
 
 import collections
