@@ -73,7 +73,7 @@ class Parks(LiveTest):
             waits = [
                 wait
                 for wait in group["waits_on"]
-                if thread["object"] <= int(wait["address"], 16) < end
+                if wait["address"] and thread["object"] <= int(wait["address"], 16) < end
             ]
             self.assertEqual(len(waits), 1, f"{thread} in {group['waits_on']}")
             sharing = [other for other in threads if other["object"] == thread["object"]]
@@ -175,6 +175,26 @@ class LogicalWaits(LiveTest):
             self.assertLess(group["oldest_seconds"], 0.2)
             self.assertEqual(group["rewaits"], 0)
             self.assertEqual(group["reason"], "futex wait")
+
+
+class Idle(LiveTest):
+    """What waits for the outside by design is marked, and a name says why; other waits are not."""
+
+    def check(self, name, function, idle):
+        fixture = self.fixture(name)
+        group = report(fixture.pid, "-t", "0").group(function)
+        self.assertEqual(group["idle"], idle)
+        self.assertEqual(bool(group["idle_rule"]), idle)
+
+    def test_by_design(self):
+        self.check("epoll", "next_event", True)
+        self.check("sleep", "nap", True)
+        self.check("accept", "next_client", True)
+
+    def test_not_by_design(self):
+        self.check("cond", "wait_for_work", False)
+        self.check("mutex", "take", False)
+        self.check("pipe", "drain", False)
 
 
 class Deadlocks(LiveTest):
