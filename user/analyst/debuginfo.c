@@ -344,7 +344,6 @@ static size_t fill_frames(struct query *query, bool has_function, struct frame *
 {
     size_t n = query->n_inlined;
 
-    fill_line(query, &frames[0]);
     for (size_t i = 0; i < n; i++) {
         Dwarf_Die *call = &query->inlined[n - 1 - i];
 
@@ -372,5 +371,9 @@ size_t debuginfo_frames(struct debuginfo *debuginfo, struct interns *names, uint
     if (has_function)
         find_inlined(&query);
     memset(ret_frames, 0, (query.n_inlined + 1) * sizeof(*ret_frames));
+    /* Assemblers write lines without functions. Between the functions of a compiler there is other
+     * code (of asm statements), which the line of the function before it would be said of. */
+    if (has_function || debuginfo->units[range->order].functions.n == 0)
+        fill_line(&query, &ret_frames[0]);
     return fill_frames(&query, has_function, ret_frames);
 }

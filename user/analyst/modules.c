@@ -175,7 +175,8 @@ static void keep_known(struct module **fresh, size_t n_fresh, struct module **ol
             continue;
         old[o]->mapping.end = module->mapping.end;
         old[o]->end = module->end;
-        fresh[f] = TAKE_PTR(old[o++]);
+        fresh[f] = old[o];
+        old[o++] = NULL;
         module_free(module);
     }
 }

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stacks of the test process itself: what it finds is compared with what the compiler knows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "self.h"
+
+/* One unwind, from inside of the stack that is unwound. */
+struct look {
+    struct self *self;
+    struct stack_copy copy;
+    size_t max;
+    struct raw_frame raw[SELF_FRAMES];
+    size_t n;
+    enum unwind_end end;
+    struct named named;
+};
+
+static struct look *looked; /* for the signal handler, which gets no argument */
+
+static __attribute__((noinline)) void look_from_here(struct look *look)
+{
+    uint64_t regs[RECORD_REGS];
+    ucontext_t context;
+
+    getcontext(&context);
+    self_registers(&context, regs);
+    look->end = unwinder_unwind(look->self->unwinder, regs, look->copy.size ? &look->copy : NULL,
+                                look->raw, look->max, &look->n);
+    self_name(look->self, look->raw, look->n, &look->named);
+}
+
+static __attribute__((noinline)) void look_from_inner(struct look *look)
+{
+    look_from_here(look);
+    __asm__ volatile("" ::: "memory");
+}
+
+static __attribute__((noinline)) void look_from_outer(struct look *look)
+{
+    look_from_inner(look);
+    __asm__ volatile("" ::: "memory");
+}
+
+static int start(void **state)
+{
+    struct look *look = calloc(1, sizeof(*look));
+
+    look->self = calloc(1, sizeof(*look->self));
+    look->max = SELF_FRAMES;
+    self_start(look->self);
+    *state = look;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct look *look = *state;
+
+    self_stop(look->self);
+    free(look->self);
+    free(look);
+    return 0;
+}
+
+static void assert_caller_of(const struct named *named, const char *function, const char *caller)
+{
+    size_t i = self_index(named, function);
+
+    assert_true(i != SIZE_MAX && i + 1 < named->n);
+    assert_non_null(named->frames[i + 1].function);
+    assert_string_equal(named->frames[i + 1].function, caller);
+}
+
+static void test_main_thread_to_its_start(void **state)
+{
+    struct look *look = *state;
+
+    look_from_outer(look);
+    assert_int_equal(look->end, UNWIND_WHOLE);
+    assert_caller_of(&look->named, "look_from_here", "look_from_inner");
+    assert_caller_of(&look->named, "look_from_inner", "look_from_outer");
+    assert_caller_of(&look->named, "look_from_outer", "test_main_thread_to_its_start");
+    assert_true(self_index(&look->named, "main") != SIZE_MAX);
+    assert_true(look->raw[0].activation);
+    assert_false(look->raw[1].activation);
+}
+
+static void *look_from_thread(void *argument)
+{
+    look_from_outer(argument);
+    return NULL;
+}
+
+static void test_thread_to_its_start(void **state)
+{
+    struct look *look = *state;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, look_from_thread, look), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(look->end, UNWIND_WHOLE);
+    assert_caller_of(&look->named, "look_from_outer", "look_from_thread");
+}
+
+static void look_from_handler(int signal_number)
+{
+    (void)signal_number;
+    look_from_here(looked);
+    __asm__ volatile("" ::: "memory"); /* no tail call */
+}
+
+static void test_through_signal_frame(void **state)
+{
+    struct look *look = *state;
+    size_t activations = 0;
+
+    looked = look;
+    signal(SIGUSR1, look_from_handler);
+    raise(SIGUSR1);
+    signal(SIGUSR1, SIG_DFL);
+    assert_int_equal(look->end, UNWIND_WHOLE);
+    assert_true(self_index(&look->named, "look_from_handler") != SIZE_MAX);
+    assert_true(self_index(&look->named, "test_through_signal_frame") != SIZE_MAX);
+    for (size_t i = 1; i < look->n; i++)
+        activations += look->raw[i].activation;
+    /* The trampoline and what it interrupted. */
+    assert_int_equal(activations, 2);
+}
+
+static void test_cap(void **state)
+{
+    struct look *look = *state;
+
+    look->max = 2;
+    look_from_outer(look);
+    assert_int_equal(look->end, UNWIND_CAPPED);
+    assert_int_equal(look->n, 2);
+    assert_true(self_index(&look->named, "look_from_inner") != SIZE_MAX);
+}
+
+/* The main thread's stack from here to its end. */
+static struct stack_copy stack_here(const struct look *look)
+{
+    uint64_t here = (uint64_t)__builtin_frame_address(0) - 64 * 1024;
+    const struct mapping *mapping = maps_find(&look->self->maps, here + 64 * 1024);
+
+    if (here < mapping->start)
+        here = mapping->start;
+    return (struct stack_copy){here, (const uint8_t *)(uintptr_t)here, mapping->end - here};
+}
+
+static void test_copy_is_enough(void **state)
+{
+    struct look *look = *state;
+
+    look_from_outer(look); /* loads the modules */
+    look->self->n_reads = 0;
+    look->copy = stack_here(look);
+    look_from_outer(look);
+    assert_int_equal(look->end, UNWIND_WHOLE);
+    assert_int_equal(look->self->n_reads, 0);
+}
+
+static void test_unreadable_stack_is_cut(void **state)
+{
+    struct look *look = *state;
+
+    look->self->unreadable = true;
+    look_from_outer(look);
+    assert_int_equal(look->end, UNWIND_CUT);
+    assert_int_equal(look->n, 1);
+    assert_true(self_index(&look->named, "look_from_here") != SIZE_MAX);
+}
+
+static void test_no_code_is_cut(void **state)
+{
+    struct look *look = *state;
+    uint64_t regs[RECORD_REGS] = {[REGS_IP] = 0x10, [REGS_SP] = (uint64_t)&regs};
+
+    look->end = unwinder_unwind(look->self->unwinder, regs, NULL, look->raw, look->max, &look->n);
+    assert_int_equal(look->end, UNWIND_CUT);
+    assert_int_equal(look->n, 1);
+    assert_int_equal(look->raw[0].pc, 0x10);
+    assert_true(look->raw[0].activation);
+}
+
+/* Code without a file, as JIT compilers make it, is shown, and not guessed beyond. */
+static void test_cut_behind_made_code(void **state)
+{
+    /* push %rbp; mov %rsp,%rbp; call *%rsi; pop %rbp; ret */
+    static const uint8_t code[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd6, 0x5d, 0xc3};
+    struct look *look = *state;
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void (*made)(struct look *, void (*)(struct look *));
+
+    assert_true(page != MAP_FAILED);
+    memcpy(page, code, sizeof(code));
+    assert_int_equal(mprotect(page, 4096, PROT_READ | PROT_EXEC), 0);
+    maps_free(&look->self->maps);
+    self_read_maps(&look->self->maps);
+    assert_int_equal(unwinder_set_maps(look->self->unwinder, &look->self->maps), 0);
+    memcpy(&made, &page, sizeof(page));
+    made(look, look_from_outer);
+
+    assert_int_equal(look->end, UNWIND_CUT);
+    assert_int_equal(look->raw[look->n - 1].pc, (uint64_t)page + 6);
+    assert_null(look->named.frames[look->named.n - 1].function);
+    assert_null(look->named.frames[look->named.n - 1].module);
+    munmap(page, 4096);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_main_thread_to_its_start, start, end),
+        cmocka_unit_test_setup_teardown(test_thread_to_its_start, start, end),
+        cmocka_unit_test_setup_teardown(test_through_signal_frame, start, end),
+        cmocka_unit_test_setup_teardown(test_cap, start, end),
+        cmocka_unit_test_setup_teardown(test_copy_is_enough, start, end),
+        cmocka_unit_test_setup_teardown(test_unreadable_stack_is_cut, start, end),
+        cmocka_unit_test_setup_teardown(test_no_code_is_cut, start, end),
+        cmocka_unit_test_setup_teardown(test_cut_behind_made_code, start, end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
