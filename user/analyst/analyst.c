@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/analyst.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "analyst/outbox.h"
+#include "analyst/remote.h"
+#include "analyst/threads.h"
+#include "cleanup.h"
+#include "loss.h"
+
+struct analyst {
+    struct remote *remote;
+    struct outbox *outbox;
+    struct threads *threads;
+    struct losses losses;
+};
+
+static void analyst_close(struct analyst *analyst)
+{
+    threads_free(&analyst->threads);
+    outbox_free(&analyst->outbox);
+    remote_free(&analyst->remote);
+}
+
+static int analyst_open(const struct analyst_options *options, struct analyst *ret_analyst)
+{
+    struct threads_options threads = {options->threshold_ns, options->attach_ns};
+    int r;
+
+    r = remote_new(options->probe_socket, options->area, &ret_analyst->remote);
+    if (!r)
+        r = outbox_new(options->monitor_socket, &ret_analyst->losses, &ret_analyst->outbox);
+    if (!r)
+        r = threads_new(&threads, ret_analyst->remote, ret_analyst->outbox, &ret_analyst->losses,
+                        &ret_analyst->threads);
+    return r;
+}
+
+/* One scan. That the target could not be read is no end: it may be about to end itself. */
+static int scan(struct analyst *analyst, uint64_t number)
+{
+    struct wire_scan result = {.number = number, .runtime = "native"};
+    int r;
+
+    r = threads_scan(analyst->threads, &result);
+    if (r == -ECONNRESET)
+        return r;
+    if (!r) {
+        result.losses = analyst->losses;
+        r = outbox_scan(analyst->outbox, &result);
+        if (r)
+            return r;
+    }
+    return remote_done(analyst->remote, number);
+}
+
+int analyst_run(const struct analyst_options *options)
+{
+    CLEANUP(analyst_close) struct analyst analyst = {};
+    uint64_t number;
+    int r;
+
+    r = analyst_open(options, &analyst);
+    while (!r && !outbox_is_full(analyst.outbox)) {
+        r = remote_wait(analyst.remote, &number);
+        if (!r)
+            r = scan(&analyst, number);
+    }
+    return r == -ECONNRESET || r == -EPIPE ? 0 : r;
+}

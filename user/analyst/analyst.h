@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The analyst role: turns the bytes of one target into samples. It has no privileges, and no file,
+ * network or process of its own: two sockets and a piece of shared memory are its world. */
+#pragma once
+
+#include <stdint.h>
+
+struct analyst_options {
+    int probe_socket;    /* SOCK_SEQPACKET, rpc.h */
+    int monitor_socket;  /* SOCK_STREAM, wire.h */
+    const uint8_t *area; /* RPC_AREA_SIZE bytes that the probe writes to */
+    int64_t threshold_ns;
+    uint64_t attach_ns; /* CLOCK_MONOTONIC */
+};
+
+/* Takes scans until the probe or the monitor is gone, or it is time to start anew: then 0. */
+int analyst_run(const struct analyst_options *options);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/native.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyst/maps.h"
+#include "analyst/unwind.h"
+#include "cleanup.h"
+#include "hash.h"
+#include "reason.h"
+
+#define STACK_COPY   (16 * 1024) /* of each stack at once: most park within it */
+#define WINDOW_SIZE  (16 * 1024) /* what is read at once of anything beyond */
+#define WINDOW_ALIGN 4096
+#define RAW_MAX      STACK_FRAMES_MAX
+/* A stack's mapping ends within this distance above its thread pointer (static TLS and struct
+ * pthread lie above it), unless other things share the mapping. */
+#define STACK_TOP_MAX (64 * 1024)
+
+static_assert(NATIVE_BATCH_MAX * STACK_COPY <= RPC_DATA_SIZE, "a batch is read at once");
+static_assert(NATIVE_BATCH_MAX <= RPC_RANGES_MAX, "a batch is read at once");
+
+struct native {
+    struct remote *remote;
+    struct losses *losses;
+    struct stacks *stacks;
+    struct unwinder *unwinder;
+    struct maps maps;
+    uint64_t modules_hash; /* of the mappings with code */
+    bool fresh;            /* the maps are those of this scan */
+    struct kernel_record *kernel; /* of this scan, if any thread asked for them */
+    size_t n_kernel;
+    bool kernel_asked;
+    uint64_t window_address; /* 0: empty */
+    size_t window_length;
+    uint8_t window[WINDOW_SIZE];
+    uint8_t copies[NATIVE_BATCH_MAX * STACK_COPY];
+};
+
+static int read_window(struct native *native, uint64_t address)
+{
+    struct rpc_range range = {address & ~(uint64_t)(WINDOW_ALIGN - 1), WINDOW_SIZE};
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+    int r;
+
+    native->window_address = 0;
+    r = remote_read(native->remote, &range, 1, &bytes, &lengths);
+    if (r)
+        return r;
+    memcpy(native->window, bytes, lengths[0]);
+    native->window_address = range.address;
+    native->window_length = lengths[0];
+    return 0;
+}
+
+static bool window_has(const struct native *native, uint64_t address, size_t size)
+{
+    uint64_t offset = address - native->window_address;
+
+    return native->window_address && address >= native->window_address &&
+           offset < native->window_length && size <= native->window_length - offset;
+}
+
+/* More than the window holds: version tables and the like, never stacks. */
+static int read_large(struct native *native, struct rpc_range range, void *buffer)
+{
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+    int r;
+
+    if (range.length > RPC_DATA_SIZE)
+        return -E2BIG;
+    r = remote_read(native->remote, &range, 1, &bytes, &lengths);
+    if (r)
+        return r;
+    if (lengths[0] < range.length)
+        return -EFAULT;
+    memcpy(buffer, bytes, range.length);
+    return 0;
+}
+
+static int target_read(void *context, uint64_t address, void *buffer, size_t size)
+{
+    struct native *native = context;
+    int r;
+
+    if (size > WINDOW_SIZE - WINDOW_ALIGN)
+        return read_large(native, (struct rpc_range){address, size}, buffer);
+    if (!window_has(native, address, size)) {
+        r = read_window(native, address);
+        if (r)
+            return r;
+    }
+    if (!window_has(native, address, size)) {
+        native->losses->count[LOSS_memory_unreadable]++;
+        return -EFAULT;
+    }
+    memcpy(buffer, native->window + (address - native->window_address), size);
+    return 0;
+}
+
+static int target_open_mapping(void *context, const struct mapping *mapping, int *ret_fd)
+{
+    struct native *native = context;
+    struct rpc_range range = {mapping->start, mapping->end - mapping->start};
+
+    return remote_open_mapping(native->remote, range, mapping->device, mapping->inode,
+                               mapping->path, ret_fd);
+}
+
+static int target_open_debug(void *context, const char *path, int *ret_fd)
+{
+    struct native *native = context;
+
+    return remote_open_debug(native->remote, path, ret_fd);
+}
+
+int native_new(struct remote *remote, struct outbox *outbox, struct losses *losses,
+               struct native **ret_native)
+{
+    CLEANUP(native_free) struct native *native = calloc(1, sizeof(*native));
+    int r;
+
+    if (!native)
+        return -ENOMEM;
+    native->remote = remote;
+    native->losses = losses;
+    r = stacks_new(outbox, losses, &native->stacks);
+    if (r)
+        return r;
+    r = unwinder_new(&(struct unwind_target){.read = target_read,
+                                             .open_mapping = target_open_mapping,
+                                             .open_debug = target_open_debug,
+                                             .context = native},
+                     losses, &native->unwinder);
+    if (r)
+        return r;
+    *ret_native = TAKE_PTR(native);
+    return 0;
+}
+
+void native_free(struct native **native)
+{
+    if (!*native)
+        return;
+    unwinder_free(&(*native)->unwinder);
+    stacks_free(&(*native)->stacks);
+    maps_free(&(*native)->maps);
+    free((*native)->kernel);
+    free(*native);
+    *native = NULL;
+}
+
+void native_begin(struct native *native)
+{
+    native->fresh = false;
+    native->kernel_asked = false;
+    native->n_kernel = 0;
+}
+
+static uint64_t hash_modules(const struct maps *maps)
+{
+    uint64_t hash = HASH_START;
+
+    for (size_t i = 0; i < maps->n; i++) {
+        const struct mapping *mapping = &maps->mappings[i];
+
+        if (!mapping->executable)
+            continue;
+        hash = hash_u64(hash_u64(hash, mapping->start), mapping->end);
+        hash = hash_u64(hash_u64(hash, mapping->offset), mapping->inode);
+        hash = hash_u64(hash, mapping->device);
+    }
+    return hash;
+}
+
+static int refresh_maps(struct native *native)
+{
+    AUTO_FREE char *text = NULL;
+    struct maps maps;
+    uint64_t hash;
+    size_t length;
+    int r;
+
+    if (native->fresh)
+        return 0;
+    r = remote_maps(native->remote, &text, &length);
+    if (r)
+        return r;
+    r = maps_parse(text, length, &maps);
+    if (r)
+        return r;
+    maps_free(&native->maps);
+    native->maps = maps;
+    hash = hash_modules(&maps);
+    if (hash != native->modules_hash)
+        stacks_forget(native->stacks);
+    native->modules_hash = hash;
+    native->fresh = true;
+    return unwinder_set_maps(native->unwinder, &native->maps);
+}
+
+/* Kernel frames of all uninterruptible threads, once a scan and only if one of them is parked. */
+static int refresh_kernel(struct native *native)
+{
+    const struct kernel_record *records;
+    size_t n;
+    int r;
+
+    if (native->kernel_asked)
+        return 0;
+    r = remote_kernel(native->remote, &records, &n);
+    if (r == -ECONNRESET)
+        return r;
+    native->kernel_asked = true;
+    if (r)
+        return 0;
+    free(native->kernel);
+    native->n_kernel = 0;
+    native->kernel = malloc(n * sizeof(*records) + 1);
+    if (!native->kernel)
+        return -ENOMEM;
+    memcpy(native->kernel, records, n * sizeof(*records));
+    native->n_kernel = n;
+    return 0;
+}
+
+static const struct kernel_record *kernel_of(const struct native *native, uint32_t tid)
+{
+    for (size_t i = 0; i < native->n_kernel; i++)
+        if (native->kernel[i].tid == tid)
+            return &native->kernel[i];
+    return NULL;
+}
+
+/* The part of a thread's stack that is copied at once: from its stack pointer up. */
+static struct rpc_range copy_range(const struct native *native, const struct thread_record *record)
+{
+    uint64_t sp = record->regs[REGS_SP];
+    const struct mapping *mapping = maps_find(&native->maps, sp);
+
+    if (!mapping)
+        return (struct rpc_range){sp, 0};
+    return (struct rpc_range){sp, mapping->end - sp < STACK_COPY ? mapping->end - sp : STACK_COPY};
+}
+
+/* The memory that a thread's stack takes: its whole mapping, or, where that holds more than one
+ * stack, what lies between its stack pointer and its thread pointer. */
+static struct rpc_range stack_range(const struct native *native, const struct thread_record *record)
+{
+    uint64_t sp = record->regs[REGS_SP];
+    const struct mapping *mapping = maps_find(&native->maps, sp);
+
+    if (!mapping)
+        return (struct rpc_range){sp, 0};
+    if (!strcmp(mapping->path, "[stack]") ||
+        (record->tls > sp && record->tls < mapping->end &&
+         mapping->end - record->tls <= STACK_TOP_MAX))
+        return (struct rpc_range){mapping->start, mapping->end - mapping->start};
+    if (record->tls > sp && record->tls < mapping->end)
+        return (struct rpc_range){sp & -4096ul, (record->tls - (sp & -4096ul) + 4095) & -4096ul};
+    return (struct rpc_range){sp, 0};
+}
+
+static int measure_memory(struct native *native, const struct thread_record *records, size_t n,
+                          struct native_thread *ret_threads)
+{
+    struct rpc_range ranges[NATIVE_BATCH_MAX];
+    const uint64_t *bytes;
+    int r;
+
+    for (size_t i = 0; i < n; i++)
+        ranges[i] = stack_range(native, &records[i]);
+    r = remote_resident(native->remote, ranges, n, &bytes);
+    if (r)
+        return r;
+    for (size_t i = 0; i < n; i++)
+        ret_threads[i].memory_bytes = bytes[i] == UINT64_MAX ? 0 : bytes[i];
+    return 0;
+}
+
+static int copy_stacks(struct native *native, const struct thread_record *records, size_t n,
+                       struct stack_copy *ret_copies)
+{
+    struct rpc_range ranges[NATIVE_BATCH_MAX];
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+    size_t used = 0;
+    int r;
+
+    for (size_t i = 0; i < n; i++)
+        ranges[i] = copy_range(native, &records[i]);
+    r = remote_read(native->remote, ranges, n, &bytes, &lengths);
+    if (r)
+        return r;
+    for (size_t i = 0; i < n; i++) {
+        ret_copies[i] = (struct stack_copy){ranges[i].address, native->copies + used, lengths[i]};
+        used += lengths[i];
+    }
+    memcpy(native->copies, bytes, used);
+    return 0;
+}
+
+static int describe_one(struct native *native, const struct thread_record *record,
+                        const struct stack_copy *copy, struct native_thread *ret_thread)
+{
+    struct raw_frame frames[RAW_MAX];
+    char reason[REASON_MAX];
+    struct raw_stack raw = {.reason = reason, .frames = frames};
+    enum unwind_end end;
+
+    reason_of(record, reason);
+    if (reason_class_of(record) == PARK_IO)
+        raw.kernel = kernel_of(native, record->tid);
+    if (!(record->flags & (RECORD_WORKER | RECORD_COMPAT))) {
+        native->window_address = 0;
+        end = unwinder_unwind(native->unwinder, record->regs, copy, frames, RAW_MAX,
+                              &raw.n_frames);
+        if (end == UNWIND_CUT)
+            native->losses->count[LOSS_unwind_cut]++;
+        if (end == UNWIND_CAPPED)
+            native->losses->count[LOSS_frames_capped]++;
+    }
+    ret_thread->error = stacks_find(native->stacks, native->unwinder, &raw, &ret_thread->stack);
+    if (ret_thread->error)
+        return ret_thread->error == -ENOSPC ? 0 : ret_thread->error;
+    return waits_describe(native->remote, record, ret_thread->stack.shape, &ret_thread->wait);
+}
+
+int native_describe(struct native *native, const struct thread_record *records, size_t n,
+                    struct native_thread *ret_threads)
+{
+    struct stack_copy copies[NATIVE_BATCH_MAX];
+    bool uninterruptible = false;
+    int r;
+
+    for (size_t i = 0; i < n; i++)
+        uninterruptible |= reason_class_of(&records[i]) == PARK_IO;
+    r = refresh_maps(native);
+    if (!r && uninterruptible)
+        r = refresh_kernel(native);
+    if (!r)
+        r = measure_memory(native, records, n, ret_threads);
+    if (!r)
+        r = copy_stacks(native, records, n, copies);
+    for (size_t i = 0; i < n && !r; i++)
+        r = describe_one(native, &records[i], &copies[i], &ret_threads[i]);
+    return r;
+}

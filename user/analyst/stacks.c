@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/stacks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyst/site.h"
+#include "cleanup.h"
+#include "hash.h"
+#include "table.h"
+
+#define CACHE_MAX (64 * 1024) /* stacks found by their addresses; then all are forgotten */
+
+struct cached {
+    struct table_key key; /* of everything in a raw_stack */
+    struct known_stack known;
+};
+
+struct stacks {
+    struct outbox *outbox;
+    struct losses *losses;
+    struct table cache;
+    struct frame frames[STACK_FRAMES_MAX];
+};
+
+static struct table_key cached_key(const void *element)
+{
+    return ((const struct cached *)element)->key;
+}
+
+static const struct table_type cache_type = {sizeof(struct cached), CACHE_MAX, cached_key};
+
+int stacks_new(struct outbox *outbox, struct losses *losses, struct stacks **ret_stacks)
+{
+    struct stacks *stacks = calloc(1, sizeof(*stacks));
+
+    if (!stacks)
+        return -ENOMEM;
+    stacks->outbox = outbox;
+    stacks->losses = losses;
+    table_init(&stacks->cache, &cache_type);
+    *ret_stacks = stacks;
+    return 0;
+}
+
+void stacks_free(struct stacks **stacks)
+{
+    if (!*stacks)
+        return;
+    table_clear(&(*stacks)->cache);
+    free(*stacks);
+    *stacks = NULL;
+}
+
+void stacks_forget(struct stacks *stacks)
+{
+    table_clear(&stacks->cache);
+}
+
+static uint64_t raw_hash(uint64_t hash, const struct raw_stack *raw)
+{
+    hash = hash_text(hash, raw->reason);
+    for (uint32_t i = 0; raw->kernel && i < raw->kernel->n; i++)
+        hash = hash_text(hash, raw->kernel->name[i]);
+    for (size_t i = 0; i < raw->n_frames; i++)
+        hash = hash_u64(hash, raw->frames[i].pc * 2 + raw->frames[i].activation);
+    return hash;
+}
+
+/* Over names, lines and offsets in files, so that it outlives the target's restart. */
+static uint64_t stack_id(const struct stack *stack)
+{
+    uint64_t hash = hash_text(hash_u64(HASH_START, stack->kind), stack->reason);
+
+    for (uint32_t i = 0; i < stack->n_frames; i++) {
+        const struct frame *frame = &stack->frames[i];
+
+        hash = hash_text(hash_text(hash, frame->function), frame->module);
+        if (frame->line)
+            hash = hash_u64(hash_text(hash, frame->file), frame->line);
+        else
+            hash = hash_u64(hash, frame->module ? frame->offset : frame->address);
+    }
+    return hash;
+}
+
+static size_t kernel_frames(struct stacks *stacks, const struct kernel_record *kernel)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; kernel && i < kernel->n && i < KERNEL_FRAMES_MAX; i++)
+        stacks->frames[n++] = (struct frame){.function = kernel->name[i], .module = "[kernel]"};
+    return n;
+}
+
+/* Kernel frames, then the thread's own, each with what is inlined into it. */
+static size_t name_frames(struct stacks *stacks, struct unwinder *unwinder,
+                          const struct raw_stack *raw)
+{
+    struct frame inlined[SYMBOL_INLINE_MAX];
+    size_t n = kernel_frames(stacks, raw->kernel);
+
+    for (size_t i = 0; i < raw->n_frames; i++) {
+        size_t here = unwinder_symbolize(unwinder, &raw->frames[i], inlined);
+
+        if (n + here > STACK_FRAMES_MAX) {
+            stacks->losses->count[LOSS_frames_capped]++;
+            break;
+        }
+        memcpy(&stacks->frames[n], inlined, here * sizeof(inlined[0]));
+        n += here;
+    }
+    return n;
+}
+
+static int name_stack(struct stacks *stacks, struct unwinder *unwinder,
+                      const struct raw_stack *raw, struct known_stack *ret_known)
+{
+    struct stack stack = {
+        .kind = SAMPLE_THREAD,
+        .reason = raw->reason,
+        .frames = stacks->frames,
+    };
+
+    stack.n_frames = name_frames(stacks, unwinder, raw);
+    stack.site = site_find(stacks->frames, stack.n_frames);
+    stack.id = stack_id(&stack);
+    ret_known->id = stack.id;
+    ret_known->shape = waits_shape(stacks->frames, stack.n_frames);
+    return outbox_stack(stacks->outbox, &stack);
+}
+
+int stacks_find(struct stacks *stacks, struct unwinder *unwinder, const struct raw_stack *raw,
+                struct known_stack *ret_known)
+{
+    struct cached new = {.key = {raw_hash(HASH_START, raw), raw_hash(~HASH_START, raw)}};
+    const struct cached *cached = table_find(&stacks->cache, new.key);
+    int r;
+
+    if (cached) {
+        *ret_known = cached->known;
+        return 0;
+    }
+    r = name_stack(stacks, unwinder, raw, &new.known);
+    if (r)
+        return r;
+    if (table_add(&stacks->cache, &new, NULL) == -ENOSPC)
+        stacks_forget(stacks);
+    *ret_known = new.known;
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "doctor.h"
+#include "options.h"
+#include "probe/probe.h"
+
+#define EXIT_USAGE 2
+
+static int (*const commands[COMMAND_MAX])(const struct options *options) = {
+    [COMMAND_REPORT] = probe_report,
+    [COMMAND_WATCH] = probe_watch,
+    [COMMAND_DOCTOR] = doctor_run,
+};
+
+int main(int argc, char **argv)
+{
+    CLEANUP(options_free) struct options options = {};
+    enum command command;
+    int r;
+
+    r = options_command(argc, argv, &command);
+    if (!r)
+        r = options_parse(command, argc - 1, argv + 1, &options);
+    if (r)
+        return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+    return commands[command](&options);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/monitor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "log.h"
+#include "monitor/folded.h"
+#include "monitor/http.h"
+#include "monitor/idle.h"
+#include "monitor/inbox.h"
+#include "monitor/json.h"
+#include "monitor/metrics.h"
+#include "monitor/self.h"
+#include "monitor/store.h"
+#include "monitor/text.h"
+#include "sandbox.h"
+
+struct monitor {
+    const struct monitor_options *options;
+    struct idle *idle;
+    struct store *store;
+    struct http *http;
+    struct self self;
+    bool finish; /* the probe asked for the report */
+    struct inbox probe;
+    struct inbox analysts[RECORD_TARGETS_MAX];
+};
+
+static void monitor_close(struct monitor *monitor)
+{
+    http_free(&monitor->http);
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
+        inbox_close(&monitor->analysts[i]);
+    inbox_close(&monitor->probe);
+    store_free(&monitor->store);
+    idle_free(&monitor->idle);
+    self_close(&monitor->self);
+}
+
+static void make_report(struct monitor *monitor, struct report *ret_report)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    store_report(monitor->store, clock_now(), now.tv_sec + now.tv_nsec / 1e9, ret_report);
+}
+
+static int render(void *context, enum http_page page, FILE *out)
+{
+    struct monitor *monitor = context;
+    struct metrics_self self;
+    struct report report;
+
+    make_report(monitor, &report);
+    if (page == HTTP_PAGE_REPORT)
+        return json_write(&report, out);
+    self_read(&monitor->self, &self);
+    return metrics_write(&report, &self,
+                         page == HTTP_PAGE_OPENMETRICS ? METRICS_OPENMETRICS : METRICS_TEXT, out);
+}
+
+/* Once every target was scanned, or ended. */
+static bool ready(void *context)
+{
+    struct report report;
+
+    make_report(context, &report);
+    for (size_t i = 0; i < report.n_targets; i++)
+        if (report.targets[i].up && !report.targets[i].scanned)
+            return false;
+    return report.n_targets > 0;
+}
+
+static int make_idle(const struct options *options, struct idle **ret_idle)
+{
+    const char *patterns[OPTIONS_IGNORE_MAX];
+    size_t bad;
+
+    for (size_t i = 0; i < options->n_ignores; i++)
+        patterns[i] = options->ignores[i].pattern;
+    return idle_new(patterns, options->n_ignores, ret_idle, &bad);
+}
+
+static int monitor_open(const struct monitor_options *options, struct monitor *ret_monitor)
+{
+    struct store_options store = {
+        .threshold_ns = options->options->threshold_ns,
+        .max_stacks = options->options->max_stacks,
+        .proven = options->watch,
+    };
+    struct http_options http = {
+        .fds = options->listen_fds,
+        .n_fds = options->n_listen_fds,
+        .telemetry_path = options->options->telemetry_path,
+        .render = render,
+        .ready = ready,
+        .context = ret_monitor,
+    };
+    int r;
+
+    ret_monitor->options = options;
+    inbox_init(&ret_monitor->probe, options->probe_socket, INTAKE_PROBE);
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
+        inbox_init(&ret_monitor->analysts[i], -1, INTAKE_ANALYST);
+    self_open(&ret_monitor->self);
+    r = make_idle(options->options, &ret_monitor->idle);
+    if (r)
+        return r;
+    store.idle = ret_monitor->idle;
+    r = store_new(&store, &ret_monitor->store);
+    if (!r && options->watch)
+        r = http_new(&http, &ret_monitor->http);
+    return r ? r : sandbox_monitor();
+}
+
+/* A new analyst's socket comes with the message that names its target. */
+static void take_analyst(struct monitor *monitor, const struct wire_target *target)
+{
+    struct inbox *inbox = &monitor->analysts[target->index];
+
+    if (!target->analyst || monitor->probe.fd < 0)
+        return;
+    inbox_close(inbox);
+    inbox_init(inbox, TAKE_FD(monitor->probe.fd), INTAKE_ANALYST);
+    store_analyst_reset(monitor->store, target->index);
+}
+
+static int take_probe_message(struct monitor *monitor)
+{
+    const struct inbox *inbox = &monitor->probe;
+    struct wire_target target;
+    int r;
+
+    r = store_probe_message(monitor->store, &inbox->header, inbox->payload);
+    if (r)
+        return r;
+    if (inbox->header.type == WIRE_FINISH)
+        monitor->finish = true;
+    if (inbox->header.type == WIRE_TARGET) {
+        memcpy(&target, inbox->payload, sizeof(target));
+        take_analyst(monitor, &target);
+    }
+    return 0;
+}
+
+/* The probe is trusted to be there and to speak sense: without it there is nothing to do. */
+static int read_probe(struct monitor *monitor)
+{
+    int r;
+
+    while ((r = inbox_read(&monitor->probe)) > 0) {
+        r = take_probe_message(monitor);
+        if (r)
+            return r;
+    }
+    return r;
+}
+
+/* An analyst that ended, or whose messages cannot be told apart any more, is cut off: the probe sees
+ * its end and starts another one. */
+static void read_analyst(struct monitor *monitor, uint32_t index)
+{
+    struct inbox *inbox = &monitor->analysts[index];
+    int r;
+
+    if (inbox->socket < 0)
+        return;
+    while ((r = inbox_read(inbox)) > 0)
+        store_analyst_message(monitor->store, index, &inbox->header, inbox->payload);
+    if (r < 0)
+        inbox_close(inbox);
+}
+
+static void read_analysts(struct monitor *monitor)
+{
+    for (uint32_t i = 0; i < RECORD_TARGETS_MAX; i++)
+        read_analyst(monitor, i);
+}
+
+/* Sleeps until there is something to read or to serve. */
+static int wait_for_work(struct monitor *monitor)
+{
+    struct pollfd fds[RECORD_TARGETS_MAX + 2];
+    size_t n = 0;
+
+    fds[n++] = (struct pollfd){.fd = monitor->probe.socket, .events = POLLIN};
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
+        if (monitor->analysts[i].socket >= 0)
+            fds[n++] = (struct pollfd){.fd = monitor->analysts[i].socket, .events = POLLIN};
+    if (monitor->http)
+        fds[n++] = (struct pollfd){.fd = http_fd(monitor->http), .events = POLLIN};
+    if (poll(fds, n, monitor->http ? http_timeout_ms(monitor->http) : -1) < 0 && errno != EINTR)
+        return -errno;
+    return 0;
+}
+
+static int write_whole(int fd, const char *bytes, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, bytes, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        bytes += n;
+        size -= n;
+    }
+    return 0;
+}
+
+static int format_report(const struct monitor *monitor, const struct report *report, FILE *out)
+{
+    struct text_options text = {.width = monitor->options->width,
+                                .terminal = monitor->options->width != 0};
+
+    switch (monitor->options->options->format) {
+    case FORMAT_JSON:
+        return json_write(report, out);
+    case FORMAT_FOLDED:
+        return folded_write(report, out);
+    default:
+        return text_write(report, &text, out);
+    }
+}
+
+/* Made whole before its first byte is written: what is printed is never half a report. */
+static int print_report(struct monitor *monitor)
+{
+    AUTO_FREE char *bytes = NULL;
+    struct report report;
+    size_t size = 0;
+    FILE *out;
+    int r;
+
+    out = open_memstream(&bytes, &size);
+    if (!out)
+        return -ENOMEM;
+    make_report(monitor, &report);
+    r = format_report(monitor, &report, out);
+    if (fclose(out) && !r)
+        r = -ENOMEM;
+    return r ? r : write_whole(monitor->options->output_fd, bytes, size);
+}
+
+/* 0: the probe is gone, which ends a watch. */
+static int serve(struct monitor *monitor)
+{
+    int r;
+
+    while (!monitor->finish) {
+        r = wait_for_work(monitor);
+        if (r)
+            return r;
+        r = read_probe(monitor);
+        if (r == -ECONNRESET)
+            return 0;
+        if (r)
+            return r;
+        /* After the probe: what it announced has been sent before. */
+        read_analysts(monitor);
+        if (monitor->http)
+            http_run(monitor->http);
+    }
+    return print_report(monitor);
+}
+
+int monitor_run(const struct monitor_options *options)
+{
+    CLEANUP(monitor_close) struct monitor monitor = {};
+    int r;
+
+    r = monitor_open(options, &monitor);
+    if (r) {
+        log_error("cannot start the monitor: %s", strerror(-r));
+        return EXIT_FAILURE;
+    }
+    r = serve(&monitor);
+    if (!r)
+        return EXIT_SUCCESS;
+    log_error(options->watch ? "the monitor failed: %s" : "cannot write the report: %s",
+              strerror(-r));
+    return EXIT_FAILURE;
+}

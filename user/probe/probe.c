@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "log.h"
+#include "monitor/http.h"
+#include "monitor/monitor.h"
+#include "probe/attached.h"
+#include "probe/bpf.h"
+#include "probe/schedule.h"
+#include "role.h"
+#include "sandbox.h"
+#include "wire_send.h"
+
+#define CHECK_MS 5000 /* how often a hung analyst is looked for */
+
+struct probe {
+    enum command command;
+    const struct options *options;
+    struct bpf *bpf;
+    struct schedule schedule;
+    int signal_fd;
+    int output_fd; /* report */
+    int listen_fds[OPTIONS_LISTEN_MAX];
+    size_t n_listen_fds;
+    int monitor_fd; /* the probe's end of the socket */
+    pid_t monitor;  /* 0: not running */
+    bool last_scan; /* the report waits for the scan that is under way */
+    bool stop;
+    int status; /* exit code */
+    size_t n_targets;
+    struct attached targets[RECORD_TARGETS_MAX];
+};
+
+static void probe_close(struct probe *probe)
+{
+    for (size_t i = 0; i < probe->n_targets; i++)
+        attached_close(&probe->targets[i]);
+    bpf_free(&probe->bpf);
+    for (size_t i = 0; i < probe->n_listen_fds; i++)
+        close(probe->listen_fds[i]);
+    if (probe->monitor_fd >= 0)
+        close(probe->monitor_fd);
+    if (probe->output_fd > STDERR_FILENO)
+        close(probe->output_fd);
+    if (probe->signal_fd >= 0)
+        close(probe->signal_fd);
+    if (probe->monitor) {
+        kill(probe->monitor, SIGKILL);
+        waitpid(probe->monitor, NULL, 0);
+    }
+}
+
+static void explain_target(pid_t pid, int error)
+{
+    pid_t process;
+
+    if (error == -ESRCH)
+        log_error("no process has PID %d; 'ps -e' lists those there are", pid);
+    else if (error == -ENOTSUP)
+        log_error("PID %d is a kernel thread; only processes can be watched", pid);
+    else if (error == -EINVAL && !target_process_of(pid, &process))
+        log_error("PID %d is a thread; use -p %d for its process", pid, process);
+    else if (error == -EXDEV)
+        log_error("/proc is that of another PID namespace; mount this one's with "
+                  "'mount -t proc proc /proc'");
+    else if (error == -EACCES || error == -EPERM)
+        log_error("not allowed to read process %d; run as root or with CAP_SYS_PTRACE", pid);
+    else
+        log_error("cannot attach to process %d: %s", pid, strerror(-error));
+}
+
+/* What the kernel would refuse later, and once for each stack, is better known now. */
+static int check_readable(const struct target_id *target)
+{
+    pid_t tid;
+    int fd, r;
+
+    r = target_live_tid(target, &tid);
+    if (r)
+        return r;
+    fd = target_open_task(target, tid, "maps", O_RDONLY);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
+static int open_targets(struct probe *probe)
+{
+    int r;
+
+    for (size_t i = 0; i < probe->options->n_pids; i++) {
+        pid_t pid = probe->options->pids[i];
+        struct attached *attached = &probe->targets[probe->n_targets++];
+
+        attached_init(attached);
+        r = attached_open(attached, i, pid);
+        if (!r)
+            r = check_readable(&attached->target);
+        if (r) {
+            explain_target(pid, r);
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int open_listeners(struct probe *probe)
+{
+    char why[HTTP_WHY_MAX];
+    int r;
+
+    if (probe->command != COMMAND_WATCH)
+        return 0;
+    for (size_t i = 0; i < probe->options->n_listens; i++) {
+        r = http_listen(probe->options->listens[i], &probe->listen_fds[i], why);
+        if (r) {
+            log_error("%s", why);
+            return r;
+        }
+        probe->n_listen_fds++;
+    }
+    return 0;
+}
+
+static int open_output(struct probe *probe)
+{
+    const char *path = probe->options->output;
+
+    if (!path)
+        return 0;
+    probe->output_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (probe->output_fd >= 0)
+        return 0;
+    log_error("cannot write %s: %s", path, strerror(errno));
+    return -EIO;
+}
+
+static int open_signals(struct probe *probe)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGCHLD);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL))
+        return -errno;
+    probe->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return probe->signal_fd < 0 ? -errno : 0;
+}
+
+static int open_bpf(struct probe *probe)
+{
+    struct bpf_options options = {
+        .n_targets = probe->n_targets,
+        .threshold_ns = probe->options->threshold_ns,
+        .futex = probe->options->futex,
+    };
+    char why[256];
+    int r;
+
+    r = bpf_new(&options, why, sizeof(why), &probe->bpf);
+    if (r)
+        log_error("%s", why);
+    return r;
+}
+
+static unsigned terminal_width(int fd)
+{
+    struct winsize size;
+
+    return isatty(fd) && !ioctl(fd, TIOCGWINSZ, &size) ? size.ws_col : 0;
+}
+
+static int monitor_role(void *context)
+{
+    return monitor_run(context);
+}
+
+static int start_monitor(struct probe *probe)
+{
+    AUTO_CLOSE int monitor_end = -1;
+    struct monitor_options options = {
+        .options = probe->options,
+        .watch = probe->command == COMMAND_WATCH,
+        .output_fd = probe->output_fd,
+        .width = terminal_width(probe->output_fd),
+        .listen_fds = probe->listen_fds,
+        .n_listen_fds = probe->n_listen_fds,
+    };
+    int keep[OPTIONS_LISTEN_MAX + 2];
+    struct role role = {
+        .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        return -errno;
+    probe->monitor_fd = pair[0];
+    options.probe_socket = monitor_end = pair[1];
+    keep[role.n_keep++] = monitor_end;
+    keep[role.n_keep++] = probe->output_fd;
+    for (size_t i = 0; i < probe->n_listen_fds; i++)
+        keep[role.n_keep++] = probe->listen_fds[i];
+    return role_start(&role, &probe->monitor);
+}
+
+static int attach_targets(struct probe *probe)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < probe->n_targets && !r; i++) {
+        r = attached_start(&probe->targets[i], probe->bpf, probe->monitor_fd,
+                           probe->options->threshold_ns);
+        if (r)
+            explain_target(probe->options->pids[i], r);
+    }
+    return r;
+}
+
+static int start_roles(struct probe *probe)
+{
+    int r;
+
+    r = open_signals(probe);
+    if (!r)
+        r = start_monitor(probe);
+    if (!r)
+        r = sandbox_probe();
+    if (r) {
+        log_error("cannot start: %s", strerror(-r));
+        return r;
+    }
+    return attach_targets(probe);
+}
+
+static int probe_open(struct probe *probe)
+{
+    int r;
+
+    r = open_targets(probe);
+    if (!r)
+        r = open_listeners(probe);
+    if (!r)
+        r = open_bpf(probe);
+    if (!r)
+        r = open_output(probe);
+    return r ? r : start_roles(probe);
+}
+
+static bool is_idle(const struct probe *probe)
+{
+    for (size_t i = 0; i < probe->n_targets; i++)
+        if (!attached_is_idle(&probe->targets[i]))
+            return false;
+    return true;
+}
+
+static bool any_up(const struct probe *probe)
+{
+    for (size_t i = 0; i < probe->n_targets; i++)
+        if (probe->targets[i].up)
+            return true;
+    return false;
+}
+
+static int scan_all(struct probe *probe)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < probe->n_targets && !r; i++)
+        r = attached_report(&probe->targets[i]);
+    for (size_t i = 0; i < probe->n_targets && !r; i++)
+        r = attached_tick(&probe->targets[i]);
+    return r;
+}
+
+/* The last scan of a report is done: the monitor prints, and its end is ours. */
+static int finish(struct probe *probe)
+{
+    int r = 0;
+
+    probe->last_scan = false;
+    for (size_t i = 0; i < probe->n_targets && !r; i++)
+        r = attached_report(&probe->targets[i]);
+    return r ? r : wire_send(probe->monitor_fd, WIRE_FINISH, NULL, 0, -1);
+}
+
+static int do_what_is_due(struct probe *probe)
+{
+    uint64_t now = clock_now();
+
+    for (size_t i = 0; i < probe->n_targets; i++)
+        attached_check(&probe->targets[i], now);
+    if (probe->last_scan)
+        return is_idle(probe) ? finish(probe) : 0;
+    switch (schedule_due(&probe->schedule, now, is_idle(probe))) {
+    case SCHEDULE_LAST_SCAN:
+        probe->last_scan = true;
+        return scan_all(probe);
+    case SCHEDULE_SCAN:
+        return scan_all(probe);
+    default:
+        return 0;
+    }
+}
+
+static void stop(struct probe *probe, int status)
+{
+    probe->stop = true;
+    probe->status = status;
+}
+
+/* An analyst's end shows on its socket; the monitor's is that of all. */
+static void reap_monitor(struct probe *probe)
+{
+    int status;
+
+    if (!probe->monitor || waitpid(probe->monitor, &status, WNOHANG) != probe->monitor)
+        return;
+    probe->monitor = 0;
+    if (!WIFEXITED(status))
+        log_error("the monitor was ended by signal %d", WTERMSIG(status));
+    stop(probe, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+}
+
+static void take_signals(struct probe *probe)
+{
+    struct signalfd_siginfo signal;
+
+    while (read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+        if (signal.ssi_signo == SIGCHLD)
+            reap_monitor(probe);
+        else
+            stop(probe, probe->command == COMMAND_WATCH ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+}
+
+static int target_ended(struct probe *probe, struct attached *attached)
+{
+    int r = attached_ended(attached);
+
+    log_warning("process %d ended", attached->target.pid);
+    if (probe->command == COMMAND_REPORT && !any_up(probe))
+        stop(probe, EXIT_FAILURE);
+    return r;
+}
+
+/* Two places for each target: its pidfd, readable when it has ended, and its analyst. */
+static int take_events(struct probe *probe, const struct pollfd *fds)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < probe->n_targets && !r; i++) {
+        struct attached *attached = &probe->targets[i];
+
+        if (fds[2 * i + 1].revents)
+            r = attached_answer(attached);
+        if (!r && fds[2 * i].revents && attached->up)
+            r = target_ended(probe, attached);
+    }
+    return r;
+}
+
+static int wait_for_events(struct probe *probe)
+{
+    struct pollfd fds[2 * RECORD_TARGETS_MAX + 1];
+    int timeout = schedule_timeout_ms(&probe->schedule, clock_now());
+    size_t n = 2 * probe->n_targets;
+
+    for (size_t i = 0; i < probe->n_targets; i++) {
+        const struct attached *attached = &probe->targets[i];
+
+        fds[2 * i] = (struct pollfd){.fd = attached->up ? attached->target.pidfd : -1,
+                                     .events = POLLIN};
+        fds[2 * i + 1] = (struct pollfd){.fd = attached->analyst_fd, .events = POLLIN};
+    }
+    fds[n] = (struct pollfd){.fd = probe->signal_fd, .events = POLLIN};
+    if (timeout < 0 || timeout > CHECK_MS)
+        timeout = CHECK_MS;
+    if (poll(fds, n + 1, timeout) < 0)
+        return errno == EINTR ? 0 : -errno;
+    if (fds[n].revents)
+        take_signals(probe);
+    return probe->stop ? 0 : take_events(probe, fds);
+}
+
+/* -EPIPE is the monitor's end, of which a signal tells more. */
+static void run(struct probe *probe)
+{
+    int r = 0;
+
+    schedule_start(&probe->schedule, probe->command, probe->options, clock_now());
+    while (!probe->stop && (!r || r == -EPIPE)) {
+        r = do_what_is_due(probe);
+        if (!r || r == -EPIPE)
+            r = wait_for_events(probe);
+    }
+    if (probe->stop)
+        return;
+    log_error("cannot go on: %s", strerror(-r));
+    probe->status = EXIT_FAILURE;
+}
+
+static int probe_run(enum command command, const struct options *options)
+{
+    CLEANUP(probe_close) struct probe probe = {
+        .command = command,
+        .options = options,
+        .signal_fd = -1,
+        .monitor_fd = -1,
+        .output_fd = STDOUT_FILENO,
+    };
+
+    if (probe_open(&probe))
+        return EXIT_FAILURE;
+    run(&probe);
+    return probe.status;
+}
+
+int probe_report(const struct options *options)
+{
+    return probe_run(COMMAND_REPORT, options);
+}
+
+int probe_watch(const struct options *options)
+{
+    return probe_run(COMMAND_WATCH, options);
+}

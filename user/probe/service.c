@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe/service.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "probe/memory.h"
+
+/* Whole records only. */
+#define SCAN_BYTES (RPC_RECORDS_SIZE / sizeof(struct thread_record) * sizeof(struct thread_record))
+#define KERNEL_BYTES                                                                               \
+    (RPC_DATA_SIZE / sizeof(struct kernel_record) * sizeof(struct kernel_record))
+#define FILE_TEXT_MAX 256
+
+void service_init(struct service *service, const struct target_id *target, struct bpf *bpf,
+                  struct losses *losses)
+{
+    *service = (struct service){
+        .target = target,
+        .bpf = bpf,
+        .losses = losses,
+        .socket = -1,
+        .sweep_fd = -1,
+        .maps = FILES_MAPS_NONE,
+    };
+}
+
+static void end_sweep(struct service *service)
+{
+    if (service->sweep_fd >= 0)
+        close(service->sweep_fd);
+    service->sweep_fd = -1;
+}
+
+void service_close(struct service *service)
+{
+    end_sweep(service);
+    files_maps_close(&service->maps);
+}
+
+static uint8_t *data_area(const struct service *service)
+{
+    return service->area + RPC_RECORDS_SIZE;
+}
+
+int service_live_tid(struct service *service, pid_t *ret_tid)
+{
+    int r = 0;
+
+    if (!service->live_tid || !target_has_tid(service->target, service->live_tid))
+        r = target_live_tid(service->target, &service->live_tid);
+    *ret_tid = service->live_tid;
+    return r;
+}
+
+/* Reads whole records until the area is full or there are no more. */
+static int read_records(int fd, uint8_t *area, size_t size, uint64_t *ret_size, bool *ret_more)
+{
+    size_t used = 0;
+    ssize_t n = 1;
+
+    while (used < size && n) {
+        n = read(fd, area + used, size - used);
+        if (n > 0)
+            used += n;
+        else if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return -errno;
+    }
+    *ret_size = used;
+    *ret_more = n != 0;
+    return 0;
+}
+
+/* The first record tells who the target is to the kernel; from then on any other is not it: its PID
+ * was given to another process. */
+static int check_identity(struct service *service, const struct thread_record *records, size_t n)
+{
+    service->live_tid = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!service->tgid) {
+            service->tgid = records[i].tgid;
+            service->leader_start_ns = records[i].leader_start_ns;
+        }
+        if (records[i].tgid != service->tgid ||
+            records[i].leader_start_ns != service->leader_start_ns)
+            return -ESRCH;
+        if (!service->live_tid && !records[i].exit_state && !(records[i].flags & RECORD_KERNEL))
+            service->live_tid = records[i].tid;
+    }
+    return target_alive(service->target) ? 0 : -ESRCH;
+}
+
+static int scan_next(struct service *service)
+{
+    bool more = false;
+    int r;
+
+    if (service->sweep_fd < 0)
+        return -EINVAL;
+    r = read_records(service->sweep_fd, service->area, SCAN_BYTES, &service->reply.size, &more);
+    if (!r)
+        r = check_identity(service, (const struct thread_record *)service->area,
+                           service->reply.size / sizeof(struct thread_record));
+    service->reply.more = more;
+    if (r || !more)
+        end_sweep(service);
+    return r;
+}
+
+static int scan(struct service *service)
+{
+    int r;
+
+    end_sweep(service);
+    r = bpf_iterate_threads(service->bpf, service->target->pid, &service->sweep_fd);
+    return r ? r : scan_next(service);
+}
+
+static int read_kernel(struct service *service)
+{
+    AUTO_CLOSE int fd = -1;
+    bool more;
+    int r;
+
+    r = bpf_iterate_kernel(service->bpf, service->target->pid, &fd);
+    return r ? r : read_records(fd, data_area(service), KERNEL_BYTES, &service->reply.size, &more);
+}
+
+static int read_memory(struct service *service, pid_t tid)
+{
+    return memory_read(service->target, tid, service->request.ranges, service->request.n_ranges,
+                       data_area(service), RPC_DATA_SIZE, service->reply.lengths,
+                       &service->reply.size);
+}
+
+static int measure_resident(struct service *service, pid_t tid)
+{
+    service->reply.size = service->request.n_ranges * sizeof(uint64_t);
+    return memory_resident(service->target, tid, service->request.ranges,
+                           service->request.n_ranges, (uint64_t *)data_area(service));
+}
+
+static int read_maps(struct service *service, pid_t tid)
+{
+    bool more = false;
+    int r;
+
+    r = files_maps(&service->maps, service->target, tid, service->request.value,
+                   data_area(service), RPC_DATA_SIZE, &service->reply.size, &more);
+    service->reply.more = more;
+    return r;
+}
+
+static int open_mapping(struct service *service, pid_t tid, int *ret_fd)
+{
+    const struct rpc_request *request = &service->request;
+    struct files_mapping mapping = {
+        .start = request->path.range.address,
+        .end = request->path.range.address + request->path.range.length,
+        .device = request->device,
+        .inode = request->inode,
+        .path = request->path.text,
+    };
+
+    return files_open_mapping(service->target, tid, &mapping, ret_fd);
+}
+
+static int describe_file(struct service *service, pid_t tid)
+{
+    char text[FILE_TEXT_MAX];
+    int r;
+
+    r = files_describe(service->target, tid, service->request.value, text, sizeof(text));
+    if (r)
+        return r;
+    service->reply.size = strlen(text);
+    memcpy(data_area(service), text, service->reply.size);
+    return 0;
+}
+
+static int look_inside(struct service *service, int *ret_fd)
+{
+    pid_t tid;
+    int r;
+
+    r = service_live_tid(service, &tid);
+    if (r)
+        return r;
+    switch (service->request.type) {
+    case RPC_READ:
+        return read_memory(service, tid);
+    case RPC_RESIDENT:
+        return measure_resident(service, tid);
+    case RPC_MAPS:
+        return read_maps(service, tid);
+    case RPC_OPEN_MAPPING:
+        return open_mapping(service, tid, ret_fd);
+    case RPC_OPEN_DEBUG:
+        return files_open_debug(service->target, tid, service->request.path.text, ret_fd);
+    case RPC_FILE:
+        return describe_file(service, tid);
+    default:
+        return -EINVAL;
+    }
+}
+
+static int perform(struct service *service, int *ret_fd)
+{
+    switch (service->request.type) {
+    case RPC_SCAN:
+        return scan(service);
+    case RPC_SCAN_NEXT:
+        return scan_next(service);
+    case RPC_KERNEL:
+        return read_kernel(service);
+    default:
+        return look_inside(service, ret_fd);
+    }
+}
+
+/* Whether the message is as long as its type says, and what has to be terminated is. */
+static bool is_sound(const struct rpc_request *request, size_t size)
+{
+    if (size < offsetof(struct rpc_request, ranges) || request->type >= RPC_TYPE_MAX)
+        return false;
+    if (request->type == RPC_OPEN_MAPPING || request->type == RPC_OPEN_DEBUG)
+        return size == sizeof(*request) &&
+               memchr(request->path.text, '\0', sizeof(request->path.text));
+    return request->n_ranges <= RPC_RANGES_MAX &&
+           size == offsetof(struct rpc_request, ranges) +
+                       request->n_ranges * sizeof(request->ranges[0]);
+}
+
+static int receive(struct service *service)
+{
+    ssize_t n;
+
+    do
+        n = recv(service->socket, &service->request, sizeof(service->request), MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? -EAGAIN : -ECONNRESET;
+    if (!n)
+        return -ECONNRESET;
+    return is_sound(&service->request, n) ? 0 : -EBADMSG;
+}
+
+static int send_reply(struct service *service, int fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {};
+    struct iovec part = {.iov_base = &service->reply, .iov_len = sizeof(service->reply)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+    if (fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        control.align.cmsg_level = SOL_SOCKET;
+        control.align.cmsg_type = SCM_RIGHTS;
+        control.align.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.align), &fd, sizeof(int));
+    }
+    /* The analyst waits for this and has read all before: a full socket means that it does not. */
+    return sendmsg(service->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -ECONNRESET : 0;
+}
+
+static void count_loss(struct service *service, int error)
+{
+    if (!error || error == -ESRCH)
+        return;
+    if (service->request.type == RPC_READ || service->request.type == RPC_MAPS)
+        service->losses->count[LOSS_memory_unreadable]++;
+}
+
+int service_answer(struct service *service, bool *ret_done, uint64_t *ret_number)
+{
+    AUTO_CLOSE int fd = -1;
+    int r;
+
+    *ret_done = false;
+    r = receive(service);
+    if (r)
+        return r;
+    if (service->request.type == RPC_DONE) {
+        *ret_done = true;
+        *ret_number = service->request.value;
+        return 0;
+    }
+    service->reply.more = 0;
+    service->reply.size = 0;
+    service->reply.error = perform(service, &fd);
+    count_loss(service, service->reply.error);
+    return send_reply(service, service->reply.error ? -1 : fd);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+static int by_number(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+static int close_others(const struct role *role)
+{
+    int keep[ROLE_KEEP_MAX + 1];
+    unsigned int next = STDERR_FILENO + 1;
+    size_t n = 0;
+
+    for (size_t i = 0; i < role->n_keep; i++)
+        keep[n++] = role->keep[i];
+    qsort(keep, n, sizeof(keep[0]), by_number);
+    for (size_t i = 0; i < n; i++) {
+        if (keep[i] < (int)next)
+            continue;
+        if (keep[i] > (int)next && syscall(SYS_close_range, next, keep[i] - 1, 0))
+            return -errno;
+        next = keep[i] + 1;
+    }
+    return syscall(SYS_close_range, next, ~0u, 0) ? -errno : 0;
+}
+
+static bool is_kept(const struct role *role, int fd)
+{
+    for (size_t i = 0; i < role->n_keep; i++)
+        if (role->keep[i] == fd)
+            return true;
+    return false;
+}
+
+static int silence_standard(const struct role *role)
+{
+    AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0)
+        return -errno;
+    for (int fd = STDIN_FILENO; fd <= STDOUT_FILENO; fd++)
+        if (!is_kept(role, fd) && dup2(null, fd) < 0)
+            return -errno;
+    return 0;
+}
+
+/* The probe alone decides what SIGINT and SIGTERM mean; it says so by ending its sockets. */
+static void leave_signals(void)
+{
+    sigset_t none;
+
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int become(const struct role *role, pid_t parent)
+{
+    int r;
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+        return -errno;
+    if (getppid() != parent)
+        return -ECHILD;
+    prctl(PR_SET_NAME, role->name);
+    leave_signals();
+    r = silence_standard(role);
+    return r ? r : close_others(role);
+}
+
+int role_start(const struct role *role, pid_t *ret_pid)
+{
+    pid_t parent = getpid(), pid;
+
+    if (role->n_keep > ROLE_KEEP_MAX)
+        return -E2BIG;
+    pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (!pid)
+        _exit(become(role, parent) ? EXIT_FAILURE : role->run(role->context));
+    *ret_pid = pid;
+    return 0;
+}

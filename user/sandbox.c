@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+#define NOBODY 65534
+#define ANALYST_MEMORY_MAX (1ul << 30) /* private writable memory; mapped files are not in it */
+
+static const unsigned int probe_capabilities[] = {
+    CAP_BPF,    CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE,
+    CAP_SETUID, CAP_SETGID,  CAP_KILL,
+};
+
+int sandbox_probe(void)
+{
+    size_t n = sizeof(probe_capabilities) / sizeof(probe_capabilities[0]);
+    bool held[sizeof(probe_capabilities) / sizeof(probe_capabilities[0])];
+
+    if (capng_get_caps_process())
+        return -EPERM;
+    for (size_t i = 0; i < n; i++)
+        held[i] = capng_have_capability(CAPNG_PERMITTED, probe_capabilities[i]);
+    capng_clear(CAPNG_SELECT_BOTH);
+    for (size_t i = 0; i < n; i++)
+        if (held[i])
+            capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+                         probe_capabilities[i]);
+    /* The bounding set only with CAP_SETPCAP; without, there is less to drop. */
+    if (capng_apply(CAPNG_SELECT_CAPS))
+        return -EPERM;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+}
+
+static int drop_identity(void)
+{
+    capng_clear(CAPNG_SELECT_BOTH);
+    if (geteuid() == 0) {
+        if (capng_change_id(NOBODY, NOBODY, CAPNG_DROP_SUPP_GRP))
+            return -EPERM;
+    } else if (capng_apply(CAPNG_SELECT_CAPS)) {
+        return -EPERM;
+    }
+    /* A change of user takes back the signal at the parent's death. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return -errno;
+    return 0;
+}
+
+/* For both: memory, clocks, and what descriptors that are there already are for. */
+static const int common_calls[] = {
+    SCMP_SYS(read),          SCMP_SYS(write),         SCMP_SYS(pread64),     SCMP_SYS(readv),
+    SCMP_SYS(writev),        SCMP_SYS(close),         SCMP_SYS(fstat),       SCMP_SYS(lseek),
+    SCMP_SYS(recvmsg),       SCMP_SYS(recvfrom),      SCMP_SYS(sendmsg),     SCMP_SYS(sendto),
+    SCMP_SYS(munmap),        SCMP_SYS(mremap),        SCMP_SYS(madvise),     SCMP_SYS(brk),
+    SCMP_SYS(futex),         SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),
+    SCMP_SYS(poll),          SCMP_SYS(ppoll),         SCMP_SYS(exit),        SCMP_SYS(exit_group),
+    SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid),
+    SCMP_SYS(gettid),        SCMP_SYS(tgkill),        SCMP_SYS(restart_syscall),
+};
+
+static const int monitor_calls[] = {
+    SCMP_SYS(accept4),     SCMP_SYS(epoll_wait),  SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
+    SCMP_SYS(setsockopt),  SCMP_SYS(getsockopt),  SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+    SCMP_SYS(shutdown),    SCMP_SYS(fcntl),       SCMP_SYS(getdents64),  SCMP_SYS(getrusage),
+};
+
+static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < n && !r; i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+    return r;
+}
+
+static void release(scmp_filter_ctx *filter)
+{
+    seccomp_release(*filter);
+}
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* What is not allowed fails with EPERM, as elfutils expects of files that it may not open. */
+static int filter_calls(const int *more, size_t n_more)
+{
+    CLEANUP(release) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int r;
+
+    if (!filter)
+        return -ENOMEM;
+    r = allow(filter, common_calls, LENGTH(common_calls));
+    if (!r)
+        r = allow(filter, more, n_more);
+    /* Memory is never made executable. */
+    if (!r)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    if (!r)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    /* fstat() of newer C libraries is newfstatat(fd, "", ..., AT_EMPTY_PATH): of a descriptor only,
+     * as far as a filter can tell; there is no path to be had without open. */
+    if (!r)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
+                             SCMP_A3(SCMP_CMP_EQ, 0x1000));
+    return r ? r : seccomp_load(filter);
+}
+
+static void limit(int resource, rlim_t most)
+{
+    struct rlimit now;
+
+    if (getrlimit(resource, &now) || now.rlim_max < most)
+        return;
+    setrlimit(resource, &(struct rlimit){most, most});
+}
+
+int sandbox_analyst(void)
+{
+    int r = drop_identity();
+
+    if (r)
+        return r;
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_DATA, ANALYST_MEMORY_MAX);
+    return filter_calls(NULL, 0);
+}
+
+int sandbox_monitor(void)
+{
+    int r = drop_identity();
+
+    if (r)
+        return r;
+    limit(RLIMIT_CORE, 0);
+    return filter_calls(monitor_calls, LENGTH(monitor_calls));
+}

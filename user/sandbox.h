@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each role may do, and no more. Called once by each role when it has what it needs; there is
+ * no way back. -EPERM and other -errno: then the role must not go on.
+ */
+#pragma once
+
+/* Keeps CAP_BPF and CAP_PERFMON (iterators, counters), CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (memory
+ * and files of other users' processes), CAP_CHECKPOINT_RESTORE (the file behind a mapping), and
+ * CAP_SETUID, CAP_SETGID, CAP_KILL (to start and to end analysts), as far as it has them. */
+int sandbox_probe(void);
+
+/* No capability, user nobody (where it was root), no new privileges, and system calls for reading,
+ * writing and memory only: no open, no socket, no process. Bounds its memory. */
+int sandbox_analyst(void);
+
+/* Likewise, but for what serving connections that were listened for before takes. */
+int sandbox_monitor(void);
