@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "demangle.h"
+#include "function.h"
 #include "unwinder.h"
 
 #define UNITS_MAX    (1u << 20)
@@ -45,12 +45,14 @@ struct debuginfo {
     struct ranges ranges; /* of the units */
     struct unit *units;
     size_t n_units;
+    struct interns *interns;
+    struct function_names *functions;
 };
 
 /* An address with what is known of it so far. */
 struct query {
     Dwarf_Addr address; /* in the file */
-    struct interns *names;
+    struct debuginfo *debuginfo;
     Dwarf_Die unit;
     Dwarf_Die function;
     Dwarf_Die inlined[SYMBOL_INLINE_MAX]; /* calls that the compiler replaced, outermost first */
@@ -174,7 +176,7 @@ static int index_units(struct debuginfo *debuginfo)
     return r == -ENOMEM ? r : 0;
 }
 
-int debuginfo_new(Dwfl_Module *dwfl, struct debuginfo **ret_debuginfo)
+int debuginfo_new(Dwfl_Module *dwfl, struct interns *interns, struct debuginfo **ret_debuginfo)
 {
     CLEANUP(debuginfo_free) struct debuginfo *debuginfo = calloc(1, sizeof(*debuginfo));
     int r;
@@ -184,7 +186,10 @@ int debuginfo_new(Dwfl_Module *dwfl, struct debuginfo **ret_debuginfo)
     debuginfo->dwarf = dwfl_module_getdwarf(dwfl, &debuginfo->bias);
     if (!debuginfo->dwarf)
         return -ENODATA;
-    r = index_units(debuginfo);
+    debuginfo->interns = interns;
+    r = function_names_new(interns, &debuginfo->functions);
+    if (r == 0)
+        r = index_units(debuginfo);
     if (r < 0)
         return r;
     *ret_debuginfo = TAKE_PTR(debuginfo);
@@ -199,6 +204,7 @@ void debuginfo_free(struct debuginfo **debuginfo)
         free((*debuginfo)->units[i].functions.items);
     free((*debuginfo)->units);
     free((*debuginfo)->ranges.items);
+    free((*debuginfo)->functions);
     free(*debuginfo);
     *debuginfo = NULL;
 }
@@ -280,29 +286,6 @@ static void find_inlined(struct query *query)
     }
 }
 
-static const char *keep_demangled(struct interns *names, const char *symbol)
-{
-    AUTO_FREE char *readable = demangle(symbol);
-
-    return readable ? interns_keep(names, readable) : NULL;
-}
-
-/* Of an inlined call, the name of the function that was called. */
-static const char *function_name(Dwarf_Die *die, struct interns *names)
-{
-    Dwarf_Attribute attribute;
-    const char *name;
-
-    if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) ||
-        dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute)) {
-        name = dwarf_formstring(&attribute);
-        if (name && name[0])
-            return keep_demangled(names, name);
-    }
-    name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
-    return name && name[0] ? interns_keep(names, name) : NULL;
-}
-
 /* Where the code of the address itself comes from. */
 static void fill_line(struct query *query, struct frame *frame)
 {
@@ -311,7 +294,7 @@ static void fill_line(struct query *query, struct frame *frame)
     int number = 0;
 
     if (file)
-        frame->file = interns_keep(query->names, file);
+        frame->file = interns_keep(query->debuginfo->interns, file);
     if (dwarf_lineno(line, &number) == 0 && number > 0)
         frame->line = (uint32_t)number;
 }
@@ -335,9 +318,14 @@ static void fill_call(struct query *query, Dwarf_Die *call, struct frame *frame)
     if (dwarf_getsrcfiles(&query->unit, &files, &n) == 0 && index < n)
         file = dwarf_filesrc(files, index, NULL, NULL);
     if (file)
-        frame->file = interns_keep(query->names, file);
+        frame->file = interns_keep(query->debuginfo->interns, file);
     if (line <= UINT32_MAX)
         frame->line = (uint32_t)line;
+}
+
+static const char *name_of(struct query *query, Dwarf_Die *die)
+{
+    return function_name(query->debuginfo->functions, &query->unit, die);
 }
 
 static size_t fill_frames(struct query *query, bool has_function, struct frame *frames)
@@ -347,19 +335,19 @@ static size_t fill_frames(struct query *query, bool has_function, struct frame *
     for (size_t i = 0; i < n; i++) {
         Dwarf_Die *call = &query->inlined[n - 1 - i];
 
-        frames[i].function = function_name(call, query->names);
+        frames[i].function = name_of(query, call);
         frames[i].inlined = 1;
         fill_call(query, call, &frames[i + 1]);
     }
     if (has_function)
-        frames[n].function = function_name(&query->function, query->names);
+        frames[n].function = name_of(query, &query->function);
     return n + 1;
 }
 
-size_t debuginfo_frames(struct debuginfo *debuginfo, struct interns *names, uint64_t address,
+size_t debuginfo_frames(struct debuginfo *debuginfo, uint64_t address,
                         struct frame ret_frames[static SYMBOL_INLINE_MAX])
 {
-    struct query query = {.address = address - debuginfo->bias, .names = names};
+    struct query query = {.address = address - debuginfo->bias, .debuginfo = debuginfo};
     const struct range *range = ranges_find(&debuginfo->ranges, query.address), *function;
     bool has_function;
 

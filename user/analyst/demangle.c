@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "demangle.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,7 @@ static size_t length_without_version(const char *symbol)
 
 /* Rust's v0 names start with _R, its legacy ones are Itanium names that end in "17h" and a hash.
  * libiberty tells both from C++ itself; this only saves C names the attempt. */
-static bool is_mangled(const char *symbol)
+bool demangle_is_mangled(const char *symbol)
 {
     return strncmp(symbol, "_Z", 2) == 0 || strncmp(symbol, "_R", 2) == 0 ||
            strncmp(symbol, "___Z", 4) == 0;
@@ -35,7 +34,7 @@ char *demangle(const char *symbol)
     AUTO_FREE char *plain = strndup(symbol, length);
     char *readable;
 
-    if (!plain || length > DEMANGLE_LENGTH_MAX || !is_mangled(plain))
+    if (!plain || length > DEMANGLE_LENGTH_MAX || !demangle_is_mangled(plain))
         return TAKE_PTR(plain);
     /* Without DMGL_PARAMS libiberty leaves out parameters and return types, and names no clone
      * suffixes; without DMGL_VERBOSE it drops Rust's hashes. */

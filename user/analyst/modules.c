@@ -74,7 +74,7 @@ static struct module *module_new(struct unwinder *unwinder, const struct mapping
     module->mapping.path = path;
     module->start = mapping->start;
     module->end = mapping->end;
-    module->name = path[0] ? interns_keep(unwinder->names, base_name(path)) : NULL;
+    module->name = path[0] ? interns_keep(unwinder->interns, base_name(path)) : NULL;
     module->id = ++unwinder->last_id;
     module->state = has_file(mapping) ? MODULE_MAPPED : MODULE_NO_FILE;
     module->context = (struct module_context){unwinder, module};

@@ -99,14 +99,14 @@ static const char *symbol_name(struct unwinder *unwinder, const struct module *m
     if (!name || !name[0] || distance >= (symbol.st_size ? symbol.st_size : SYMBOL_LABEL_REACH))
         return NULL;
     readable = demangle(name);
-    return readable ? interns_keep(unwinder->names, readable) : NULL;
+    return readable ? interns_keep(unwinder->interns, readable) : NULL;
 }
 
-static struct debuginfo *module_debuginfo(struct module *module)
+static struct debuginfo *module_debuginfo(struct unwinder *unwinder, struct module *module)
 {
     if (!module->debuginfo_tried) {
         module->debuginfo_tried = true;
-        debuginfo_new(module->dwfl, &module->debuginfo);
+        debuginfo_new(module->dwfl, unwinder->interns, &module->debuginfo);
     }
     return module->debuginfo;
 }
@@ -115,8 +115,8 @@ static size_t find_symbol(struct unwinder *unwinder, struct module *module, uint
                           struct frame frames[static SYMBOL_INLINE_MAX])
 {
     /* Before the symbol table, which debugfile_find() relies on. */
-    struct debuginfo *debuginfo = module_debuginfo(module);
-    size_t n = debuginfo ? debuginfo_frames(debuginfo, unwinder->names, address, frames) : 0;
+    struct debuginfo *debuginfo = module_debuginfo(unwinder, module);
+    size_t n = debuginfo ? debuginfo_frames(debuginfo, address, frames) : 0;
 
     if (n == 0) {
         frames[0] = (struct frame){0};

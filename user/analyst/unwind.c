@@ -256,7 +256,7 @@ int unwinder_new(const struct unwind_target *target, struct losses *losses,
         return -ENOMEM;
     unwinder->target = *target;
     unwinder->losses = losses;
-    r = interns_new(&unwinder->names);
+    r = interns_new(&unwinder->interns);
     if (r == 0)
         r = symbol_cache_new(&unwinder->symbols);
     if (r == 0)
@@ -280,7 +280,7 @@ void unwinder_free(struct unwinder **unwinder)
     elf_end(u->arch);
     modules_free(u);
     symbol_cache_free(&u->symbols);
-    interns_free(&u->names);
+    interns_free(&u->interns);
     free(u);
     *unwinder = NULL;
 }

@@ -33,7 +33,7 @@ enum module_state {
 struct module {
     struct mapping mapping; /* its first mapping, the path owned by the module */
     uint64_t start, end;    /* from the first to the last of the run */
-    const char *name;       /* base name, in unwinder.names; NULL for anonymous memory */
+    const char *name;       /* base name, in unwinder.interns; NULL for anonymous memory */
     uint32_t id;            /* never used again for another module of the same unwinder */
     enum module_state state;
 
@@ -64,7 +64,7 @@ struct unwinder {
     struct losses *losses;
     Dwfl *dwfl;
     Elf *arch; /* an empty ELF header that tells elfutils the architecture */
-    struct interns *names;
+    struct interns *interns;
     struct module **modules; /* ascending, not overlapping */
     size_t n_modules;
     uint32_t last_id;
@@ -114,11 +114,11 @@ struct cfi_entry cfi_find(struct unwinder *unwinder, const struct module *module
 
 /* debuginfo.c: functions, inlined calls and lines by DWARF */
 
-int debuginfo_new(Dwfl_Module *dwfl, struct debuginfo **ret_debuginfo);
+int debuginfo_new(Dwfl_Module *dwfl, struct interns *interns, struct debuginfo **ret_debuginfo);
 void debuginfo_free(struct debuginfo **debuginfo);
 /* As unwinder_symbolize(), of the address in the target; fills function, file, line and inlined.
  * 0: the address is in no compilation unit. */
-size_t debuginfo_frames(struct debuginfo *debuginfo, struct interns *names, uint64_t address,
+size_t debuginfo_frames(struct debuginfo *debuginfo, uint64_t address,
                         struct frame ret_frames[static SYMBOL_INLINE_MAX]);
 
 /* symbolize.c */
