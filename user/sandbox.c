@@ -25,10 +25,11 @@ static const unsigned int probe_capabilities[] = {
 int sandbox_probe(void)
 {
     size_t n = sizeof(probe_capabilities) / sizeof(probe_capabilities[0]);
-    bool held[sizeof(probe_capabilities) / sizeof(probe_capabilities[0])];
+    bool may_bound, held[sizeof(probe_capabilities) / sizeof(probe_capabilities[0])];
 
     if (capng_get_caps_process())
         return -EPERM;
+    may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
     for (size_t i = 0; i < n; i++)
         held[i] = capng_have_capability(CAPNG_PERMITTED, probe_capabilities[i]);
     capng_clear(CAPNG_SELECT_BOTH);
@@ -36,15 +37,17 @@ int sandbox_probe(void)
         if (held[i])
             capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
                          probe_capabilities[i]);
-    /* The bounding set only with CAP_SETPCAP; without, there is less to drop. */
-    if (capng_apply(CAPNG_SELECT_CAPS))
+    /* The bounding set takes CAP_SETPCAP; who lacks that has less to drop. */
+    if (capng_apply(may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS))
         return -EPERM;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
 static int drop_identity(void)
 {
-    capng_clear(CAPNG_SELECT_BOTH);
+    if (capng_get_caps_process())
+        return -EPERM;
+    capng_clear(CAPNG_SELECT_CAPS);
     if (geteuid() == 0) {
         if (capng_change_id(NOBODY, NOBODY, CAPNG_DROP_SUPP_GRP))
             return -EPERM;
