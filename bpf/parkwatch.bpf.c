@@ -53,7 +53,8 @@ struct {
     __type(value, struct kernel_record);
 } kernel_scratch SEC(".maps");
 
-/* Index of the target that the task belongs to, or -1. Runs at every context switch of the machine. */
+/* Index of the target that the task belongs to, or -1. Runs at every context switch of the machine.
+ */
 static __always_inline int target_of(struct task_struct *task)
 {
     uint32_t tgid = task->tgid;
@@ -231,7 +232,8 @@ static __always_inline uint64_t wait_start(const struct park *park, uint64_t add
 }
 
 /* Follows the logical wait: it goes on through waits on one address that end unserved, and through
- * contended locks between them (pthread_cond_timedwait takes its mutex again after each timeout). */
+ * contended locks between them (pthread_cond_timedwait takes its mutex again after each timeout).
+ */
 static __always_inline void wait_ended(struct park *park, uint64_t address, bool lock,
                                        enum futex_outcome outcome)
 {

@@ -10,11 +10,11 @@
 #include <stdint.h>
 #endif
 
-#define RECORD_TARGETS_MAX 64 /* processes watched at once */
-#define RECORD_REGS        21 /* of struct pt_regs on x86-64, in its order */
-#define RECORD_COMM        16 /* TASK_COMM_LEN */
+#define RECORD_TARGETS_MAX 64  /* processes watched at once */
+#define RECORD_REGS        21  /* of struct pt_regs on x86-64, in its order */
+#define RECORD_COMM        16  /* TASK_COMM_LEN */
 #define RECORD_SYSCALLS    512 /* syscall numbers with a class of their own */
-#define RECORD_BUCKETS     10 /* of park durations (bounds: user/buckets.c), the last unbounded */
+#define RECORD_BUCKETS     10  /* of park durations (bounds: user/buckets.c), the last unbounded */
 
 /* Indices into regs[], the order of struct pt_regs (arch/x86/include/asm/ptrace.h). */
 enum record_reg {
@@ -63,11 +63,17 @@ enum park_class {
 };
 
 /* How a futex wait ended. */
-enum futex_outcome { FUTEX_WOKEN, FUTEX_TIMEOUT, FUTEX_INTERRUPTED, FUTEX_ERROR, FUTEX_OUTCOME_MAX };
+enum futex_outcome {
+    FUTEX_WOKEN,
+    FUTEX_TIMEOUT,
+    FUTEX_INTERRUPTED,
+    FUTEX_ERROR,
+    FUTEX_OUTCOME_MAX
+};
 
 /* What is known of a thread's waits: task storage, written by the thread itself only. */
 struct park {
-    uint64_t start_ns;      /* of the present park, CLOCK_MONOTONIC; 0: running, or parked before us */
+    uint64_t start_ns; /* of the present park, CLOCK_MONOTONIC; 0: running, or parked before us */
     uint64_t last_start_ns; /* of the park that ended last, until a futex call took it; 0: none */
     uint64_t address;       /* first syscall argument of that park */
     uint64_t wait_address;  /* futex of the logical wait; 0: none */
@@ -121,8 +127,8 @@ struct park_counters {
     uint64_t storage_failed; /* threads without task storage */
 };
 
-/* A process whose parks are followed: a variable of the programs, set by the probe once the target's
- * first record told its identity. */
+/* A process whose parks are followed: a variable of the programs, set by the probe once the
+ * target's first record told its identity. */
 struct followed_process {
     uint32_t tgid; /* in the initial PID namespace; 0: none, or it ended */
     uint32_t pad;

@@ -81,13 +81,20 @@ enum park_class reason_class(uint32_t nr)
 const char *reason_name(enum park_class class)
 {
     static const char *const names[PARK_CLASS_MAX] = {
-        [PARK_OTHER] = "other",           [PARK_FUTEX_WAIT] = "futex wait",
-        [PARK_FUTEX_LOCK] = "futex lock", [PARK_FUTEX_PI] = "futex pi lock",
-        [PARK_POLL] = "poll",             [PARK_READ] = "read",
-        [PARK_WRITE] = "write",           [PARK_ACCEPT] = "accept",
-        [PARK_CONNECT] = "connect",       [PARK_SLEEP] = "sleep",
-        [PARK_WAIT_CHILD] = "wait child", [PARK_SIGNAL] = "signal",
-        [PARK_IO] = "io",                 [PARK_IO_URING] = "io_uring",
+        [PARK_OTHER] = "other",
+        [PARK_FUTEX_WAIT] = "futex wait",
+        [PARK_FUTEX_LOCK] = "futex lock",
+        [PARK_FUTEX_PI] = "futex pi lock",
+        [PARK_POLL] = "poll",
+        [PARK_READ] = "read",
+        [PARK_WRITE] = "write",
+        [PARK_ACCEPT] = "accept",
+        [PARK_CONNECT] = "connect",
+        [PARK_SLEEP] = "sleep",
+        [PARK_WAIT_CHILD] = "wait child",
+        [PARK_SIGNAL] = "signal",
+        [PARK_IO] = "io",
+        [PARK_IO_URING] = "io_uring",
         [PARK_STOPPED] = "stopped",
     };
 

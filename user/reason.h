@@ -7,8 +7,8 @@
 
 #include "bpf/record.h"
 
-/* The class of a park in syscall `nr` by number alone; futex calls are PARK_FUTEX_WAIT. This table is
- * what the BPF programs count park durations by. */
+/* The class of a park in syscall `nr` by number alone; futex calls are PARK_FUTEX_WAIT. This table
+ * is what the BPF programs count park durations by. */
 enum park_class reason_class(uint32_t nr);
 
 /* The name of a class, as in reports and label values: "futex wait", "poll", ...; "other". */

@@ -19,10 +19,10 @@
 /* One thing that waiters of a group wait on. */
 struct waited_on {
     enum object_kind kind;
-    uint64_t object; /* address or file descriptor, by kind */
-    uint64_t count;  /* waiters of this group */
-    uint32_t owner;  /* TID; 0: none, or not established */
-    const char *detail; /* or NULL */
+    uint64_t object;        /* address or file descriptor, by kind */
+    uint64_t count;         /* waiters of this group */
+    uint32_t owner;         /* TID; 0: none, or not established */
+    const char *detail;     /* or NULL */
     const char *owner_text; /* what the owner does: "flush, parked 2h50m in write"; or NULL */
 };
 
@@ -30,9 +30,9 @@ struct waited_on {
 
 struct group {
     const struct stack *stack;
-    char site[256];      /* "FUNCTION FILE:LINE", "FUNCTION", "MODULE+0xOFFSET" or "[unknown]" */
+    char site[256]; /* "FUNCTION FILE:LINE", "FUNCTION", "MODULE+0xOFFSET" or "[unknown]" */
     uint64_t count;
-    int64_t oldest_ns;   /* how long parked, best estimate */
+    int64_t oldest_ns; /* how long parked, best estimate */
     int64_t newest_ns;
     int64_t at_least_ns; /* proven for the oldest */
     int64_t at_most_ns;  /* upper bound for the oldest; -1: unknown */
@@ -71,7 +71,7 @@ struct target_report {
     bool up;
     char comm[64];
     char exe[WIRE_PATH_MAX];
-    double start_time;   /* seconds since 1970 */
+    double start_time; /* seconds since 1970 */
     int64_t uptime_ns;
     int64_t observed_ns; /* since the attach */
     char runtime[16];
@@ -79,15 +79,15 @@ struct target_report {
 
     bool has_resources;
     struct wire_resources resources;
-    double cpu_ratio;     /* of one core, between the last two readings; < 0: unknown */
-    double receive_rate;  /* bytes/s over all devices but lo, likewise; < 0: unknown */
+    double cpu_ratio;    /* of one core, between the last two readings; < 0: unknown */
+    double receive_rate; /* bytes/s over all devices but lo, likewise; < 0: unknown */
     double transmit_rate;
 
-    bool scanned;         /* false: no scan has ended yet */
-    struct wire_scan scan;      /* the newest */
+    bool scanned;                                 /* false: no scan has ended yet */
+    struct wire_scan scan;                        /* the newest */
     struct scan_histogram scans[SAMPLE_KIND_MAX]; /* scans so far, by source */
     struct wire_counters counters;
-    uint64_t threads_parked;    /* past the threshold, idle ones among them */
+    uint64_t threads_parked; /* past the threshold, idle ones among them */
     uint64_t goroutines_parked;
     struct losses losses; /* of all roles, since the attach */
 

@@ -8,13 +8,13 @@
 #define ROLE_KEEP_MAX 64
 
 struct role {
-    const char *name;      /* as ps shows it; at most 15 bytes */
+    const char *name;          /* as ps shows it; at most 15 bytes */
     int (*run)(void *context); /* in the child; its value becomes the exit status */
     void *context;
     const int *keep; /* descriptors that the child gets besides standard error */
     size_t n_keep;
 };
 
-/* Forks. The child ends with the probe, however that ends, and leaves signals from the terminal to it.
- * Its standard input and output are /dev/null unless kept. */
+/* Forks. The child ends with the probe, however that ends, and leaves signals from the terminal to
+ * it. Its standard input and output are /dev/null unless kept. */
 int role_start(const struct role *role, pid_t *ret_pid);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests from an analyst to the probe, one SOCK_SEQPACKET message each way, one at a time. The
- * probe does what is asked for the analyst's own target only, and interprets nothing of it. Bulk data
- * comes in an area of memory that both have mapped and only the probe writes to: first room for
- * thread records, then room for everything else, so that records stay while memory is read.
+ * probe does what is asked for the analyst's own target only, and interprets nothing of it. Bulk
+ * data comes in an area of memory that both have mapped and only the probe writes to: first room
+ * for thread records, then room for everything else, so that records stay while memory is read.
  */
 #pragma once
 
@@ -50,9 +50,9 @@ struct rpc_request {
 };
 
 struct rpc_reply {
-    int32_t error; /* 0 or -errno; with 0 an open carries its descriptor */
-    uint32_t more; /* RPC_SCAN*, RPC_MAPS: 1: not the end yet */
-    uint64_t size; /* bytes in the area */
+    int32_t error;                    /* 0 or -errno; with 0 an open carries its descriptor */
+    uint32_t more;                    /* RPC_SCAN*, RPC_MAPS: 1: not the end yet */
+    uint64_t size;                    /* bytes in the area */
     uint32_t lengths[RPC_RANGES_MAX]; /* RPC_READ: bytes that could be read of each range */
 };
 

@@ -46,9 +46,9 @@ struct frame {
     const char *file;     /* source file as the debug information names it */
     const char *module;   /* base name of the mapped file; "[kernel]" for kernel frames */
     uint64_t address;     /* return address or program counter, as in the target */
-    uint64_t offset;      /* of that address in the module's own addresses; meaningless without one */
-    uint32_t line;        /* 0: unknown */
-    uint8_t inlined;      /* 1: inlined into the frame that follows */
+    uint64_t offset; /* of that address in the module's own addresses; meaningless without one */
+    uint32_t line;   /* 0: unknown */
+    uint8_t inlined; /* 1: inlined into the frame that follows */
 };
 
 #define STACK_FRAMES_MAX 256
@@ -57,9 +57,9 @@ struct frame {
 struct stack {
     uint64_t id; /* stable over restarts of the target: no addresses go into it */
     enum sample_kind kind;
-    const char *reason;           /* one of the names in reason.h, or the Go runtime's own words */
-    uint32_t n_frames;            /* innermost first */
-    uint32_t site;                /* index of the first frame that is the program's own */
-    const struct frame *frames;   /* may be empty: n_frames == 0 */
-    const struct frame *creator;  /* "created by", goroutines; or NULL */
+    const char *reason;          /* one of the names in reason.h, or the Go runtime's own words */
+    uint32_t n_frames;           /* innermost first */
+    uint32_t site;               /* index of the first frame that is the program's own */
+    const struct frame *frames;  /* may be empty: n_frames == 0 */
+    const struct frame *creator; /* "created by", goroutines; or NULL */
 };

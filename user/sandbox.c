@@ -14,7 +14,7 @@
 
 #include "cleanup.h"
 
-#define NOBODY 65534
+#define NOBODY             65534
 #define ANALYST_MEMORY_MAX (1ul << 30) /* private writable memory; mapped files are not in it */
 
 static const unsigned int probe_capabilities[] = {
@@ -63,20 +63,43 @@ static int drop_identity(void)
 
 /* For both: memory, clocks, and what descriptors that are there already are for. */
 static const int common_calls[] = {
-    SCMP_SYS(read),          SCMP_SYS(write),         SCMP_SYS(pread64),     SCMP_SYS(readv),
-    SCMP_SYS(writev),        SCMP_SYS(close),         SCMP_SYS(fstat),       SCMP_SYS(lseek),
-    SCMP_SYS(recvmsg),       SCMP_SYS(recvfrom),      SCMP_SYS(sendmsg),     SCMP_SYS(sendto),
-    SCMP_SYS(munmap),        SCMP_SYS(mremap),        SCMP_SYS(madvise),     SCMP_SYS(brk),
-    SCMP_SYS(futex),         SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),
-    SCMP_SYS(poll),          SCMP_SYS(ppoll),         SCMP_SYS(exit),        SCMP_SYS(exit_group),
-    SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid),
-    SCMP_SYS(gettid),        SCMP_SYS(tgkill),        SCMP_SYS(restart_syscall),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(pread64),
+    SCMP_SYS(readv),
+    SCMP_SYS(writev),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(lseek),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(futex),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(restart_syscall),
 };
 
 static const int monitor_calls[] = {
-    SCMP_SYS(accept4),     SCMP_SYS(epoll_wait),  SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
-    SCMP_SYS(setsockopt),  SCMP_SYS(getsockopt),  SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-    SCMP_SYS(shutdown),    SCMP_SYS(fcntl),       SCMP_SYS(getdents64),  SCMP_SYS(getrusage),
+    SCMP_SYS(accept4),    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
+    SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+    SCMP_SYS(shutdown),   SCMP_SYS(fcntl),      SCMP_SYS(getdents64),  SCMP_SYS(getrusage),
 };
 
 static int allow(scmp_filter_ctx filter, const int *calls, size_t n)

@@ -5,9 +5,9 @@
  */
 #pragma once
 
-/* Keeps CAP_BPF and CAP_PERFMON (iterators, counters), CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (memory
- * and files of other users' processes), CAP_CHECKPOINT_RESTORE (the file behind a mapping), and
- * CAP_SETUID, CAP_SETGID, CAP_KILL (to start and to end analysts), as far as it has them. */
+/* Keeps CAP_BPF and CAP_PERFMON (iterators, counters), CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH
+ * (memory and files of other users' processes), CAP_CHECKPOINT_RESTORE (the file behind a mapping),
+ * and CAP_SETUID, CAP_SETGID, CAP_KILL (to start and to end analysts), as far as it has them. */
 int sandbox_probe(void);
 
 /* No capability, user nobody (where it was root), no new privileges, and system calls for reading,

@@ -83,8 +83,8 @@ enum goroutine_state {
 };
 
 struct wire_scan {
-    uint64_t number;      /* as the probe counts the scans of this target, from 1 */
-    uint64_t time_ns;     /* CLOCK_MONOTONIC, when the scan was taken */
+    uint64_t number;  /* as the probe counts the scans of this target, from 1 */
+    uint64_t time_ns; /* CLOCK_MONOTONIC, when the scan was taken */
     uint64_t duration_ns[SAMPLE_KIND_MAX]; /* what it took, by source; 0: source not used */
     uint64_t threads[THREAD_STATE_MAX];
     uint64_t goroutines[GOROUTINE_STATE_MAX];
@@ -98,10 +98,10 @@ struct wire_scan {
 
 /* A target, first sent when it is attached and again when something of it changes. */
 struct wire_target {
-    uint32_t index; /* which of the targets named on the command line, from 0 */
-    uint32_t pid;   /* as the user named it */
-    uint32_t up;    /* 0: it ended */
-    uint32_t analyst; /* 1: the message carries the socket of a new analyst */
+    uint32_t index;         /* which of the targets named on the command line, from 0 */
+    uint32_t pid;           /* as the user named it */
+    uint32_t up;            /* 0: it ended */
+    uint32_t analyst;       /* 1: the message carries the socket of a new analyst */
     uint64_t start_time_us; /* CLOCK_REALTIME microseconds since 1970 */
     uint64_t attach_ns;     /* CLOCK_MONOTONIC */
     char comm[64];          /* NUL-terminated, any bytes */

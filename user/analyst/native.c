@@ -11,10 +11,10 @@
 #include "hash.h"
 #include "reason.h"
 
-#define STACK_COPY   (16 * 1024) /* of each stack at once: most park within it */
-#define WINDOW_SIZE  (16 * 1024) /* what is read at once of anything beyond */
-#define WINDOW_ALIGN 4096
-#define RAW_MAX      STACK_FRAMES_MAX
+#define STACK_COPY    (16 * 1024) /* of each stack at once: most park within it */
+#define WINDOW_SIZE   (16 * 1024) /* what is read at once of anything beyond */
+#define WINDOW_ALIGN  4096
+#define RAW_MAX       STACK_FRAMES_MAX
 /* A stack's mapping ends within this distance above its thread pointer (static TLS and struct
  * pthread lie above it), unless other things share the mapping. */
 #define STACK_TOP_MAX (64 * 1024)
@@ -28,8 +28,8 @@ struct native {
     struct stacks *stacks;
     struct unwinder *unwinder;
     struct maps maps;
-    uint64_t modules_hash; /* of the mappings with code */
-    bool fresh;            /* the maps are those of this scan */
+    uint64_t modules_hash;        /* of the mappings with code */
+    bool fresh;                   /* the maps are those of this scan */
     struct kernel_record *kernel; /* of this scan, if any thread asked for them */
     size_t n_kernel;
     bool kernel_asked;
@@ -256,9 +256,8 @@ static struct rpc_range stack_range(const struct native *native, const struct th
 
     if (!mapping)
         return (struct rpc_range){sp, 0};
-    if (!strcmp(mapping->path, "[stack]") ||
-        (record->tls > sp && record->tls < mapping->end &&
-         mapping->end - record->tls <= STACK_TOP_MAX))
+    if (!strcmp(mapping->path, "[stack]") || (record->tls > sp && record->tls < mapping->end &&
+                                              mapping->end - record->tls <= STACK_TOP_MAX))
         return (struct rpc_range){mapping->start, mapping->end - mapping->start};
     if (record->tls > sp && record->tls < mapping->end)
         return (struct rpc_range){sp & -4096ul, (record->tls - (sp & -4096ul) + 4095) & -4096ul};
@@ -317,8 +316,7 @@ static int describe_one(struct native *native, const struct thread_record *recor
         raw.kernel = kernel_of(native, record->tid);
     if (!(record->flags & (RECORD_WORKER | RECORD_COMPAT))) {
         native->window_address = 0;
-        end = unwinder_unwind(native->unwinder, record->regs, copy, frames, RAW_MAX,
-                              &raw.n_frames);
+        end = unwinder_unwind(native->unwinder, record->regs, copy, frames, RAW_MAX, &raw.n_frames);
         if (end == UNWIND_CUT)
             native->losses->count[LOSS_unwind_cut]++;
         if (end == UNWIND_CAPPED)

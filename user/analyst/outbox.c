@@ -101,7 +101,8 @@ static void *append(struct outbox *outbox, enum wire_type type, size_t length)
     return outbox->buffer + outbox->used - length;
 }
 
-/* Room for one more element of a message that is a list: behind the last one, if it is of its type. */
+/* Room for one more element of a message that is a list: behind the last one, if it is of its type.
+ */
 static void *append_element(struct outbox *outbox, enum wire_type type, size_t size)
 {
     struct wire_header header;

@@ -6,7 +6,7 @@
 int owners_read(struct remote *remote, const struct owner_word *words, size_t n,
                 uint32_t *ret_ns_tids)
 {
-    struct rpc_range ranges[RPC_RANGES_MAX];
+    struct rpc_range ranges[RPC_RANGES_MAX] = {};
     const uint32_t *lengths;
     const uint8_t *bytes;
     uint32_t word;

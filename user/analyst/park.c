@@ -51,8 +51,8 @@ static void logical(const struct thread_record *record, const struct sample *bef
     }
 }
 
-void park_since(const struct thread_record *record, const struct sample *before,
-                uint64_t attach_ns, struct sample *sample)
+void park_since(const struct thread_record *record, const struct sample *before, uint64_t attach_ns,
+                struct sample *sample)
 {
     if (is_logical_wait(record))
         logical(record, before, attach_ns, sample);

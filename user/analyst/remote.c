@@ -111,8 +111,8 @@ static const uint8_t *data(const struct remote *remote)
     return remote->area + RPC_RECORDS_SIZE;
 }
 
-static int scan(struct remote *remote, enum rpc_type type,
-                const struct thread_record **ret_records, size_t *ret_n, bool *ret_more)
+static int scan(struct remote *remote, enum rpc_type type, const struct thread_record **ret_records,
+                size_t *ret_n, bool *ret_more)
 {
     int r;
 

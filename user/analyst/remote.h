@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The analyst's hands: what it asks of the probe about its target. Pointers into the shared area are
- * good until the next call of the same kind: records until the next remote_scan*(), data until the
- * next call of any other kind.
+ * The analyst's hands: what it asks of the probe about its target. Pointers into the shared area
+ * are good until the next call of the same kind: records until the next remote_scan*(), data until
+ * the next call of any other kind.
  *
  * All return 0 or -errno; -ECONNRESET: the probe is gone, and so is the analyst's reason to be.
  */
@@ -40,7 +40,8 @@ int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
 int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_t n,
                     const uint64_t **ret_bytes);
 
-/* The whole text of /proc/PID/maps; the caller frees. At most REMOTE_MAPS_MAX bytes, else -E2BIG. */
+/* The whole text of /proc/PID/maps; the caller frees. At most REMOTE_MAPS_MAX bytes, else -E2BIG.
+ */
 #define REMOTE_MAPS_MAX (256u * 1024 * 1024)
 int remote_maps(struct remote *remote, char **ret_text, size_t *ret_length);
 

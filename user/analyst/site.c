@@ -7,9 +7,9 @@
 
 /* Modules that are no program's own, by the beginning of their name. */
 static const char *const library_modules[] = {
-    "[kernel]",   "[vdso]",     "libc.so",      "libc-2.",    "libpthread", "ld-linux",
-    "ld-2.",      "ld-musl",    "libstdc++.so", "libc++",     "libgcc_s",   "libm.so",
-    "librt.so",   "libdl.so",   "libasan.so",   "libtsan.so", "libubsan.so",
+    "[kernel]", "[vdso]",   "libc.so",      "libc-2.",    "libpthread",  "ld-linux",
+    "ld-2.",    "ld-musl",  "libstdc++.so", "libc++",     "libgcc_s",    "libm.so",
+    "librt.so", "libdl.so", "libasan.so",   "libtsan.so", "libubsan.so",
 };
 
 /* Templates and generics of a language's own library, which are compiled into the program. */
@@ -25,13 +25,21 @@ static const char *const libc_prefixes[] = {
 
 /* ... and these as a whole. */
 static const char *const libc_functions[] = {
-    "accept",       "accept4",  "clock_nanosleep", "connect", "epoll_pwait", "epoll_wait",
-    "nanosleep",    "pause",    "poll",            "ppoll",   "read",        "readv",
-    "recv",         "recvfrom", "recvmsg",         "select",  "pselect",     "sem_wait",
-    "sem_timedwait", "send",    "sendmsg",         "sendto",  "sigwait",     "sigwaitinfo",
-    "sigtimedwait", "sleep",    "start_thread",    "syscall", "timedwait", "usleep",    "wait",
-    "wait4",        "waitid",   "waitpid",         "write",   "writev",      "clone3",
-    "clone",        "start",    "sigsuspend",      "cp_end",  "syscall_cp_c", "syscall_cp_asm",
+    "accept",         "accept4",     "clock_nanosleep",
+    "connect",        "epoll_pwait", "epoll_wait",
+    "nanosleep",      "pause",       "poll",
+    "ppoll",          "read",        "readv",
+    "recv",           "recvfrom",    "recvmsg",
+    "select",         "pselect",     "sem_wait",
+    "sem_timedwait",  "send",        "sendmsg",
+    "sendto",         "sigwait",     "sigwaitinfo",
+    "sigtimedwait",   "sleep",       "start_thread",
+    "syscall",        "timedwait",   "usleep",
+    "wait",           "wait4",       "waitid",
+    "waitpid",        "write",       "writev",
+    "clone3",         "clone",       "start",
+    "sigsuspend",     "cp_end",      "syscall_cp_c",
+    "syscall_cp_asm",
 };
 
 static bool begins_with_any(const char *text, const char *const *list, size_t n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a stack is the program's own: the first frame that is no part of the C library, a language's
- * runtime library or the kernel. */
+/* Where a stack is the program's own: the first frame that is no part of the C library, a
+ * language's runtime library or the kernel. */
 #pragma once
 
 #include <stdint.h>

@@ -114,8 +114,8 @@ static size_t name_frames(struct stacks *stacks, struct unwinder *unwinder,
     return n;
 }
 
-static int name_stack(struct stacks *stacks, struct unwinder *unwinder,
-                      const struct raw_stack *raw, struct known_stack *ret_known)
+static int name_stack(struct stacks *stacks, struct unwinder *unwinder, const struct raw_stack *raw,
+                      struct known_stack *ret_known)
 {
     struct stack stack = {
         .kind = SAMPLE_THREAD,

@@ -44,7 +44,7 @@ struct threads {
     struct table table;
     uint64_t sweep;
     uint64_t exec_id;
-    bool cut; /* more threads than THREADS_MAX */
+    bool cut;   /* more threads than THREADS_MAX */
     bool moved; /* a thread ran while its stack was read */
     size_t n_fresh;
     size_t n_pending;
@@ -64,8 +64,8 @@ static struct table_key thread_key(const void *element)
 
 static const struct table_type threads_type = {sizeof(struct thread), THREADS_MAX, thread_key};
 
-int threads_new(const struct threads_options *options, struct remote *remote,
-                struct outbox *outbox, struct losses *losses, struct threads **ret_threads)
+int threads_new(const struct threads_options *options, struct remote *remote, struct outbox *outbox,
+                struct losses *losses, struct threads **ret_threads)
 {
     CLEANUP(threads_free) struct threads *threads = calloc(1, sizeof(*threads));
     int r;
@@ -135,7 +135,8 @@ static struct thread *find(struct threads *threads, uint32_t ns_tid)
     return table_find(&threads->table, ns_tid_key(ns_tid));
 }
 
-/* The memory of a thread, made when it is met for the first time or the TID is another thread's now. */
+/* The memory of a thread, made when it is met for the first time or the TID is another thread's
+ * now. */
 static struct thread *meet(struct threads *threads, const struct thread_record *record)
 {
     struct thread new = {
@@ -408,7 +409,6 @@ static void settle(struct threads *threads)
         }
     }
 }
-
 
 /* One attempt: what moved while it was looked at is left without a sample. */
 static int try_scan(struct threads *threads, struct wire_scan *ret_scan)

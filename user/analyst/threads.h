@@ -20,10 +20,10 @@ struct threads_options {
 struct threads;
 
 /* `remote`, `outbox` and `losses` are borrowed. -ENOMEM. */
-int threads_new(const struct threads_options *options, struct remote *remote,
-                struct outbox *outbox, struct losses *losses, struct threads **ret_threads);
+int threads_new(const struct threads_options *options, struct remote *remote, struct outbox *outbox,
+                struct losses *losses, struct threads **ret_threads);
 void threads_free(struct threads **threads);
 
-/* Takes one scan: sends what changed of the samples, and fills in ret_scan what there is of threads.
- * -ECONNRESET and other -errno of the probe; then the scan is not complete. */
+/* Takes one scan: sends what changed of the samples, and fills in ret_scan what there is of
+ * threads. -ECONNRESET and other -errno of the probe; then the scan is not complete. */
 int threads_scan(struct threads *threads, struct wire_scan *ret_scan);

@@ -36,11 +36,11 @@ static enum wait_shape shape_of_name(const char *name)
         const char *prefix;
         enum wait_shape shape;
     } shapes[] = {
-        {"pthread_mutex_", WAIT_MUTEX},    {"lll_mutex_lock", WAIT_MUTEX},
-        {"pthread_rwlock_", WAIT_RWLOCK},  {"pthread_cond_", WAIT_CONDITION},
-        {"sem_", WAIT_SEMAPHORE},          {"new_sem_", WAIT_SEMAPHORE},
+        {"pthread_mutex_", WAIT_MUTEX},     {"lll_mutex_lock", WAIT_MUTEX},
+        {"pthread_rwlock_", WAIT_RWLOCK},   {"pthread_cond_", WAIT_CONDITION},
+        {"sem_", WAIT_SEMAPHORE},           {"new_sem_", WAIT_SEMAPHORE},
         {"pthread_barrier_", WAIT_BARRIER}, {"pthread_join", WAIT_JOIN},
-        {"pthread_timedjoin", WAIT_JOIN},  {"pthread_clockjoin", WAIT_JOIN},
+        {"pthread_timedjoin", WAIT_JOIN},   {"pthread_clockjoin", WAIT_JOIN},
     };
 
     name += strspn(name, "_");
@@ -84,7 +84,8 @@ struct owner_word waits_owner(const struct thread_record *record, enum wait_shap
         return (struct owner_word){futex, FUTEX_TID_MASK};
     if (waits_for_mutex(record, shape))
         return (struct owner_word){futex + MUTEX_OWNER, UINT32_MAX};
-    if (shape == WAIT_JOIN) /* the word is the TID, until the kernel clears it at the thread's end */
+    if (shape ==
+        WAIT_JOIN) /* the word is the TID, until the kernel clears it at the thread's end */
         return (struct owner_word){futex, UINT32_MAX};
     if (shape != WAIT_RWLOCK)
         return (struct owner_word){0};
@@ -196,8 +197,8 @@ static bool is_on_file(uint32_t nr, enum park_class class)
     }
 }
 
-int waits_describe(struct remote *remote, const struct thread_record *record,
-                   enum wait_shape shape, struct wait *ret_wait)
+int waits_describe(struct remote *remote, const struct thread_record *record, enum wait_shape shape,
+                   struct wait *ret_wait)
 {
     uint32_t nr = reason_syscall(record);
 

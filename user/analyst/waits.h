@@ -22,7 +22,8 @@ enum wait_shape {
     WAIT_SHAPE_MAX
 };
 
-/* From the frames of a stack, innermost first: the first of the first few that names a primitive. */
+/* From the frames of a stack, innermost first: the first of the first few that names a primitive.
+ */
 enum wait_shape waits_shape(const struct frame *frames, size_t n);
 
 #define WAITS_DETAIL_MAX 256
@@ -34,8 +35,8 @@ struct wait {
 };
 
 /* What the thread of `record` waits on. Asks the probe only for files and lists of descriptors. */
-int waits_describe(struct remote *remote, const struct thread_record *record,
-                   enum wait_shape shape, struct wait *ret_wait);
+int waits_describe(struct remote *remote, const struct thread_record *record, enum wait_shape shape,
+                   struct wait *ret_wait);
 
 /* Where the target keeps who holds the object of a futex wait. */
 struct owner_word {

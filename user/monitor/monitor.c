@@ -163,8 +163,8 @@ static int read_probe(struct monitor *monitor)
     return r;
 }
 
-/* An analyst that ended, or whose messages cannot be told apart any more, is cut off: the probe sees
- * its end and starts another one. */
+/* An analyst that ended, or whose messages cannot be told apart any more, is cut off: the probe
+ * sees its end and starts another one. */
 static void read_analyst(struct monitor *monitor, uint32_t index)
 {
     struct inbox *inbox = &monitor->analysts[index];

@@ -234,10 +234,33 @@ struct noun {
     const char *many;
 };
 
+/* What the analyst found a futex to be part of (waits.c there): its detail is the noun. */
+static const struct noun futex_nouns[] = {
+    {"mutex", "mutexes"},
+    {"priority-inheriting mutex", "priority-inheriting mutexes"},
+    {"rwlock", "rwlocks"},
+    {"condition variable", "condition variables"},
+    {"semaphore", "semaphores"},
+    {"barrier", "barriers"},
+    {"end of a thread", "ends of threads"},
+};
+
+static const struct noun *detail_noun(const struct waited_on *wait)
+{
+    if (wait->kind != OBJECT_FUTEX || !wait->detail)
+        return NULL;
+    for (size_t i = 0; i < sizeof(futex_nouns) / sizeof(futex_nouns[0]); i++)
+        if (!strcmp(wait->detail, futex_nouns[i].one))
+            return &futex_nouns[i];
+    return NULL;
+}
+
 static struct noun object_noun(const struct group *group, const struct waited_on *wait)
 {
     const char *reason = group->stack->reason;
 
+    if (detail_noun(wait))
+        return *detail_noun(wait);
     if (wait->kind == OBJECT_FILE)
         return (struct noun){"fd", "files"};
     if (wait->kind == OBJECT_CHANNEL)
@@ -249,6 +272,20 @@ static struct noun object_noun(const struct group *group, const struct waited_on
     return (struct noun){"futex", "futexes"};
 }
 
+/* The thread that is joined is no holder. */
+static bool is_join(const struct waited_on *wait)
+{
+    return wait->detail && !strcmp(wait->detail, "end of a thread");
+}
+
+/* The address is a futex somewhere inside the object; mutexes and semaphores begin with theirs. */
+static bool has_inner_futex(const struct waited_on *wait)
+{
+    const struct noun *noun = detail_noun(wait);
+
+    return noun && strcmp(noun->one, "semaphore") && !strstr(noun->one, "mutex");
+}
+
 static void write_wait(const struct page *page, size_t indent, const struct group *group,
                        const struct waited_on *wait)
 {
@@ -257,15 +294,18 @@ static void write_wait(const struct page *page, size_t indent, const struct grou
 
     if (wait->kind == OBJECT_FILE)
         line_add(&line, "on fd %" PRIu64, wait->object);
+    else if (is_join(wait) && wait->owner)
+        line_add(&line, "on the end of thread %" PRIu32, wait->owner);
     else
-        line_add(&line, "on the %s 0x%" PRIx64, noun.one, wait->object);
-    if (wait->detail)
+        line_add(&line, "on the %s %s0x%" PRIx64, noun.one,
+                 has_inner_futex(wait) ? "with futex " : "", wait->object);
+    if (wait->detail && !detail_noun(wait))
         line_add(&line, wait->kind == OBJECT_FILE ? " (%.*s)" : ", %.*s", DETAIL_SHOWN,
                  wait->detail);
     if (wait->count != group->count)
         line_add(&line, ", %s waiter%s", human_count(wait->count).text,
                  wait->count == 1 ? "" : "s");
-    if (wait->owner)
+    if (wait->owner && !is_join(wait))
         line_add(&line, ", held by thread %" PRIu32, wait->owner);
     if (wait->owner && wait->owner_text)
         line_add(&line, " (%.*s)", DETAIL_SHOWN, wait->owner_text);
@@ -304,7 +344,7 @@ static void write_waits(const struct page *page, size_t indent, const struct gro
     if (group->n_objects > WAITS_SHOWN && is_uniform(group)) {
         line_add(&line, "on %s %s", human_count(group->n_objects).text,
                  object_noun(group, &group->waits[0]).many);
-        if (group->waits[0].detail)
+        if (group->waits[0].detail && !detail_noun(&group->waits[0]))
             line_add(&line, ", each %.*s", DETAIL_SHOWN, group->waits[0].detail);
         else
             line_add(&line, ", one waiter each");

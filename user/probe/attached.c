@@ -39,8 +39,8 @@ static int make_area(struct attached *attached)
         return -errno;
     if (fcntl(attached->area_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         return -errno;
-    attached->area = mmap(NULL, RPC_AREA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-                          attached->area_fd, 0);
+    attached->area =
+        mmap(NULL, RPC_AREA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, attached->area_fd, 0);
     return attached->area == MAP_FAILED ? -errno : 0;
 }
 
@@ -108,8 +108,8 @@ static int start_analyst(struct attached *attached)
     attached->service.socket = attached->analyst_fd;
     attached->finished = attached->number;
     attached->described.analyst = 1;
-    r = wire_send(attached->monitor, WIRE_TARGET, &attached->described,
-                  sizeof(attached->described), monitor_end);
+    r = wire_send(attached->monitor, WIRE_TARGET, &attached->described, sizeof(attached->described),
+                  monitor_end);
     attached->described.analyst = 0;
     return r;
 }

@@ -18,18 +18,18 @@ struct attached {
     struct target_id target;
     struct service service;
     struct losses losses;
-    struct bpf *bpf;    /* borrowed */
-    int monitor;        /* borrowed: the probe's socket to the monitor */
+    struct bpf *bpf; /* borrowed */
+    int monitor;     /* borrowed: the probe's socket to the monitor */
     int64_t threshold_ns;
     bool up;
     uint64_t attach_ns;
     int area_fd; /* memfd of the area that its analysts see */
     uint8_t *area;
-    pid_t analyst; /* 0: none runs */
-    int analyst_fd;  /* the probe's end of the socket */
-    uint64_t number;   /* of the last scan asked for */
-    uint64_t finished; /* of the last one done */
-    uint64_t asked_ns; /* when */
+    pid_t analyst;                /* 0: none runs */
+    int analyst_fd;               /* the probe's end of the socket */
+    uint64_t number;              /* of the last scan asked for */
+    uint64_t finished;            /* of the last one done */
+    uint64_t asked_ns;            /* when */
     struct wire_target described; /* as the monitor was told last */
 };
 

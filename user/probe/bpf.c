@@ -231,7 +231,8 @@ uint32_t bpf_programs(struct bpf *bpf, struct wire_program ret_programs[static W
     struct bpf_program *program;
     uint32_t n = 0;
 
-    bpf_object__for_each_program(program, bpf->skeleton->obj) {
+    bpf_object__for_each_program(program, bpf->skeleton->obj)
+    {
         struct bpf_prog_info info = {};
         uint32_t size = sizeof(info);
 

@@ -20,7 +20,8 @@ struct bpf_options {
 
 /* Loads and attaches. -EPERM: privileges; -ENOENT: no kernel BTF; -EOPNOTSUPP: the kernel refuses
  * the programs; or another -errno. `ret_why` gets one line for people, with the remedy. */
-int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, struct bpf **ret_bpf);
+int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size,
+            struct bpf **ret_bpf);
 void bpf_free(struct bpf **bpf);
 
 /* Counts the parks of the process with this identity as target `index`, from now on; tgid 0: no

@@ -72,7 +72,7 @@ int memory_read(const struct target_id *target, pid_t live_tid, const struct rpc
                 uint64_t *ret_size)
 {
     uint32_t lengths[RPC_RANGES_MAX];
-    uint64_t size;
+    uint64_t size = 0;
 
     int err = check_total(ranges, n, area_size);
     if (err)
@@ -97,7 +97,7 @@ struct scan_region {
 };
 
 struct scan_argument {
-    uint64_t size;
+    uint64_t size = 0;
     uint64_t flags;
     uint64_t start;
     uint64_t end;

@@ -387,8 +387,8 @@ static int wait_for_events(struct probe *probe)
     for (size_t i = 0; i < probe->n_targets; i++) {
         const struct attached *attached = &probe->targets[i];
 
-        fds[2 * i] = (struct pollfd){.fd = attached->up ? attached->target.pidfd : -1,
-                                     .events = POLLIN};
+        fds[2 * i] =
+            (struct pollfd){.fd = attached->up ? attached->target.pidfd : -1, .events = POLLIN};
         fds[2 * i + 1] = (struct pollfd){.fd = attached->analyst_fd, .events = POLLIN};
     }
     fds[n] = (struct pollfd){.fd = probe->signal_fd, .events = POLLIN};
@@ -420,7 +420,8 @@ static void run(struct probe *probe)
 
 static int probe_run(enum command command, const struct options *options)
 {
-    CLEANUP(probe_close) struct probe probe = {
+    CLEANUP(probe_close)
+    struct probe probe = {
         .command = command,
         .options = options,
         .signal_fd = -1,

@@ -11,8 +11,8 @@ static int64_t observation(const struct options *options)
     return options->threshold_ns < OBSERVE_MAX_NS ? options->threshold_ns : OBSERVE_MAX_NS;
 }
 
-void schedule_start(struct schedule *schedule, enum command command,
-                    const struct options *options, uint64_t now_ns)
+void schedule_start(struct schedule *schedule, enum command command, const struct options *options,
+                    uint64_t now_ns)
 {
     *schedule = (struct schedule){.next_ns = now_ns, .interval_ns = options->interval_ns};
     if (command == COMMAND_WATCH)

@@ -15,8 +15,8 @@ struct schedule {
     bool ended;      /* the last scan has been handed out */
 };
 
-void schedule_start(struct schedule *schedule, enum command command,
-                    const struct options *options, uint64_t now_ns);
+void schedule_start(struct schedule *schedule, enum command command, const struct options *options,
+                    uint64_t now_ns);
 
 enum schedule_due { SCHEDULE_WAIT, SCHEDULE_SCAN, SCHEDULE_LAST_SCAN };
 

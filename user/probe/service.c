@@ -11,9 +11,8 @@
 #include "probe/memory.h"
 
 /* Whole records only. */
-#define SCAN_BYTES (RPC_RECORDS_SIZE / sizeof(struct thread_record) * sizeof(struct thread_record))
-#define KERNEL_BYTES                                                                               \
-    (RPC_DATA_SIZE / sizeof(struct kernel_record) * sizeof(struct kernel_record))
+#define SCAN_BYTES    (RPC_RECORDS_SIZE / sizeof(struct thread_record) * sizeof(struct thread_record))
+#define KERNEL_BYTES  (RPC_DATA_SIZE / sizeof(struct kernel_record) * sizeof(struct kernel_record))
 #define FILE_TEXT_MAX 256
 
 void service_init(struct service *service, const struct target_id *target, struct bpf *bpf,
@@ -140,8 +139,8 @@ static int read_memory(struct service *service, pid_t tid)
 static int measure_resident(struct service *service, pid_t tid)
 {
     service->reply.size = service->request.n_ranges * sizeof(uint64_t);
-    return memory_resident(service->target, tid, service->request.ranges,
-                           service->request.n_ranges, (uint64_t *)data_area(service));
+    return memory_resident(service->target, tid, service->request.ranges, service->request.n_ranges,
+                           (uint64_t *)data_area(service));
 }
 
 static int read_maps(struct service *service, pid_t tid)
@@ -149,8 +148,8 @@ static int read_maps(struct service *service, pid_t tid)
     bool more = false;
     int r;
 
-    r = files_maps(&service->maps, service->target, tid, service->request.value,
-                   data_area(service), RPC_DATA_SIZE, &service->reply.size, &more);
+    r = files_maps(&service->maps, service->target, tid, service->request.value, data_area(service),
+                   RPC_DATA_SIZE, &service->reply.size, &more);
     service->reply.more = more;
     return r;
 }

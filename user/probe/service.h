@@ -20,7 +20,8 @@ struct service {
     pid_t live_tid;                 /* a thread that has memory; 0: to be looked for */
     int sweep_fd;                   /* the iterator of the present sweep; -1: none */
     struct files_maps maps;
-    uint32_t tgid; /* of the target in the initial PID namespace, from its records; 0: not yet known */
+    uint32_t
+        tgid; /* of the target in the initial PID namespace, from its records; 0: not yet known */
     uint64_t leader_start_ns; /* its start as the kernel has it */
     struct rpc_request request;
     struct rpc_reply reply;
@@ -34,7 +35,7 @@ void service_close(struct service *service);
 int service_live_tid(struct service *service, pid_t *ret_tid);
 
 /*
- * Takes one request and answers it. *ret_done: it was RPC_DONE, with the scan's number. -ECONNRESET:
- * the analyst is gone; -EBADMSG: it talks nonsense, and is to be ended.
+ * Takes one request and answers it. *ret_done: it was RPC_DONE, with the scan's number.
+ * -ECONNRESET: the analyst is gone; -EBADMSG: it talks nonsense, and is to be ended.
  */
 int service_answer(struct service *service, bool *ret_done, uint64_t *ret_number);
