@@ -97,7 +97,7 @@ struct scan_region {
 };
 
 struct scan_argument {
-    uint64_t size = 0;
+    uint64_t size;
     uint64_t flags;
     uint64_t start;
     uint64_t end;
