@@ -10,6 +10,7 @@
 
 #define SYMBOL_CACHE_SLOTS (64 * 1024) /* a power of two */
 #define SYMBOL_CACHE_MAX   (SYMBOL_CACHE_SLOTS / 2)
+#define SYMBOL_FRAMES_MAX  (8 * SYMBOL_CACHE_MAX) /* of all symbols in the cache */
 #define SYMBOL_LABEL_REACH 256 /* bytes of code believed to belong to a symbol without a size */
 
 /* Found frames of one address; address and offset of them are filled in at each look-up. */
@@ -23,6 +24,7 @@ struct symbol {
 struct symbol_cache {
     struct symbol *slots[SYMBOL_CACHE_SLOTS]; /* open addressing */
     size_t n;
+    size_t n_frames;
 };
 
 int symbol_cache_new(struct symbol_cache **ret_cache)
@@ -71,7 +73,7 @@ static void cache_put(struct symbol_cache *cache, uint32_t module, uint64_t addr
 
     if (!symbol)
         return;
-    if (cache->n == SYMBOL_CACHE_MAX)
+    if (cache->n == SYMBOL_CACHE_MAX || cache->n_frames + n > SYMBOL_FRAMES_MAX)
         cache_clear(cache);
     symbol->address = address;
     symbol->module = module;
@@ -79,6 +81,7 @@ static void cache_put(struct symbol_cache *cache, uint32_t module, uint64_t addr
     memcpy(symbol->frames, frames, n * sizeof(*frames));
     *cache_slot(cache, module, address) = symbol;
     cache->n++;
+    cache->n_frames += n;
 }
 
 /*
