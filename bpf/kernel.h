@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 typedef __u8 uint8_t;
+typedef __u16 uint16_t;
 typedef __u32 uint32_t;
 typedef __s64 int64_t;
 typedef __u64 uint64_t;
@@ -108,6 +109,10 @@ struct bpf_iter__task {
 #define FUTEX_CMP_REQUEUE_PI  12
 #define FUTEX_LOCK_PI2        13
 #define FUTEX_CMD_MASK        127
+
+/* arch/x86/include/asm/segment.h: 32-bit code, whose syscalls have numbers of their own. With FRED the
+ * word holds more above its lower 16 bits. */
+#define USER32_CS 0x23
 
 /* arch/x86/entry/syscalls/syscall_64.tbl; waitv since 5.16, the last three since 6.7. */
 #define NR_futex         202

@@ -267,7 +267,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
         return 0;
     task = bpf_get_current_task_btf();
     target = target_of(task);
-    if (target < 0)
+    if (target < 0 || (uint16_t)regs->cs == USER32_CS)
         return 0;
     count = counters_of(target);
     if (!count)
@@ -309,7 +309,7 @@ static __always_inline void fill_regs(struct thread_record *record, struct task_
 
     if (bpf_probe_read_kernel(record->regs, sizeof(record->regs), regs))
         record->flags |= RECORD_KERNEL;
-    if (record->regs[REGS_CS] == 0x23) /* __USER32_CS */
+    if ((uint16_t)record->regs[REGS_CS] == USER32_CS)
         record->flags |= RECORD_COMPAT;
 }
 

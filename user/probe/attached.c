@@ -13,6 +13,7 @@
 #include "analyst/analyst.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "log.h"
 #include "probe/resources.h"
 #include "role.h"
 #include "sandbox.h"
@@ -161,6 +162,7 @@ int attached_tick(struct attached *attached)
     }
     bpf_set_clock(attached->bpf);
     attached->number++;
+    attached->retried = false;
     attached->asked_ns = clock_now();
     /* A lost analyst is noticed, and its scan asked for again, by attached_answer(). */
     if (send(attached->analyst_fd, &tick, sizeof(tick), MSG_NOSIGNAL) < 0 && errno != EPIPE)
@@ -185,7 +187,8 @@ static void end_analyst(struct attached *attached)
     attached->analyst = 0;
 }
 
-/* The scan that was under way is asked for again: the next report is not to lack this target. */
+/* A scan that was under way is asked for once again, so that a report does not lack this target. An
+ * analyst that ends twice over one scan would do so for ever: that scan is left out. */
 static int restart_analyst(struct attached *attached)
 {
     bool busy = !attached_is_idle(attached);
@@ -195,11 +198,15 @@ static int restart_analyst(struct attached *attached)
     service_close(&attached->service);
     attached->losses.count[LOSS_analyst_restarts]++;
     r = start_analyst(attached);
-    if (!r && busy) {
-        attached->number--;
-        attached->finished = attached->number;
-        r = attached_tick(attached);
+    if (r || !busy)
+        return r;
+    if (attached->retried) {
+        log_warning("the analyst of process %d failed twice in a row; its waiters are missing",
+                    attached->target.pid);
+        return 0;
     }
+    r = attached_tick(attached);
+    attached->retried = true;
     return r;
 }
 

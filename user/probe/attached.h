@@ -29,6 +29,7 @@ struct attached {
     int analyst_fd;               /* the probe's end of the socket */
     uint64_t number;              /* of the last scan asked for */
     uint64_t finished;            /* of the last one done */
+    bool retried;      /* that scan was asked for again, of another analyst */
     uint64_t asked_ns;            /* when */
     struct wire_target described; /* as the monitor was told last */
 };

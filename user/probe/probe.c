@@ -25,7 +25,8 @@
 #include "sandbox.h"
 #include "wire_send.h"
 
-#define CHECK_MS 5000 /* how often a hung analyst is looked for */
+#define CHECK_MS           5000 /* how often a hung analyst is looked for */
+#define MONITOR_PATIENCE_S 10   /* a monitor that takes no message for so long hangs */
 
 struct probe {
     enum command command;
@@ -205,6 +206,7 @@ static int start_monitor(struct probe *probe)
         .listen_fds = probe->listen_fds,
         .n_listen_fds = probe->n_listen_fds,
     };
+    struct timeval patience = {.tv_sec = MONITOR_PATIENCE_S};
     int keep[OPTIONS_LISTEN_MAX + 2];
     struct role role = {
         .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
@@ -214,6 +216,8 @@ static int start_monitor(struct probe *probe)
         return -errno;
     probe->monitor_fd = pair[0];
     options.probe_socket = monitor_end = pair[1];
+    if (setsockopt(probe->monitor_fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
+        return -errno;
     keep[role.n_keep++] = monitor_end;
     keep[role.n_keep++] = probe->output_fd;
     for (size_t i = 0; i < probe->n_listen_fds; i++)
@@ -414,7 +418,10 @@ static void run(struct probe *probe)
     }
     if (probe->stop)
         return;
-    log_error("cannot go on: %s", strerror(-r));
+    if (r == -EAGAIN)
+        log_error("the monitor hangs: it took no message for %d s", MONITOR_PATIENCE_S);
+    else
+        log_error("cannot go on: %s", strerror(-r));
     probe->status = EXIT_FAILURE;
 }
 
