@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# go-fixtures.sh [VERSION...]: builds tests/fixtures/go with the Go toolchains in build/go (all, or
+# these) as build/go-fixtures/VERSION/FORM/PROGRAM. The forms:
+#
+#   exe        static, with symbols and DWARF
+#   stripped   the same without either (-s -w), and without paths (-trimpath)
+#   pie        position-independent, with symbols
+#   bare       position-independent, without symbols, DWARF and paths
+#   cgo        by the C linker, dynamically linked, without symbols
+#   shared     a shared object (c-shared) that a C program loads
+#   archive    linked into a C program (c-archive), without symbols
+#
+# `park` is built in each form, the others in `stripped`.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+source=tests/fixtures/go
+into=build/go-fixtures
+forms="exe stripped pie bare cgo shared archive"
+failed=0
+
+# go_build VERSION ARGUMENT...: that toolchain, without network and without the user's settings
+go_build() {
+    version=$1
+    shift
+    env -i PATH="$PATH" HOME="$PWD/build" GOROOT="$PWD/build/go/$version" GOENV=off \
+        GOTOOLCHAIN=local GOPROXY=off GOFLAGS= GOCACHE="$PWD/build/go-cache" \
+        GOPATH="$PWD/build/go-path" CGO_ENABLED="$cgo" \
+        "build/go/$version/bin/go" build "$@"
+}
+
+# library VERSION MODE SUFFIX OUT ARGUMENT...: Go for a C program
+library() {
+    version=$1 mode=$2 suffix=$3 out=$4
+    shift 4
+    cgo=1 go_build "$version" -buildmode="$mode" -o "$out.$suffix" "$@" "$source/shared.go"
+}
+
+# build VERSION FORM PROGRAM
+build() {
+    out=$into/$1/$2/$3
+    files="$source/$3.go"
+    [ "$3" = million ] || files="$files $source/truth.go"
+    mkdir -p "${out%/*}"
+    cgo=0
+    # shellcheck disable=SC2086 # a list
+    case $2 in
+    exe) go_build "$1" -o "$out" $files ;;
+    stripped) go_build "$1" -trimpath -ldflags="-s -w" -o "$out" $files ;;
+    pie) go_build "$1" -buildmode=pie -o "$out" $files ;;
+    bare) go_build "$1" -buildmode=pie -trimpath -ldflags="-s -w" -o "$out" $files ;;
+    cgo)
+        cgo=1
+        go_build "$1" -ldflags="-s -w -linkmode=external" -o "$out" $files
+        ;;
+    shared)
+        library "$1" c-shared so "$out" $files &&
+            gcc -O1 -Wall -Wextra -o "$out" "$source/host.c" -ldl
+        ;;
+    archive)
+        library "$1" c-archive a "$out" $files &&
+            gcc -O1 -Wall -Wextra -s -DARCHIVE -o "$out" "$source/host.c" "$out.a" -ldl -pthread
+        ;;
+    esac
+}
+
+if [ "$#" -eq 0 ]; then
+    # shellcheck disable=SC2046 # versions have no blanks
+    set -- $(cd build/go 2> /dev/null && echo ?.??)
+fi
+for version in "$@"; do
+    if [ ! -x "build/go/$version/bin/go" ]; then
+        echo "go-fixtures: no build/go/$version: scripts/go-toolchains.sh" >&2
+        failed=1
+        continue
+    fi
+    for form in $forms; do
+        build "$version" "$form" park || failed=1
+    done
+    for program in leak churn million; do
+        build "$version" stripped "$program" || failed=1
+    done
+done
+exit "$failed"
