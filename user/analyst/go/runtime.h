@@ -10,7 +10,10 @@
 #include <stdint.h>
 
 #include "analyst/go/code.h"
+#include "analyst/go/layout.h"
 #include "analyst/go/memory.h"
+
+#define GO_GS_MAX (16 * 1024 * 1024) /* of one target, the dead among them */
 
 struct go_runtime;
 
@@ -19,7 +22,12 @@ int go_runtime_new(struct go_code *code, const struct go_memory *memory,
                    char ret_why[static GO_WHY_MAX], struct go_runtime **ret_runtime);
 void go_runtime_free(struct go_runtime **runtime);
 
-/* The addresses of all g's that there have ever been (runtime.allgs), of which some are dead: the
- * array as it is now, entries [from, from + n). *ret_total: its length. */
-int go_runtime_gs(struct go_runtime *runtime, uint64_t from, size_t n, uint64_t *ret_gs,
-                  uint64_t *ret_total);
+const struct go_layout *go_runtime_layout(const struct go_runtime *runtime);
+
+/*
+ * The addresses of all g's that there have ever been (runtime.allgs), of which some are dead. An
+ * entry never changes and none is ever taken away. Copies at most `max`, of which there are *ret_n,
+ * from entry `from` on; *ret_total: how many there are. -EAGAIN: the array moved under our eyes.
+ */
+int go_runtime_gs(struct go_runtime *runtime, uint64_t from, size_t max, uint64_t *ret_gs,
+                  size_t *ret_n, uint64_t *ret_total);

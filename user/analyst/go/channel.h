@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a parked goroutine waits on, by copies of its sudog and channel. Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyst/go/goroutine.h"
+#include "analyst/go/layout.h"
+#include "sample.h"
+
+/* One entry of the list at g.waiting (struct sudog). */
+struct sudog {
+    uint64_t element; /* what is sent, where to receive to, or the semaphore */
+    uint64_t next;    /* waitlink: the next case of a select; 0: none */
+    uint64_t channel; /* 0: none, it waits on a semaphore */
+};
+
+/* Read layout->sudog_size and layout->channel_size bytes. */
+struct sudog sudog_decode(const struct go_layout *layout, const uint8_t *bytes);
+
+struct channel {
+    uint64_t length, capacity; /* of the buffer */
+    bool closed;
+    bool has_receiver, has_sender; /* that wait */
+};
+
+struct channel channel_decode(const struct go_layout *layout, const uint8_t *bytes);
+
+/* How many entries a goroutine of this reason may have behind its first: those of a select. */
+bool channel_is_select(const char *reason);
+
+#define CHANNEL_TEXT_MAX 128
+
+/*
+ * "unbuffered, open, without a receiver", "buffer full (5), open", "closed". For a select, of which
+ * this is one of `n_cases` channels, that comes first. Only what stays true as long as the park
+ * lasts: a receiver that came would have ended it.
+ */
+void channel_text(const struct channel *channel, const char *reason, unsigned n_cases,
+                  char ret_text[static CHANNEL_TEXT_MAX]);
+
+/* The object of sync or of the runtime that the semaphore of `sudog` belongs to: Mutex, RWMutex,
+ * WaitGroup or Cond by the reason, else the semaphore itself; 0: not known. */
+uint64_t channel_semaphore(const struct sudog *sudog, const char *reason);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/gather.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* Ranges of one request, and the pieces from `first` to `end` that they hold. */
+struct request {
+    struct rpc_range ranges[RPC_RANGES_MAX];
+    size_t n;
+    size_t first, end;
+    uint64_t total;
+};
+
+/* What a range grows by when it takes in `piece`; UINT64_MAX: it can't. */
+static uint64_t growth(const struct rpc_range *range, const struct piece *piece, uint32_t gap)
+{
+    uint64_t range_end = range->address + range->length;
+    uint64_t piece_end = piece->address + piece->size;
+
+    if (piece->address < range->address || piece->address > range_end + gap ||
+        range_end < range->address || piece_end < piece->address)
+        return UINT64_MAX;
+    return piece_end > range_end ? piece_end - range_end : 0;
+}
+
+/* Whether the request has room for the piece, which then is in it. */
+static bool add(struct request *request, const struct piece *piece, uint32_t gap)
+{
+    struct rpc_range *last = request->n ? &request->ranges[request->n - 1] : NULL;
+    uint64_t grown = last ? growth(last, piece, gap) : UINT64_MAX;
+
+    if (grown != UINT64_MAX && grown <= RPC_DATA_SIZE - request->total) {
+        last->length += grown;
+        request->total += grown;
+        return true;
+    }
+    if (request->n == RPC_RANGES_MAX || piece->size > RPC_DATA_SIZE - request->total)
+        return false;
+    request->ranges[request->n++] = (struct rpc_range){piece->address, piece->size};
+    request->total += piece->size;
+    return true;
+}
+
+/* Fills the request from piece `first` on. */
+static void plan(struct request *request, const struct piece *pieces, size_t first, size_t n,
+                 uint32_t gap)
+{
+    request->n = 0;
+    request->total = 0;
+    request->first = request->end = first;
+    while (request->end < n && add(request, &pieces[request->end], gap))
+        request->end++;
+}
+
+static bool holds(const struct rpc_range *range, const struct piece *piece)
+{
+    return piece->address >= range->address && piece->address - range->address <= range->length &&
+           piece->size <= range->length - (piece->address - range->address);
+}
+
+static void hand_out(const struct request *request, const struct piece *pieces,
+                     const uint8_t *bytes, const uint32_t *lengths, gather_take take, void *context)
+{
+    size_t range = 0;
+
+    for (size_t i = request->first; i < request->end; i++) {
+        uint64_t offset;
+        size_t got = 0;
+
+        while (!holds(&request->ranges[range], &pieces[i]))
+            bytes += lengths[range++];
+        offset = pieces[i].address - request->ranges[range].address;
+        if (offset < lengths[range])
+            got =
+                lengths[range] - offset < pieces[i].size ? lengths[range] - offset : pieces[i].size;
+        take(context, &pieces[i], bytes + (got ? offset : 0), got);
+    }
+}
+
+int gather(const struct go_memory *memory, const struct piece *pieces, size_t n, uint32_t gap,
+           gather_take take, void *context)
+{
+    struct request request = {.end = 0};
+
+    while (request.end < n) {
+        const uint32_t *lengths;
+        const uint8_t *bytes;
+        int r;
+
+        plan(&request, pieces, request.end, n, gap);
+        if (request.first == request.end)
+            return -E2BIG;
+        r = memory->read_ranges(memory->context, request.ranges, request.n, &bytes, &lengths);
+        if (r)
+            return r;
+        hand_out(&request, pieces, bytes, lengths, take, context);
+    }
+    return 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+
+    return (x->address > y->address) - (x->address < y->address);
+}
+
+void gather_sort(struct piece *pieces, size_t n)
+{
+    size_t i = 1;
+
+    while (i < n && pieces[i - 1].address <= pieces[i].address)
+        i++;
+    if (i < n)
+        qsort(pieces, n, sizeof(*pieces), by_address);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/goroutine.h"
+
+#include <string.h>
+
+#define STATUS_SCAN 0x1000u /* _Gscan: the garbage collector is at its stack */
+
+/* Running all the same, on a system stack (isWaitingForSuspendG in runtime/runtime2.go). */
+static const char *const running_reasons[] = {
+    "GC assist marking",      "garbage collection", "garbage collection scan", "GC worker (active)",
+    "GC mark termination",    "stopping the world", "flushing proc caches",    "page trace flush",
+    "trace goroutine status", "trace proc status",
+};
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static uint64_t word_at(const uint8_t *bytes, uint16_t offset)
+{
+    uint64_t word;
+
+    if (offset == GO_NONE)
+        return 0;
+    memcpy(&word, bytes + offset, sizeof(word));
+    return word;
+}
+
+static uint8_t status_at(const uint8_t *bytes, uint16_t offset)
+{
+    uint32_t status;
+
+    memcpy(&status, bytes + offset, sizeof(status));
+    status &= ~STATUS_SCAN;
+    return status < GO_STATUS_MAX ? (uint8_t)status : GO_STATUS_MAX;
+}
+
+bool goroutine_decode(const struct go_layout *layout, uint64_t address, const uint8_t *bytes,
+                      struct goroutine *ret_goroutine)
+{
+    struct goroutine goroutine = {
+        .address = address,
+        .goid = word_at(bytes, layout->goid),
+        .stack_lo = word_at(bytes, GO_G_STACK_LO),
+        .stack_hi = word_at(bytes, GO_G_STACK_HI),
+        .waitsince = word_at(bytes, layout->waitsince),
+        .waiting = word_at(bytes, layout->waiting),
+        .gopc = word_at(bytes, layout->gopc),
+        .startpc = word_at(bytes, layout->startpc),
+        .parent = word_at(bytes, layout->parent),
+        .status = status_at(bytes, layout->status),
+        .reason = bytes[layout->reason],
+        .sequence = bytes[layout->sequence],
+    };
+    bool in_syscall = goroutine.status == GO_SYSCALL;
+
+    goroutine.sp = word_at(bytes, in_syscall ? layout->syscall_sp : GO_G_SP);
+    goroutine.pc = word_at(bytes, in_syscall ? layout->syscall_pc : GO_G_PC);
+    if (word_at(bytes, GO_G_SELF) != address || goroutine.status == GO_STATUS_MAX)
+        return false;
+    *ret_goroutine = goroutine;
+    return true;
+}
+
+bool goroutine_is_live(const struct goroutine *goroutine)
+{
+    return goroutine->status != GO_IDLE && goroutine->status != GO_DEAD &&
+           goroutine->status != GO_DEAD_EXTRA && goroutine->goid;
+}
+
+static bool is_waiting(const struct goroutine *goroutine)
+{
+    return goroutine->status == GO_WAITING || goroutine->status == GO_LEAKED;
+}
+
+static bool runs_in_truth(const struct go_layout *layout, const struct goroutine *goroutine)
+{
+    const char *reason = goroutine_reason(layout, goroutine);
+
+    for (size_t i = 0; i < LENGTH(running_reasons); i++)
+        if (!strcmp(reason, running_reasons[i]))
+            return true;
+    return false;
+}
+
+static bool has_stack(const struct goroutine *goroutine)
+{
+    return goroutine->stack_lo && goroutine->stack_lo <= goroutine->sp &&
+           goroutine->sp < goroutine->stack_hi;
+}
+
+bool goroutine_is_parked(const struct go_layout *layout, const struct goroutine *goroutine)
+{
+    if (!goroutine->goid || !has_stack(goroutine))
+        return false;
+    if (goroutine->status == GO_SYSCALL)
+        return true;
+    return is_waiting(goroutine) && !runs_in_truth(layout, goroutine);
+}
+
+enum goroutine_state goroutine_state(const struct go_layout *layout,
+                                     const struct goroutine *goroutine)
+{
+    switch (goroutine->status) {
+    case GO_SYSCALL:
+        return GOROUTINE_SYSCALL;
+    case GO_RUNNABLE:
+    case GO_PREEMPTED:
+        return GOROUTINE_RUNNABLE;
+    case GO_WAITING:
+    case GO_LEAKED:
+        return runs_in_truth(layout, goroutine) ? GOROUTINE_RUNNING : GOROUTINE_WAITING;
+    default:
+        return GOROUTINE_RUNNING;
+    }
+}
+
+const char *goroutine_reason(const struct go_layout *layout, const struct goroutine *goroutine)
+{
+    if (goroutine->status == GO_SYSCALL)
+        return "syscall";
+    if (goroutine->reason >= layout->n_reasons)
+        return "unknown wait reason"; /* as waitReason.String() has it */
+    return goroutine->reason ? layout->reasons[goroutine->reason] : "waiting";
+}

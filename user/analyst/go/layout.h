@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the Go runtime lays out goroutines and channels, by minor version, and what it calls the
+ * reasons of a wait. Offsets jump back and forth between versions, and Go 1.26 numbered the reasons
+ * anew: nothing of one version holds for the next. linux/amd64; other 64-bit architectures have the
+ * same structures.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define GO_MINOR_FIRST 117
+#define GO_MINOR_LAST  127
+
+/* Offsets in struct g (runtime/runtime2.go) that no version from 1.17 on has moved. */
+#define GO_G_STACK_LO 0
+#define GO_G_STACK_HI 8
+#define GO_G_SP       56
+#define GO_G_PC       64
+#define GO_G_SELF     72 /* sched.g: the g's own address */
+
+#define GO_NONE UINT16_MAX /* no such field */
+
+struct go_layout {
+    int minor; /* from this version on: 117 is 1.17 */
+
+    /* struct g */
+    uint16_t syscall_sp;
+    uint16_t syscall_pc;
+    uint16_t status;
+    uint16_t goid;
+    uint16_t waitsince;
+    uint16_t reason;
+    uint16_t sequence; /* trackingSeq */
+    uint16_t parent;   /* parentGoid, or GO_NONE */
+    uint16_t gopc;
+    uint16_t startpc;
+    uint16_t waiting;
+    uint16_t size; /* bytes of it that hold all of these */
+
+    /* struct sudog */
+    uint16_t sudog_elem;
+    uint16_t sudog_waitlink;
+    uint16_t sudog_channel;
+    uint16_t sudog_size;
+
+    /* struct hchan */
+    uint16_t channel_recvq;
+    uint16_t channel_sendq;
+    uint16_t channel_size;
+
+    /* Whether each system call counts in trackingSeq: up to 1.25. */
+    uint8_t syscall_counts;
+    uint8_t n_reasons;
+    const char *const *reasons; /* waitReasonStrings; "" for the first */
+};
+
+/* The layout of Go 1.(minor - 100), of the nearest version for one that is not known. */
+const struct go_layout *go_layout_of(int minor);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/proof.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyst/go/gather.h"
+#include "analyst/go/goroutine.h"
+#include "cleanup.h"
+
+#define PROOF_TRIES 5   /* goroutines that move are at times in between two states */
+#define LOW_GOID    100 /* the runtime's own began with the program, and never end */
+#define GAP_MAX     512 /* between two g's that are read together */
+
+/* One in so many may be caught in between. */
+#define TOLERATED 64
+
+/* The runtime's own, by the function that they begin in, and what they wait for. From Go 1.17 on a
+ * go statement with arguments begins in a wrapper: "runtime.gcenable.func1", later ".gowrap1". */
+static const struct {
+    const char *function; /* how its name begins */
+    const char *reasons[3];
+} known[] = {
+    {"runtime.forcegchelper", {"force gc (idle)"}},
+    {"runtime.bgsweep", {"GC sweep wait"}},
+    {"runtime.bgscavenge", {"GC scavenge wait", "sleep"}},
+    {"runtime.gcenable.", {"GC sweep wait", "GC scavenge wait", "sleep"}},
+    {"runtime.runfinq", {"finalizer wait"}},
+    {"runtime.runFinalizers", {"finalizer wait"}},
+};
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+struct proof {
+    const struct go_layout *layout;
+    struct go_code *code;
+    char *why; /* GO_WHY_MAX */
+    size_t n;  /* asked for */
+    size_t n_read;
+    size_t n_live;
+    struct goroutine live[PROOF_GS_MAX];
+    struct piece pieces[PROOF_GS_MAX];
+};
+
+static void take(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
+{
+    struct proof *proof = context;
+    struct goroutine *goroutine = &proof->live[proof->n_live];
+
+    if (got < piece->size || !goroutine_decode(proof->layout, piece->address, bytes, goroutine))
+        return;
+    proof->n_read++;
+    if (goroutine_is_live(goroutine))
+        proof->n_live++;
+}
+
+static bool is_too_many(size_t bad, size_t all)
+{
+    return bad > 1 + all / TOLERATED;
+}
+
+static int check_shape(const struct proof *proof)
+{
+    size_t bad = proof->n - proof->n_read;
+
+    if (proof->n_live && !is_too_many(bad, proof->n))
+        return 0;
+    if (!proof->n_live)
+        snprintf(proof->why, GO_WHY_MAX, "none of its %zu goroutines is alive", proof->n);
+    else
+        snprintf(proof->why, GO_WHY_MAX,
+                 "%zu of %zu goroutines do not point to themselves or have no known status", bad,
+                 proof->n);
+    return -ENOTSUP;
+}
+
+static int check_stacks(const struct proof *proof)
+{
+    size_t bad = 0;
+
+    for (size_t i = 0; i < proof->n_live; i++) {
+        const struct goroutine *goroutine = &proof->live[i];
+
+        bad += goroutine->status == GO_WAITING &&
+               (goroutine->sp < goroutine->stack_lo || goroutine->sp >= goroutine->stack_hi);
+    }
+    if (!is_too_many(bad, proof->n_live))
+        return 0;
+    snprintf(proof->why, GO_WHY_MAX,
+             "the stack pointers of %zu of %zu goroutines lie outside "
+             "their stacks",
+             bad, proof->n_live);
+    return -ENOTSUP;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static int check_goids(const struct proof *proof)
+{
+    AUTO_FREE uint64_t *goids = calloc(proof->n_live, sizeof(*goids));
+
+    if (!goids)
+        return -ENOMEM;
+    for (size_t i = 0; i < proof->n_live; i++)
+        goids[i] = proof->live[i].goid;
+    qsort(goids, proof->n_live, sizeof(*goids), by_number);
+    if (goids[0] > LOW_GOID) {
+        snprintf(proof->why, GO_WHY_MAX, "the lowest number of a goroutine is %" PRIu64, goids[0]);
+        return -ENOTSUP;
+    }
+    for (size_t i = 1; i < proof->n_live; i++) {
+        if (goids[i] != goids[i - 1])
+            continue;
+        snprintf(proof->why, GO_WHY_MAX, "two goroutines have the number %" PRIu64, goids[i]);
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+static bool is_one_of(const char *reason, const char *const reasons[static 3])
+{
+    for (size_t i = 0; i < 3 && reasons[i]; i++)
+        if (!strcmp(reason, reasons[i]))
+            return true;
+    return false;
+}
+
+/* 1: waits for its own reason; 0: none of the known, or it is awake; -ENOTSUP. */
+static int check_own(const struct proof *proof, const struct goroutine *goroutine)
+{
+    const char *reason = goroutine_reason(proof->layout, goroutine);
+    const char *name;
+    uint64_t entry;
+
+    if (goroutine->status != GO_WAITING || !goroutine_is_parked(proof->layout, goroutine))
+        return 0;
+    name = go_code_function(proof->code, goroutine->startpc, &entry);
+    for (size_t i = 0; name && i < LENGTH(known); i++) {
+        if (strncmp(name, known[i].function, strlen(known[i].function)))
+            continue;
+        if (is_one_of(reason, known[i].reasons))
+            return 1;
+        snprintf(proof->why, GO_WHY_MAX, "%.60s waits for \"%s\" (%u) instead of \"%s\"", name,
+                 reason, goroutine->reason, known[i].reasons[0]);
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+/* Their starts and reasons prove the numbers of the reasons, and where all of it is. */
+static int check_reasons(const struct proof *proof)
+{
+    size_t proven = 0;
+
+    for (size_t i = 0; i < proof->n_live; i++) {
+        int r = check_own(proof, &proof->live[i]);
+
+        if (r < 0)
+            return r;
+        proven += r;
+    }
+    if (proven)
+        return 0;
+    snprintf(proof->why, GO_WHY_MAX,
+             "none of the runtime's own goroutines (forcegchelper, "
+             "bgsweep) is waiting for its known reason");
+    return -ENOTSUP;
+}
+
+static int try_proof(struct proof *proof, const struct go_memory *memory)
+{
+    int r;
+
+    proof->n_read = proof->n_live = 0;
+    r = gather(memory, proof->pieces, proof->n, GAP_MAX, take, proof);
+    if (!r)
+        r = check_shape(proof);
+    if (!r)
+        r = check_stacks(proof);
+    if (!r)
+        r = check_goids(proof);
+    if (!r)
+        r = check_reasons(proof);
+    return r;
+}
+
+int proof_check(const struct go_layout *layout, struct go_code *code,
+                const struct go_memory *memory, const uint64_t *gs, size_t n,
+                char ret_why[static GO_WHY_MAX])
+{
+    AUTO_FREE struct proof *proof = calloc(1, sizeof(*proof));
+    int r = -ENOTSUP;
+
+    if (!proof)
+        return -ENOMEM;
+    proof->layout = layout;
+    proof->code = code;
+    proof->why = ret_why;
+    proof->n = n < PROOF_GS_MAX ? n : PROOF_GS_MAX;
+    for (size_t i = 0; i < proof->n; i++)
+        proof->pieces[i] = (struct piece){gs[i], layout->size, (uint32_t)i};
+    gather_sort(proof->pieces, proof->n);
+    for (int i = 0; i < PROOF_TRIES && r == -ENOTSUP; i++)
+        r = try_proof(proof, memory);
+    return r;
+}
