@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyst/maps.h"
+#include "analyst/site.h"
 #include "analyst/unwind.h"
 #include "cleanup.h"
 #include "hash.h"
@@ -118,6 +119,14 @@ static int target_open_debug(void *context, const char *path, int *ret_fd)
     return remote_open_debug(native->remote, path, ret_fd);
 }
 
+static size_t name_frame(void *context, const struct raw_frame *raw,
+                         struct frame ret_frames[static SYMBOL_INLINE_MAX])
+{
+    struct native *native = context;
+
+    return unwinder_symbolize(native->unwinder, raw, ret_frames);
+}
+
 int native_new(struct remote *remote, struct outbox *outbox, struct losses *losses,
                struct native **ret_native)
 {
@@ -128,14 +137,15 @@ int native_new(struct remote *remote, struct outbox *outbox, struct losses *loss
         return -ENOMEM;
     native->remote = remote;
     native->losses = losses;
-    r = stacks_new(outbox, losses, &native->stacks);
-    if (r)
-        return r;
     r = unwinder_new(&(struct unwind_target){.read = target_read,
                                              .open_mapping = target_open_mapping,
                                              .open_debug = target_open_debug,
                                              .context = native},
                      losses, &native->unwinder);
+    if (r)
+        return r;
+    r = stacks_new(SAMPLE_THREAD, &(struct namer){name_frame, site_find, native}, outbox, losses,
+                   &native->stacks);
     if (r)
         return r;
     *ret_native = TAKE_PTR(native);
@@ -322,7 +332,7 @@ static int describe_one(struct native *native, const struct thread_record *recor
         if (end == UNWIND_CAPPED)
             native->losses->count[LOSS_frames_capped]++;
     }
-    ret_thread->error = stacks_find(native->stacks, native->unwinder, &raw, &ret_thread->stack);
+    ret_thread->error = stacks_find(native->stacks, &raw, &ret_thread->stack);
     if (ret_thread->error)
         return ret_thread->error == -ENOSPC ? 0 : ret_thread->error;
     return waits_describe(native->remote, record, ret_thread->stack.shape, &ret_thread->wait);

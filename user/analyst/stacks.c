@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyst/site.h"
 #include "cleanup.h"
 #include "hash.h"
 #include "table.h"
@@ -18,6 +17,8 @@ struct cached {
 };
 
 struct stacks {
+    enum sample_kind kind;
+    struct namer namer;
     struct outbox *outbox;
     struct losses *losses;
     struct table cache;
@@ -31,12 +32,15 @@ static struct table_key cached_key(const void *element)
 
 static const struct table_type cache_type = {sizeof(struct cached), CACHE_MAX, cached_key};
 
-int stacks_new(struct outbox *outbox, struct losses *losses, struct stacks **ret_stacks)
+int stacks_new(enum sample_kind kind, const struct namer *namer, struct outbox *outbox,
+               struct losses *losses, struct stacks **ret_stacks)
 {
     struct stacks *stacks = calloc(1, sizeof(*stacks));
 
     if (!stacks)
         return -ENOMEM;
+    stacks->kind = kind;
+    stacks->namer = *namer;
     stacks->outbox = outbox;
     stacks->losses = losses;
     table_init(&stacks->cache, &cache_type);
@@ -60,7 +64,7 @@ void stacks_forget(struct stacks *stacks)
 
 static uint64_t raw_hash(uint64_t hash, const struct raw_stack *raw)
 {
-    hash = hash_text(hash, raw->reason);
+    hash = hash_u64(hash_text(hash, raw->reason), raw->creator);
     for (uint32_t i = 0; raw->kernel && i < raw->kernel->n; i++)
         hash = hash_text(hash, raw->kernel->name[i]);
     for (size_t i = 0; i < raw->n_frames; i++)
@@ -69,20 +73,21 @@ static uint64_t raw_hash(uint64_t hash, const struct raw_stack *raw)
 }
 
 /* Over names, lines and offsets in files, so that it outlives the target's restart. */
+static uint64_t frame_hash(uint64_t hash, const struct frame *frame)
+{
+    hash = hash_text(hash_text(hash, frame->function), frame->module);
+    if (frame->line)
+        return hash_u64(hash_text(hash, frame->file), frame->line);
+    return hash_u64(hash, frame->module ? frame->offset : frame->address);
+}
+
 static uint64_t stack_id(const struct stack *stack)
 {
     uint64_t hash = hash_text(hash_u64(HASH_START, stack->kind), stack->reason);
 
-    for (uint32_t i = 0; i < stack->n_frames; i++) {
-        const struct frame *frame = &stack->frames[i];
-
-        hash = hash_text(hash_text(hash, frame->function), frame->module);
-        if (frame->line)
-            hash = hash_u64(hash_text(hash, frame->file), frame->line);
-        else
-            hash = hash_u64(hash, frame->module ? frame->offset : frame->address);
-    }
-    return hash;
+    for (uint32_t i = 0; i < stack->n_frames; i++)
+        hash = frame_hash(hash, &stack->frames[i]);
+    return stack->creator ? frame_hash(hash, stack->creator) : hash;
 }
 
 static size_t kernel_frames(struct stacks *stacks, const struct kernel_record *kernel)
@@ -94,15 +99,14 @@ static size_t kernel_frames(struct stacks *stacks, const struct kernel_record *k
     return n;
 }
 
-/* Kernel frames, then the thread's own, each with what is inlined into it. */
-static size_t name_frames(struct stacks *stacks, struct unwinder *unwinder,
-                          const struct raw_stack *raw)
+/* Kernel frames, then the waiter's own, each with what is inlined into it. */
+static size_t name_frames(struct stacks *stacks, const struct raw_stack *raw)
 {
     struct frame inlined[SYMBOL_INLINE_MAX];
     size_t n = kernel_frames(stacks, raw->kernel);
 
     for (size_t i = 0; i < raw->n_frames; i++) {
-        size_t here = unwinder_symbolize(unwinder, &raw->frames[i], inlined);
+        size_t here = stacks->namer.name(stacks->namer.context, &raw->frames[i], inlined);
 
         if (n + here > STACK_FRAMES_MAX) {
             stacks->losses->count[LOSS_frames_capped]++;
@@ -114,25 +118,39 @@ static size_t name_frames(struct stacks *stacks, struct unwinder *unwinder,
     return n;
 }
 
-static int name_stack(struct stacks *stacks, struct unwinder *unwinder, const struct raw_stack *raw,
+/* The function with the call is the innermost of those inlined at it. */
+static const struct frame *name_creator(struct stacks *stacks, uint64_t creator,
+                                        struct frame frames[static SYMBOL_INLINE_MAX])
+{
+    struct raw_frame raw = {.pc = creator};
+
+    if (!creator)
+        return NULL;
+    stacks->namer.name(stacks->namer.context, &raw, frames);
+    frames[0].inlined = 0;
+    return &frames[0];
+}
+
+static int name_stack(struct stacks *stacks, const struct raw_stack *raw,
                       struct known_stack *ret_known)
 {
+    struct frame creator[SYMBOL_INLINE_MAX];
     struct stack stack = {
-        .kind = SAMPLE_THREAD,
+        .kind = stacks->kind,
         .reason = raw->reason,
         .frames = stacks->frames,
+        .creator = name_creator(stacks, raw->creator, creator),
     };
 
-    stack.n_frames = name_frames(stacks, unwinder, raw);
-    stack.site = site_find(stacks->frames, stack.n_frames);
+    stack.n_frames = name_frames(stacks, raw);
+    stack.site = stacks->namer.site(stacks->frames, stack.n_frames);
     stack.id = stack_id(&stack);
     ret_known->id = stack.id;
     ret_known->shape = waits_shape(stacks->frames, stack.n_frames);
     return outbox_stack(stacks->outbox, &stack);
 }
 
-int stacks_find(struct stacks *stacks, struct unwinder *unwinder, const struct raw_stack *raw,
-                struct known_stack *ret_known)
+int stacks_find(struct stacks *stacks, const struct raw_stack *raw, struct known_stack *ret_known)
 {
     struct cached new = {.key = {raw_hash(HASH_START, raw), raw_hash(~HASH_START, raw)}};
     const struct cached *cached = table_find(&stacks->cache, new.key);
@@ -142,7 +160,7 @@ int stacks_find(struct stacks *stacks, struct unwinder *unwinder, const struct r
         *ret_known = cached->known;
         return 0;
     }
-    r = name_stack(stacks, unwinder, raw, &new.known);
+    r = name_stack(stacks, raw, &new.known);
     if (r)
         return r;
     if (table_add(&stacks->cache, &new, NULL) == -ENOSPC)
