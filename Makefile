@@ -56,14 +56,14 @@ ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(HARDEN) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -liberty
 
-SOURCES := $(sort $(wildcard user/*.c user/*/*.c))
+SOURCES := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 LIBRARY := $(BUILD)/libparkwatch.a
 PROGRAM := $(BUILD)/parkwatch
 SKELETON := $(BUILD)/gen/parkwatch.skel.h
 SYSCALLS := $(BUILD)/gen/syscalls.inc
 
-UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
+UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c))
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 
