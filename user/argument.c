@@ -141,6 +141,7 @@ int argument_format(const char *text, struct options *options,
         [FORMAT_TEXT] = "text",
         [FORMAT_JSON] = "json",
         [FORMAT_FOLDED] = "folded",
+        [FORMAT_PPROF] = "pprof",
     };
 
     for (enum report_format format = 0; format < FORMAT_MAX; format++) {
@@ -149,7 +150,7 @@ int argument_format(const char *text, struct options *options,
             return 0;
         }
     }
-    return refuse(ret_why, "'%s' is not one of text, json and folded", text);
+    return refuse(ret_why, "'%s' is not one of text, json, folded and pprof", text);
 }
 
 int argument_futex(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX])

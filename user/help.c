@@ -38,7 +38,8 @@ static const struct command_help commands[COMMAND_MAX] = {
                         "  parkwatch report -p 4121,4150 -t 1m --format json -o report.json\n"
                         "  parkwatch report -p 4121 -t 0 --duration 30s\n"
                         "  parkwatch report -p 4121 --ignore '^worker_idle$'\n"
-                        "  parkwatch report -p 4121 --format folded | flamegraph.pl > parked.svg\n",
+                        "  parkwatch report -p 4121 --format folded | flamegraph.pl > parked.svg\n"
+                        "  parkwatch report -p 4121 --format pprof -o parked.pb.gz\n",
             .privileges = all_privileges,
         },
     [COMMAND_WATCH] =

@@ -46,9 +46,10 @@ static const struct option_spec specs[] = {
     },
     {
         .name = "format",
-        .argument = "text|json|folded",
+        .argument = "text|json|folded|pprof",
         .text = "What to print: text for people, json for programs, folded stacks for flame "
-                "graphs.",
+                "graphs, pprof for 'go tool pprof' (profile.proto, gzipped). Each holds the "
+                "waiters past the threshold.",
         .commands = ON(REPORT),
         .defaults = {[COMMAND_REPORT] = "text"},
         .parse = argument_format,

@@ -18,7 +18,7 @@
 
 enum command { COMMAND_REPORT, COMMAND_WATCH, COMMAND_DOCTOR, COMMAND_MAX };
 
-enum report_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_FOLDED, FORMAT_MAX };
+enum report_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_MAX };
 
 /* One --ignore: stacks with a frame whose function matches are idle by design. */
 struct ignore_rule {

@@ -32,7 +32,8 @@ struct group {
     const struct stack *stack;
     char site[256]; /* "FUNCTION FILE:LINE", "FUNCTION", "MODULE+0xOFFSET" or "[unknown]" */
     uint64_t count;
-    int64_t oldest_ns; /* how long parked, best estimate */
+    uint64_t oldest_id; /* TID or goid of the one that has been parked the longest */
+    int64_t oldest_ns;  /* how long parked, best estimate */
     int64_t newest_ns;
     int64_t at_least_ns; /* proven for the oldest */
     int64_t at_most_ns;  /* upper bound for the oldest; -1: unknown */

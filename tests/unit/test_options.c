@@ -256,7 +256,7 @@ static void refuses_bad_arguments(void **state)
          "--duration: '-1' is not a duration such as 500ms, 2s or 1h30m"},
         {COMMAND_REPORT, "--duration=9223372037",
          "--duration: '9223372037' is not a duration such as 500ms, 2s or 1h30m"},
-        {COMMAND_REPORT, "--format=xml", "--format: 'xml' is not one of text, json and folded"},
+        {COMMAND_REPORT, "--format=xml", "--format: 'xml' is not one of text, json, folded and pprof"},
         {COMMAND_REPORT, "--output=", "--output: the name of the file is empty"},
         {COMMAND_REPORT, "--futex=yes", "--futex: 'yes' is neither on nor off"},
         {COMMAND_REPORT, "--max-stacks=-1", "--max-stacks: '-1' is not a number from 0 to 10000"},
@@ -304,7 +304,7 @@ static void refuses_wrong_usage(void **state)
     (void)state;
     refuses(COMMAND_REPORT, WORDS("-p"), "--pid needs an argument, PID[,PID...]");
     refuses(COMMAND_REPORT, WORDS("-p1", "--format"),
-            "--format needs an argument, text|json|folded");
+            "--format needs an argument, text|json|folded|pprof");
     refuses(COMMAND_REPORT, WORDS("--help=me"), "--help takes no argument");
     refuses(COMMAND_REPORT, WORDS("--f=on"), "unknown or ambiguous option '--f=on'");
     refuses(COMMAND_REPORT, WORDS("-p1", "2"), "unexpected argument '2'");

@@ -139,6 +139,8 @@ static void add_oldest(struct group *group, const struct sample *sample, uint64_
         group->at_most_ns = bound;
     else if (age == group->oldest_ns)
         group->at_most_ns = wider(group->at_most_ns, bound);
+    if (!group->count || age > group->oldest_ns)
+        group->oldest_id = sample->id;
     if (age > group->oldest_ns)
         group->oldest_ns = age;
 }

@@ -9,22 +9,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <microhttpd.h>
 
-#include "address.h"
 #include "cleanup.h"
 #include "monitor/accept.h"
 #include "monitor/gzip.h"
 
 #define CONNECTION_TIMEOUT_S 10
 #define CONNECTION_MEMORY    (32 * 1024) /* bounds the request's head: more is answered 431 or 413 */
-#define LISTEN_BACKLOG       128
 
 #define TYPE_TEXT "text/plain; charset=utf-8"
 #define TYPE_HTML "text/html; charset=utf-8"
@@ -44,11 +40,21 @@ struct answer {
     char *body; /* owned; malloc()ed */
     size_t size;
     bool gzip;
-    bool is_negotiated; /* the headers of the request had a say in it */
+    bool is_negotiated;      /* the headers of the request had a say in it */
+    const char *disposition; /* Content-Disposition, or NULL */
 };
 
 /* Where a path leads. */
-enum route { ROUTE_METRICS, ROUTE_REPORT, ROUTE_HEALTHY, ROUTE_READY, ROUTE_LANDING, ROUTE_NONE };
+enum route {
+    ROUTE_METRICS,
+    ROUTE_REPORT,
+    ROUTE_GOROUTINES,
+    ROUTE_THREADS,
+    ROUTE_HEALTHY,
+    ROUTE_READY,
+    ROUTE_LANDING,
+    ROUTE_NONE
+};
 
 static void answer_clean(struct answer *answer)
 {
@@ -82,6 +88,9 @@ static int fill_landing(const struct http *http, struct answer *answer)
                                "<ul>\n"
                                "<li><a href=\"%s\">Metrics</a></li>\n"
                                "<li><a href=\"/api/v1/report\">Report as JSON</a></li>\n"
+                               "<li>Profiles for <code>go tool pprof</code>: "
+                               "<a href=\"/debug/pprof/goroutine?debug=1\">goroutines</a>, "
+                               "<a href=\"/debug/pprof/threads?debug=1\">threads</a></li>\n"
                                "<li><a href=\"/-/healthy\">Healthy</a></li>\n"
                                "<li><a href=\"/-/ready\">Ready</a></li>\n"
                                "</ul>\n"
@@ -99,14 +108,15 @@ static int fill_landing(const struct http *http, struct answer *answer)
 }
 
 /* Has the callback write a page into memory. */
-static int render(const struct http *http, enum http_page page, struct answer *answer)
+static int render(const struct http *http, const struct http_request *request,
+                  struct answer *answer)
 {
     FILE *out = open_memstream(&answer->body, &answer->size);
     int r;
 
     if (!out)
         return -errno;
-    r = http->options.render(http->options.context, page, out);
+    r = http->options.render(http->options.context, request, out);
     if (!r && ferror(out))
         r = -ENOMEM;
     if (fclose(out) && !r)
@@ -142,11 +152,12 @@ static int fill_page(const struct http *http, struct MHD_Connection *connection,
         [HTTP_PAGE_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
         [HTTP_PAGE_REPORT] = "application/json",
     };
+    const struct http_request request = {.page = page};
     int r;
 
     answer->type = types[page];
     answer->is_negotiated = true;
-    r = render(http, page, answer);
+    r = render(http, &request, answer);
     if (r < 0)
         return r;
     if (accept_gzip(header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
@@ -163,6 +174,46 @@ static int fill_metrics(const struct http *http, struct MHD_Connection *connecti
                      answer);
 }
 
+static const char *argument_of(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* Reads ?debug=, a digit that is no greater than 2; none is 0. */
+static int read_debug(struct MHD_Connection *connection, unsigned *ret_debug)
+{
+    const char *text = argument_of(connection, "debug");
+
+    *ret_debug = 0;
+    if (!text)
+        return 0;
+    if (text[0] < '0' || text[0] > '2' || text[1])
+        return -EINVAL;
+    *ret_debug = (unsigned)(text[0] - '0');
+    return 0;
+}
+
+/* A profile, in the types that Go's net/http/pprof answers with. */
+static int fill_profile(const struct http *http, struct MHD_Connection *connection,
+                        enum http_page page, struct answer *answer)
+{
+    struct http_request request = {.page = page, .target = argument_of(connection, "target")};
+    int r;
+
+    if (read_debug(connection, &request.debug) < 0)
+        return fill_status(answer, MHD_HTTP_BAD_REQUEST, "debug is 0, 1 or 2\n");
+    answer->type = request.debug ? TYPE_TEXT : "application/octet-stream";
+    if (!request.debug)
+        answer->disposition = page == HTTP_PAGE_THREADS ? "attachment; filename=\"threads\""
+                                                        : "attachment; filename=\"goroutine\"";
+    r = render(http, &request, answer);
+    if (r != -ENOENT)
+        return r;
+    answer_clean(answer);
+    *answer = (struct answer){0};
+    return fill_status(answer, MHD_HTTP_NOT_FOUND, "no such target\n");
+}
+
 /* The telemetry path comes first: who sets it to "/" has no landing page. */
 static enum route find_route(const struct http *http, const char *path)
 {
@@ -171,6 +222,8 @@ static enum route find_route(const struct http *http, const char *path)
         enum route route;
     } routes[] = {
         {"/api/v1/report", ROUTE_REPORT},
+        {"/debug/pprof/goroutine", ROUTE_GOROUTINES},
+        {"/debug/pprof/threads", ROUTE_THREADS},
         {"/-/healthy", ROUTE_HEALTHY},
         {"/-/ready", ROUTE_READY},
         {"/", ROUTE_LANDING},
@@ -193,6 +246,10 @@ static int fill_route(const struct http *http, struct MHD_Connection *connection
         return fill_metrics(http, connection, answer);
     case ROUTE_REPORT:
         return fill_page(http, connection, HTTP_PAGE_REPORT, answer);
+    case ROUTE_GOROUTINES:
+        return fill_profile(http, connection, HTTP_PAGE_GOROUTINES, answer);
+    case ROUTE_THREADS:
+        return fill_profile(http, connection, HTTP_PAGE_THREADS, answer);
     case ROUTE_HEALTHY:
         return fill_status(answer, MHD_HTTP_OK, "ok\n");
     case ROUTE_READY:
@@ -220,6 +277,7 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
         {"Referrer-Policy", "no-referrer"},
         {"Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; "
                                     "frame-ancestors 'none'"},
+        {MHD_HTTP_HEADER_CONTENT_DISPOSITION, answer->disposition},
         {MHD_HTTP_HEADER_CONTENT_ENCODING, answer->gzip ? "gzip" : NULL},
         {MHD_HTTP_HEADER_VARY, answer->is_negotiated ? "Accept, Accept-Encoding" : NULL},
         {MHD_HTTP_HEADER_ALLOW, answer->status == MHD_HTTP_METHOD_NOT_ALLOWED ? "GET, HEAD" : NULL},
@@ -282,72 +340,6 @@ static enum MHD_Result take_request(void *context, struct MHD_Connection *connec
         r = fill_status(&answer, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error\n");
     }
     return r < 0 ? MHD_NO : send_answer(connection, &answer);
-}
-
-/* Binds and listens on one address; -errno. */
-static int open_socket(const struct addrinfo *info, int *ret_fd)
-{
-    AUTO_CLOSE int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int on = 1, off = 0;
-
-    if (fd < 0)
-        return -errno;
-    /* A restart must not wait for the connections of the last run to time out. */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-        return -errno;
-    /* "::" is to take IPv4 too, as in Go's net.Listen(), whatever net.ipv6.bindv6only says. */
-    if (info->ai_family == AF_INET6 &&
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
-        return -errno;
-    if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
-        return -errno;
-    *ret_fd = TAKE_FD(fd);
-    return 0;
-}
-
-/* Opens a socket on the first of the host's addresses that allows it. `*ret_reason` tells people of
- * a failure. */
-static int open_host(const char *host, const char *port, int *ret_fd, const char **ret_reason)
-{
-    const struct addrinfo hints = {
-        .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-        .ai_socktype = SOCK_STREAM,
-    };
-    struct addrinfo *list;
-    int error, r = -ENXIO;
-
-    error = getaddrinfo(host, port, &hints, &list);
-    if (error) {
-        *ret_reason = gai_strerror(error);
-        return -ENXIO;
-    }
-    for (const struct addrinfo *info = list; info && r < 0; info = info->ai_next)
-        r = open_socket(info, ret_fd);
-    freeaddrinfo(list);
-    if (r < 0)
-        *ret_reason = strerror(-r);
-    return r;
-}
-
-int http_listen(const char *address, int *ret_fd, char ret_why[static HTTP_WHY_MAX])
-{
-    const char *reason = "not an address";
-    struct address parts;
-    int r;
-
-    r = address_parse(address, &parts);
-    if (!r && parts.host[0]) {
-        r = open_host(parts.host, parts.port, ret_fd, &reason);
-    } else if (!r) {
-        r = open_host("::", parts.port, ret_fd, &reason);
-        /* IPv6 is not built in, or switched off by net.ipv6.conf.all.disable_ipv6. */
-        if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL)
-            r = open_host("0.0.0.0", parts.port, ret_fd, &reason);
-    }
-    if (r < 0)
-        snprintf(ret_why, HTTP_WHY_MAX, "cannot listen on %s: %s%s", address, reason,
-                 r == -EADDRINUSE ? "; choose another with --web.listen-address" : "");
-    return r;
 }
 
 static void note_close(void *context, struct MHD_Connection *connection, void **socket_context,

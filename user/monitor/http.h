@@ -24,7 +24,16 @@ enum http_page {
     HTTP_PAGE_METRICS,     /* Prometheus' text format 0.0.4 */
     HTTP_PAGE_OPENMETRICS, /* OpenMetrics 1.0 */
     HTTP_PAGE_REPORT,      /* JSON */
+    HTTP_PAGE_GOROUTINES,  /* a profile, as pprof.h and pprof_text.h have it */
+    HTTP_PAGE_THREADS,     /* the same of threads */
     HTTP_PAGE_MAX
+};
+
+/* What a client asked for. */
+struct http_request {
+    enum http_page page;
+    const char *target; /* profiles: ?target=, any text; NULL: not given */
+    unsigned debug;     /* profiles: ?debug=; 0: profile.proto, 1 and 2: text */
 };
 
 struct http_options {
@@ -32,8 +41,9 @@ struct http_options {
     size_t n_fds;
     const char *telemetry_path; /* borrowed; starts with '/', needs no escapes in URL or HTML */
 
-    /* Writes a page to `out`. 0, or -errno: then the answer is 500. */
-    int (*render)(void *context, enum http_page page, FILE *out);
+    /* Writes a page to `out`. 0, or -errno: then the answer is 404 for -ENOENT, which says that
+     * there is no such target, and else 500. */
+    int (*render)(void *context, const struct http_request *request, FILE *out);
     /* True once there is something to tell: what /-/ready answers by. */
     bool (*ready)(void *context);
     void *context;

@@ -17,6 +17,8 @@
 #include "monitor/inbox.h"
 #include "monitor/json.h"
 #include "monitor/metrics.h"
+#include "monitor/pprof.h"
+#include "monitor/pprof_text.h"
 #include "monitor/self.h"
 #include "monitor/store.h"
 #include "monitor/text.h"
@@ -52,18 +54,48 @@ static void make_report(struct monitor *monitor, struct report *ret_report)
     store_report(monitor->store, clock_now(), now.tv_sec + now.tv_nsec / 1e9, ret_report);
 }
 
-static int render(void *context, enum http_page page, FILE *out)
+static int render_metrics(struct monitor *monitor, const struct report *report,
+                          enum metrics_format format, FILE *out)
+{
+    struct metrics_self self;
+
+    self_read(&monitor->self, &self);
+    return metrics_write(report, &self, format, out);
+}
+
+static int render_profile(const struct report *report, const struct http_request *request,
+                          enum sample_kind kind, FILE *out)
+{
+    switch (request->debug) {
+    case 0:
+        return pprof_write(report, request->target, kind, out);
+    case 1:
+        return pprof_text_write(report, request->target, kind, PPROF_TEXT_COUNTS, out);
+    default:
+        return pprof_text_write(report, request->target, kind, PPROF_TEXT_STACKS, out);
+    }
+}
+
+static int render(void *context, const struct http_request *request, FILE *out)
 {
     struct monitor *monitor = context;
-    struct metrics_self self;
     struct report report;
 
     make_report(monitor, &report);
-    if (page == HTTP_PAGE_REPORT)
+    switch (request->page) {
+    case HTTP_PAGE_METRICS:
+        return render_metrics(monitor, &report, METRICS_TEXT, out);
+    case HTTP_PAGE_OPENMETRICS:
+        return render_metrics(monitor, &report, METRICS_OPENMETRICS, out);
+    case HTTP_PAGE_REPORT:
         return json_write(&report, out);
-    self_read(&monitor->self, &self);
-    return metrics_write(&report, &self,
-                         page == HTTP_PAGE_OPENMETRICS ? METRICS_OPENMETRICS : METRICS_TEXT, out);
+    case HTTP_PAGE_GOROUTINES:
+        return render_profile(&report, request, SAMPLE_GOROUTINE, out);
+    case HTTP_PAGE_THREADS:
+        return render_profile(&report, request, SAMPLE_THREAD, out);
+    default:
+        return -EINVAL;
+    }
 }
 
 /* Once every target was scanned, or ended. */
@@ -226,6 +258,8 @@ static int format_report(const struct monitor *monitor, const struct report *rep
         return json_write(report, out);
     case FORMAT_FOLDED:
         return folded_write(report, out);
+    case FORMAT_PPROF:
+        return pprof_write(report, NULL, PPROF_ALL_KINDS, out);
     default:
         return text_write(report, &text, out);
     }

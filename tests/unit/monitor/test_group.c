@@ -131,6 +131,7 @@ static void test_totals(void **state)
     assert_int_equal(groups->n_parked[SAMPLE_GOROUTINE], 0);
     assert_int_equal(groups->list[0].count, 3);
     assert_int_equal(groups->list[0].oldest_ns, 22 * SECOND);
+    assert_int_equal(groups->list[0].oldest_id, 3);
     assert_int_equal(groups->list[0].newest_ns, 20 * SECOND);
     assert_int_equal(groups->list[0].rewaits, 30);
     assert_int_equal(groups->list[0].memory_bytes, 3 * 8192);

@@ -32,6 +32,7 @@ struct fixture {
     struct sockaddr_in address;
     bool ready;
     int render_error;
+    char asked[64]; /* of the last profile */
     size_t n_lines; /* of the page of metrics */
 };
 
@@ -43,18 +44,22 @@ struct client {
     bool closed;
 };
 
-static int render(void *context, enum http_page page, FILE *out)
+static int render(void *context, const struct http_request *request, FILE *out)
 {
     static const char *const lines[HTTP_PAGE_MAX] = {
         [HTTP_PAGE_METRICS] = "parkwatch_parked 1\n",
         [HTTP_PAGE_OPENMETRICS] = "# EOF\n",
         [HTTP_PAGE_REPORT] = "{}\n",
+        [HTTP_PAGE_GOROUTINES] = "goroutines\n",
+        [HTTP_PAGE_THREADS] = "threads\n",
     };
     struct fixture *fixture = context;
-    const size_t n = page == HTTP_PAGE_METRICS ? fixture->n_lines : 1;
+    const size_t n = request->page == HTTP_PAGE_METRICS ? fixture->n_lines : 1;
 
+    snprintf(fixture->asked, sizeof(fixture->asked), "%s %u",
+             request->target ? request->target : "all", request->debug);
     for (size_t i = 0; i < n; i++)
-        fputs(lines[page], out);
+        fputs(lines[request->page], out);
     return fixture->render_error;
 }
 
@@ -293,6 +298,47 @@ static void serves_the_report(void **state)
 {
     expect(*state, "/api/v1/report", "Accept: application/openmetrics-text\r\n", 200,
            "application/json", "{}\n");
+}
+
+static void serves_profiles(void **state)
+{
+    static const char binary[] = "application/octet-stream";
+    struct fixture *fixture = *state;
+    struct client client;
+
+    expect(fixture, "/debug/pprof/goroutine", "Accept-Encoding: gzip\r\n", 200, binary,
+           "goroutines\n");
+    assert_string_equal(fixture->asked, "all 0");
+    expect(fixture, "/debug/pprof/threads?debug=1", "", 200, TYPE_TEXT, "threads\n");
+    assert_string_equal(fixture->asked, "all 1");
+    expect(fixture, "/debug/pprof/goroutine?target=a%3a7%2f&debug=2", "", 200, TYPE_TEXT,
+           "goroutines\n");
+    assert_string_equal(fixture->asked, "a:7/ 2");
+    expect(fixture, "/debug/pprof/goroutine?target=&debug=0", "", 200, binary, "goroutines\n");
+    assert_string_equal(fixture->asked, " 0");
+
+    client = request(fixture, "GET", "/debug/pprof/threads", "");
+    assert_true(has_header(&client, "Content-Disposition", "attachment; filename=\"threads\""));
+    client_close(&client);
+}
+
+static void refuses_profiles_that_are_not_there(void **state)
+{
+    static const char *const levels[] = {"3", "-1", "", "1x"};
+    struct fixture *fixture = *state;
+    char path[64];
+
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        snprintf(path, sizeof(path), "/debug/pprof/goroutine?debug=%s", levels[i]);
+        expect(fixture, path, "", 400, TYPE_TEXT, "debug is 0, 1 or 2\n");
+    }
+    expect(fixture, "/debug/pprof/heap", "", 404, TYPE_TEXT, "not found\n");
+    fixture->render_error = -ENOENT;
+    expect(fixture, "/debug/pprof/goroutine?target=<b>", "", 404, TYPE_TEXT, "no such target\n");
+    expect(fixture, "/debug/pprof/threads?debug=1&target=x", "", 404, TYPE_TEXT,
+           "no such target\n");
+    fixture->render_error = -ENOMEM;
+    expect(fixture, "/debug/pprof/threads", "", 500, TYPE_TEXT, "internal error\n");
 }
 
 static void serves_probes(void **state)
@@ -665,6 +711,8 @@ int main(void)
         WITH_SERVER(serves_metrics),
         WITH_SERVER(serves_openmetrics),
         WITH_SERVER(serves_the_report),
+        WITH_SERVER(serves_profiles),
+        WITH_SERVER(refuses_profiles_that_are_not_there),
         WITH_SERVER(serves_probes),
         WITH_SERVER(serves_a_landing_page),
         cmocka_unit_test_setup_teardown(serves_metrics_in_place_of_the_landing_page, set_up_at_root,
