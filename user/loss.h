@@ -12,6 +12,9 @@
     X(task_storage, "threads whose park could not be followed: no memory for task storage")        \
     X(threads_capped, "threads beyond the bound of one scan")                                      \
     X(thread_moved, "stacks thrown away because their thread ran while they were read")            \
+    X(goroutines_capped, "scans of a program with more goroutines than the bound")                 \
+    X(goroutine_moved, "stacks thrown away because their goroutine ran while they were read")      \
+    X(go_refused, "looks at a Go program whose goroutines could not be read")                      \
     X(memory_unreadable, "reads of the target's memory that failed")                               \
     X(file_unreadable, "mapped files that could not be opened")                                    \
     X(debug_refused, "files that elfutils refused to read")                                        \

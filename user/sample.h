@@ -16,9 +16,10 @@ enum sample_kind { SAMPLE_THREAD, SAMPLE_GOROUTINE, SAMPLE_KIND_MAX };
 /* What kind of thing sample.object is. */
 enum object_kind {
     OBJECT_NONE,
-    OBJECT_FUTEX,   /* object: address in the target */
-    OBJECT_FILE,    /* object: file descriptor number in the target */
-    OBJECT_CHANNEL, /* object: address in the target */
+    OBJECT_FUTEX,     /* object: address in the target */
+    OBJECT_FILE,      /* object: file descriptor number in the target */
+    OBJECT_CHANNEL,   /* object: address in the target */
+    OBJECT_SEMAPHORE, /* object: address in the target of what Go's package sync made */
     OBJECT_KIND_MAX
 };
 

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/describe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyst/go/gather.h"
+#include "analyst/go/site.h"
+#include "analyst/stacks.h"
+#include "cleanup.h"
+
+#define STACK_COPY (8 * 1024) /* of each stack at once: nearly all are smaller */
+#define STACK_GAP  1024       /* a goroutine's first stack has 2048 bytes: neighbours go together */
+#define HEAP_GAP   256        /* between two sudogs or channels that are read together */
+
+struct describer {
+    struct go_code *code;
+    const struct go_layout *layout;
+    const struct go_memory *memory;
+    struct outbox *outbox;
+    struct losses *losses;
+    struct stacks *stacks;
+    struct subject *subjects; /* of this batch */
+    size_t copied;
+    struct piece pieces[DESCRIBE_MAX];
+    struct raw_frame frames[STACK_FRAMES_MAX];
+    uint8_t copies[DESCRIBE_MAX * STACK_COPY];
+};
+
+static size_t name_frame(void *context, const struct raw_frame *raw,
+                         struct frame ret_frames[static SYMBOL_INLINE_MAX])
+{
+    struct describer *describer = context;
+
+    return go_code_symbolize(describer->code, raw, ret_frames);
+}
+
+int describer_new(struct go_code *code, const struct go_layout *layout,
+                  const struct go_memory *memory, struct outbox *outbox, struct losses *losses,
+                  struct describer **ret_describer)
+{
+    CLEANUP(describer_free) struct describer *describer = calloc(1, sizeof(*describer));
+    int r;
+
+    if (!describer)
+        return -ENOMEM;
+    describer->code = code;
+    describer->layout = layout;
+    describer->memory = memory;
+    describer->outbox = outbox;
+    describer->losses = losses;
+    r = stacks_new(SAMPLE_GOROUTINE, &(struct namer){name_frame, go_site_find, describer}, outbox,
+                   losses, &describer->stacks);
+    if (r)
+        return r;
+    *ret_describer = TAKE_PTR(describer);
+    return 0;
+}
+
+void describer_free(struct describer **describer)
+{
+    if (!*describer)
+        return;
+    stacks_free(&(*describer)->stacks);
+    free(*describer);
+    *describer = NULL;
+}
+
+static void take_stack(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
+{
+    struct describer *describer = context;
+    struct subject *subject = &describer->subjects[piece->index];
+
+    subject->copy_at = describer->copied;
+    subject->copy_size = got;
+    memcpy(describer->copies + describer->copied, bytes, got);
+    describer->copied += got;
+}
+
+static int read_stacks(struct describer *describer, size_t n)
+{
+    describer->copied = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct goroutine *goroutine = &describer->subjects[i].goroutine;
+        uint64_t size = goroutine->stack_hi - goroutine->sp;
+
+        describer->pieces[i] = (struct piece){
+            goroutine->sp, size < STACK_COPY ? (uint32_t)size : STACK_COPY, (uint32_t)i};
+    }
+    gather_sort(describer->pieces, n);
+    return gather(describer->memory, describer->pieces, n, STACK_GAP, take_stack, describer);
+}
+
+/* Follows one step of the list of sudogs; the first is the one that is kept. */
+static void take_sudog(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
+{
+    struct describer *describer = context;
+    struct subject *subject = &describer->subjects[piece->index];
+    struct sudog sudog;
+
+    subject->next_sudog = 0;
+    if (got < piece->size)
+        return;
+    sudog = sudog_decode(describer->layout, bytes);
+    if (!subject->has_sudog)
+        subject->sudog = sudog;
+    subject->has_sudog = true;
+    subject->n_cases++;
+    if (channel_is_select(goroutine_reason(describer->layout, &subject->goroutine)))
+        subject->next_sudog = sudog.next;
+}
+
+/* One round for each case of the largest select among them: a list without an end is cut. */
+static int read_sudogs(struct describer *describer, size_t n)
+{
+    for (int round = 0; round < DESCRIBE_CASES_MAX; round++) {
+        size_t asked = 0;
+        int r;
+
+        for (size_t i = 0; i < n; i++)
+            if (describer->subjects[i].next_sudog)
+                describer->pieces[asked++] = (struct piece){
+                    describer->subjects[i].next_sudog, describer->layout->sudog_size, (uint32_t)i};
+        if (!asked)
+            break;
+        gather_sort(describer->pieces, asked);
+        r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_sudog, describer);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+static void take_channel(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
+{
+    struct describer *describer = context;
+    struct subject *subject = &describer->subjects[piece->index];
+
+    if (got < piece->size)
+        return;
+    subject->channel = channel_decode(describer->layout, bytes);
+    subject->has_channel = true;
+}
+
+static int read_channels(struct describer *describer, size_t n)
+{
+    size_t asked = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (describer->subjects[i].sudog.channel)
+            describer->pieces[asked++] = (struct piece){
+                describer->subjects[i].sudog.channel, describer->layout->channel_size, (uint32_t)i};
+    gather_sort(describer->pieces, asked);
+    return gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_channel, describer);
+}
+
+int describe_read(struct describer *describer, struct subject *subjects, size_t n)
+{
+    int r;
+
+    describer->subjects = subjects;
+    for (size_t i = 0; i < n; i++)
+        subjects[i] = (struct subject){.goroutine = subjects[i].goroutine,
+                                       .next_sudog = subjects[i].goroutine.waiting};
+    r = read_stacks(describer, n);
+    if (!r)
+        r = read_sudogs(describer, n);
+    return r ? r : read_channels(describer, n);
+}
+
+static void name_object(struct describer *describer, struct subject *subject)
+{
+    const char *reason = goroutine_reason(describer->layout, &subject->goroutine);
+    char text[CHANNEL_TEXT_MAX];
+
+    if (subject->has_channel) {
+        subject->object_kind = OBJECT_CHANNEL;
+        subject->object = subject->sudog.channel;
+        channel_text(&subject->channel, reason, subject->n_cases, text);
+        subject->detail = outbox_string(describer->outbox, text);
+    } else if (subject->has_sudog && !subject->sudog.channel) {
+        subject->object = channel_semaphore(&subject->sudog, reason);
+        subject->object_kind = subject->object ? OBJECT_SEMAPHORE : OBJECT_NONE;
+    }
+}
+
+int describe_name(struct describer *describer, struct subject *subject)
+{
+    const struct goroutine *goroutine = &subject->goroutine;
+    struct stack_copy copy = {goroutine->sp, describer->copies + subject->copy_at,
+                              subject->copy_size};
+    struct raw_stack raw = {
+        .reason = goroutine_reason(describer->layout, goroutine),
+        .frames = describer->frames,
+        .creator = goroutine->gopc,
+    };
+    struct known_stack known;
+    enum unwind_end end;
+    int r;
+
+    end = go_code_unwind(describer->code, goroutine->pc, goroutine->sp, &copy, describer->frames,
+                         STACK_FRAMES_MAX, &raw.n_frames);
+    if (end == UNWIND_CUT)
+        describer->losses->count[LOSS_unwind_cut]++;
+    if (end == UNWIND_CAPPED)
+        describer->losses->count[LOSS_frames_capped]++;
+    r = stacks_find(describer->stacks, &raw, &known);
+    if (r)
+        return r;
+    subject->stack_id = known.id;
+    name_object(describer, subject);
+    return 0;
+}

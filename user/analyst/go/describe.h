@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Describes parked goroutines, many at a time: their stacks, and what they wait on. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyst/go/channel.h"
+#include "analyst/go/code.h"
+#include "analyst/go/goroutine.h"
+#include "analyst/go/layout.h"
+#include "analyst/go/memory.h"
+#include "analyst/outbox.h"
+#include "loss.h"
+
+#define DESCRIBE_MAX       1024 /* goroutines at once */
+#define DESCRIBE_CASES_MAX 64   /* of a select, that are followed */
+
+/* One of them. The caller fills in the first. */
+struct subject {
+    struct goroutine goroutine;
+
+    /* What describe_read() found in memory. */
+    bool has_sudog, has_channel;
+    struct sudog sudog; /* the first */
+    struct channel channel;
+    uint64_t next_sudog;
+    uint32_t n_cases;
+    uint32_t copy_at, copy_size; /* of its stack */
+
+    /* What describe_name() made of it. */
+    uint64_t stack_id;
+    uint64_t object;
+    enum object_kind object_kind;
+    uint32_t detail;
+};
+
+struct describer;
+
+/* All are borrowed. -ENOMEM. */
+int describer_new(struct go_code *code, const struct go_layout *layout,
+                  const struct go_memory *memory, struct outbox *outbox, struct losses *losses,
+                  struct describer **ret_describer);
+void describer_free(struct describer **describer);
+
+/* Reads the stacks, sudogs and channels of at most DESCRIBE_MAX subjects. What could not be read is
+ * left out. -errno of the memory. */
+int describe_read(struct describer *describer, struct subject *subjects, size_t n);
+
+/* Unwinds and names what was read of one, after it was seen that the goroutine has not run
+ * meanwhile. -ENOSPC: the monitor has no room for its stack. */
+int describe_name(struct describer *describer, struct subject *subject);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/memo.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "hash.h"
+
+static_assert(sizeof(struct memo) <= 80, "there may be a million");
+
+/* Depth, not address: the collector moves the stacks of parked goroutines, and pointers into them
+ * with them, but never what is on them. */
+static uint64_t place_of(const struct goroutine *goroutine)
+{
+    uint64_t words[] = {goroutine->pc, goroutine->stack_hi - goroutine->sp, goroutine->waiting};
+    uint64_t hash = HASH_START;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+/* The leak detection of Go 1.26 renames a wait, which goes on. */
+static uint8_t status_of(const struct goroutine *goroutine)
+{
+    return goroutine->status == GO_LEAKED ? GO_WAITING : goroutine->status;
+}
+
+static bool counts_in_sequence(const struct look *look)
+{
+    if (look->goroutine->status == GO_SYSCALL)
+        return look->layout->syscall_counts;
+    return strcmp(goroutine_reason(look->layout, look->goroutine), "coroutine");
+}
+
+static bool clears_waitsince(const struct look *look)
+{
+    return strcmp(goroutine_reason(look->layout, look->goroutine), "coroutine");
+}
+
+static bool has_same_waitsince(const struct memo *memo, const struct look *look)
+{
+    return memo->waitsince && memo->waitsince == look->goroutine->waitsince &&
+           clears_waitsince(look);
+}
+
+bool memo_is_same(const struct memo *memo, const struct look *look)
+{
+    const struct goroutine *goroutine = look->goroutine;
+
+    if (!(memo->flags & MEMO_PARKED) || memo->goid != goroutine->goid ||
+        memo->status != status_of(goroutine) || memo->reason != goroutine->reason ||
+        memo->sequence != goroutine->sequence || memo->place != place_of(goroutine))
+        return false;
+    return has_same_waitsince(memo, look) || (!memo->waitsince && counts_in_sequence(look));
+}
+
+bool memo_is_doubtful(const struct memo *memo)
+{
+    return (memo->flags & MEMO_PARKED) && !memo->waitsince && memo->looks &&
+           memo->looks < MEMO_LOOKS_ENOUGH;
+}
+
+void memo_begin(struct memo *memo, const struct look *look)
+{
+    const struct goroutine *goroutine = look->goroutine;
+    uint8_t kept = memo->flags & (MEMO_SYSTEM | MEMO_MET);
+
+    *memo = (struct memo){
+        .g = memo->g,
+        .goid = goroutine->goid,
+        .place = place_of(goroutine),
+        .waitsince = goroutine->waitsince,
+        .seen_ns = look->now_ns,
+        .not_before_ns = look->previous_ns,
+        .stack_bytes = goroutine->stack_hi - goroutine->stack_lo,
+        .status = status_of(goroutine),
+        .reason = goroutine->reason,
+        .sequence = goroutine->sequence,
+        .flags = kept | MEMO_PARKED | (look->previous_ns ? MEMO_WATCHED : 0),
+    };
+}
+
+/* The monitor is told what changed of a sample that it has. */
+void memo_go_on(struct memo *memo, const struct look *look, bool counts)
+{
+    const struct goroutine *goroutine = look->goroutine;
+    uint32_t stack_bytes = goroutine->stack_hi - goroutine->stack_lo;
+
+    if (memo->waitsince != goroutine->waitsince || memo->stack_bytes != stack_bytes)
+        memo->flags |= MEMO_DIRTY;
+    if (counts && memo->looks < MEMO_LOOKS_ENOUGH)
+        memo->looks++;
+    memo->waitsince = goroutine->waitsince;
+    memo->stack_bytes = stack_bytes;
+}
+
+void memo_clear(struct memo *memo)
+{
+    memo->flags &= MEMO_SYSTEM | MEMO_MET;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A waitsince of the future is of another time namespace, and says nothing. */
+static uint64_t estimate(const struct memo *memo)
+{
+    if ((memo->flags & MEMO_WATCHED) || !memo->waitsince || memo->waitsince > memo->seen_ns)
+        return memo->seen_ns;
+    return memo->waitsince;
+}
+
+static uint64_t earliest(const struct memo *memo, const struct cycles *cycles)
+{
+    uint64_t end = memo->waitsince ? cycles_before(cycles, memo->waitsince) : 0;
+
+    if (end > memo->seen_ns)
+        end = 0;
+    return later(memo->not_before_ns, end);
+}
+
+struct sample memo_sample(const struct memo *memo, const struct cycles *cycles)
+{
+    return (struct sample){
+        .id = memo->goid,
+        .stack_id = memo->stack_id,
+        .object = memo->object,
+        .since_ns = estimate(memo),
+        .seen_ns = memo->seen_ns,
+        .not_before_ns = earliest(memo, cycles),
+        .memory_bytes = memo->stack_bytes,
+        .detail = memo->detail,
+        .kind = SAMPLE_GOROUTINE,
+        .object_kind = memo->object_kind,
+    };
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is remembered of one g between scans: its park, if it has one, and whether a later look
+ * still shows the same. Pure. There may be a million of them, so they are small.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyst/go/cycles.h"
+#include "analyst/go/goroutine.h"
+#include "analyst/go/layout.h"
+#include "sample.h"
+
+enum memo_flag {
+    MEMO_PARKED = 1 << 0,
+    MEMO_WATCHED = 1 << 1, /* its park began between two of our looks */
+    MEMO_SENT = 1 << 2,    /* the monitor has a sample of it */
+    MEMO_DUE = 1 << 3,     /* past the threshold, and to be described */
+    MEMO_DIRTY = 1 << 4,   /* the monitor's sample is not this one */
+    MEMO_SYSTEM = 1 << 5,  /* one of the runtime's own goroutines */
+    MEMO_MET = 1 << 6,     /* the fields of its goroutine are filled */
+};
+
+struct memo {
+    uint64_t g; /* its address: stays one g for the life of the process */
+    uint64_t goid;
+    uint64_t place; /* of its park: pc, depth of its stack, sudog, as one hash */
+    uint64_t waitsince;
+    uint64_t seen_ns;       /* parked at this moment already, and ever since */
+    uint64_t not_before_ns; /* we saw that it was not in this park yet; 0: we did not look */
+    uint64_t stack_id;      /* from here on: of its sample */
+    uint64_t object;
+    uint32_t detail;
+    uint32_t stack_bytes;
+    uint8_t status; /* enum go_status, of its park */
+    uint8_t reason;
+    uint8_t sequence;
+    uint8_t object_kind;
+    uint8_t looks; /* that found the same park by its sequence alone */
+    uint8_t flags; /* enum memo_flag */
+};
+
+/* A look at a goroutine. */
+struct look {
+    const struct go_layout *layout;
+    const struct goroutine *goroutine;
+    uint64_t now_ns;      /* no earlier than the copy was made */
+    uint64_t previous_ns; /* no later than the copies of the look before were; 0: there was none */
+};
+
+/*
+ * Whether the park that is remembered is still the one that the look shows: same goroutine, place,
+ * reason and trackingSeq, and a waitsince that no run has cleared. A goroutine that runs clears
+ * waitsince (execute(), exitsyscall() in runtime/proc.go) and counts in trackingSeq, a byte
+ * (casgstatus()). Neither is so for coroutines (coroswitch_m() in runtime/coro.go), nor the second,
+ * from 1.26 on, for system calls: of those only what can be proven is said.
+ */
+bool memo_is_same(const struct memo *memo, const struct look *look);
+
+/* That it is the same hangs on trackingSeq alone, which comes round every 256 parks, and too few
+ * looks have agreed on it yet. */
+#define MEMO_LOOKS_ENOUGH 3
+bool memo_is_doubtful(const struct memo *memo);
+
+/* A new park begins, which the look shows. What the monitor has of the old one is forgotten. */
+void memo_begin(struct memo *memo, const struct look *look);
+
+/* The park goes on. `counts`: enough time went by since the last look to call it another one. */
+void memo_go_on(struct memo *memo, const struct look *look, bool counts);
+
+/* The goroutine is awake, or gone. */
+void memo_clear(struct memo *memo);
+
+/* Its sample, as it is sent. */
+struct sample memo_sample(const struct memo *memo, const struct cycles *cycles);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyst/maps.h"
+#include "cleanup.h"
+#include "table.h"
+
+#define STARTS_MAX 65536 /* functions that goroutines began in */
+
+/* A function that goroutines begin in. */
+struct start {
+    uint64_t pc;
+    bool system;
+};
+
+struct program {
+    struct remote *remote;
+    const struct go_memory *memory;
+    struct losses *losses;
+    uint64_t exec_id;
+    uint64_t n_updates; /* since it runs */
+    bool is_go;
+    char why[GO_WHY_MAX];       /* its goroutines can't be read; "": nothing to say */
+    struct go_code *code;       /* NULL: none */
+    struct go_runtime *runtime; /* NULL: not readable */
+    struct table starts;
+};
+
+static struct table_key start_key(const void *element)
+{
+    return (struct table_key){.low = ((const struct start *)element)->pc};
+}
+
+static const struct table_type starts_type = {sizeof(struct start), STARTS_MAX, start_key};
+
+int program_new(struct remote *remote, const struct go_memory *memory, struct losses *losses,
+                struct program **ret_program)
+{
+    struct program *program = calloc(1, sizeof(*program));
+
+    if (!program)
+        return -ENOMEM;
+    program->remote = remote;
+    program->memory = memory;
+    program->losses = losses;
+    table_init(&program->starts, &starts_type);
+    *ret_program = program;
+    return 0;
+}
+
+static void close_program(struct program *program)
+{
+    table_clear(&program->starts);
+    go_runtime_free(&program->runtime);
+    go_code_free(&program->code);
+    program->is_go = false;
+    program->why[0] = '\0';
+}
+
+void program_free(struct program **program)
+{
+    if (!*program)
+        return;
+    close_program(*program);
+    free(*program);
+    *program = NULL;
+}
+
+static int open_code(struct program *program)
+{
+    CLEANUP(maps_free) struct maps maps = {0};
+    AUTO_FREE char *text = NULL;
+    size_t length;
+    int r;
+
+    r = remote_maps(program->remote, &text, &length);
+    if (!r)
+        r = maps_parse(text, length, &maps);
+    return r ? r : go_code_new(program->memory, &maps, program->why, &program->code);
+}
+
+/* What is wrong with the program is no error. */
+static int open_program(struct program *program)
+{
+    int r;
+
+    close_program(program);
+    r = open_code(program);
+    if (r == -ENOENT)
+        return 0;
+    program->is_go = !r || r == -ENOTSUP;
+    if (!r)
+        r = go_runtime_new(program->code, program->memory, program->why, &program->runtime);
+    if (r == -ENOTSUP) {
+        program->losses->count[LOSS_go_refused]++;
+        return 0;
+    }
+    return r;
+}
+
+/* At the first, second, fourth, eighth ... scan. */
+static bool is_time(uint64_t n)
+{
+    return !(n & (n - 1));
+}
+
+int program_update(struct program *program, uint64_t exec_id, bool *ret_changed)
+{
+    *ret_changed = !program->n_updates || exec_id != program->exec_id;
+    if (*ret_changed) {
+        close_program(program);
+        program->exec_id = exec_id;
+        program->n_updates = 0;
+    }
+    program->n_updates++;
+    if (program->runtime || !is_time(program->n_updates))
+        return 0;
+    return open_program(program);
+}
+
+struct go_code *program_code(struct program *program)
+{
+    return program->code;
+}
+
+struct go_runtime *program_runtime(struct program *program)
+{
+    return program->runtime;
+}
+
+void program_describe(const struct program *program, struct outbox *outbox,
+                      struct wire_scan *ret_scan)
+{
+    snprintf(ret_scan->runtime, sizeof(ret_scan->runtime), "%s", program->is_go ? "go" : "native");
+    if (program->code)
+        snprintf(ret_scan->runtime_version, sizeof(ret_scan->runtime_version), "%s",
+                 go_code_version(program->code));
+    if (program->is_go && program->why[0])
+        ret_scan->note = outbox_string(outbox, program->why);
+}
+
+/* isSystemGoroutine() in runtime/traceback.go. */
+static bool is_system_function(const char *name)
+{
+    static const char *const exceptions[] = {"runtime.main", "runtime.handleAsyncEvent",
+                                             "runtime.corostart"};
+
+    for (size_t i = 0; i < sizeof(exceptions) / sizeof(exceptions[0]); i++)
+        if (!strcmp(name, exceptions[i]))
+            return false;
+    return !strncmp(name, "runtime.", strlen("runtime."));
+}
+
+bool program_is_system(struct program *program, uint64_t startpc)
+{
+    struct start new = {.pc = startpc};
+    const struct start *known = table_find(&program->starts, start_key(&new));
+    const char *name;
+    uint64_t entry;
+
+    if (known)
+        return known->system;
+    name = go_code_function(program->code, startpc, &entry);
+    new.system = name &&is_system_function(name);
+    if (table_add(&program->starts, &new, NULL) == -ENOSPC)
+        table_clear(&program->starts);
+    return new.system;
+}

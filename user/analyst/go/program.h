@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program that runs in the target: whether it is Go, which, and whether its goroutines can be
+ * read. Asked for anew, ever more rarely, as long as they can't: a runtime may just be starting, or
+ * be in a library that is loaded later. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyst/go/code.h"
+#include "analyst/go/memory.h"
+#include "analyst/go/runtime.h"
+#include "analyst/outbox.h"
+#include "analyst/remote.h"
+#include "loss.h"
+#include "wire.h"
+
+struct program;
+
+/* All are borrowed. -ENOMEM. */
+int program_new(struct remote *remote, const struct go_memory *memory, struct losses *losses,
+                struct program **ret_program);
+void program_free(struct program **program);
+
+/* A new scan. `exec_id` tells one program that runs in the process from the next; *ret_changed:
+ * nothing that was got from here before may be used any more. -errno of the probe. */
+int program_update(struct program *program, uint64_t exec_id, bool *ret_changed);
+
+/* NULL: not Go, or not readable. */
+struct go_code *program_code(struct program *program);
+struct go_runtime *program_runtime(struct program *program);
+
+/* Fills in runtime, runtime_version and note. */
+void program_describe(const struct program *program, struct outbox *outbox,
+                      struct wire_scan *ret_scan);
+
+/* Whether a goroutine that began at this pc is one of the runtime's own, which
+ * runtime.NumGoroutine() leaves out. */
+bool program_is_system(struct program *program, uint64_t startpc);

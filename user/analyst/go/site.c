@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/site.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* First elements of the import paths of the standard library (go list std). A program's own may
+ * have no dot either, so nothing less tells them apart. */
+static const char *const standard[] = {
+    "archive",  "bufio",   "bytes",   "cmp",      "compress", "container", "context", "crypto",
+    "database", "debug",   "embed",   "encoding", "errors",   "expvar",    "flag",    "fmt",
+    "go",       "hash",    "html",    "image",    "index",    "internal",  "io",      "iter",
+    "log",      "maps",    "math",    "mime",     "net",      "os",        "path",    "plugin",
+    "reflect",  "regexp",  "runtime", "slices",   "sort",     "strconv",   "strings", "structs",
+    "sync",     "syscall", "testing", "text",     "time",     "unicode",   "unique",  "unsafe",
+    "vendor",   "weak",
+};
+
+/* Those of them that only wait for others. */
+static const char *const plumbing[] = {"internal", "runtime", "sync", "syscall"};
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool begins_with_any(const char *function, const char *const *packages, size_t n)
+{
+    size_t length = strcspn(function, "./");
+
+    for (size_t i = 0; i < n; i++)
+        if (strlen(packages[i]) == length && !strncmp(function, packages[i], length))
+            return true;
+    return false;
+}
+
+static uint32_t find(const struct frame *frames, uint32_t n, const char *const *packages,
+                     size_t n_packages)
+{
+    uint32_t i = 0;
+
+    while (i < n && frames[i].function && begins_with_any(frames[i].function, packages, n_packages))
+        i++;
+    return i;
+}
+
+uint32_t go_site_find(const struct frame *frames, uint32_t n)
+{
+    uint32_t site = find(frames, n, standard, LENGTH(standard));
+
+    if (site == n)
+        site = find(frames, n, plumbing, LENGTH(plumbing));
+    return site == n ? 0 : site;
+}

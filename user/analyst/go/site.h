@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a goroutine's stack is the program's own: not in Go's standard library. */
+#pragma once
+
+#include <stdint.h>
+
+#include "sample.h"
+
+/* The index of that frame; without one, of the first outside of the runtime and what is built into
+ * it; 0 if there is none, or no frame at all. */
+uint32_t go_site_find(const struct frame *frames, uint32_t n);
