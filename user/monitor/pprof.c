@@ -60,6 +60,7 @@ struct profile {
     const struct target_report *target; /* whose samples are being added */
     enum sample_kind kind;
     bool names_targets;
+    bool has_kind[SAMPLE_KIND_MAX]; /* among its samples */
     struct pool strings;
     struct pool mappings;
     struct pool functions;
@@ -264,6 +265,7 @@ static void add_group(struct profile *profile, const struct group *group)
     uint64_t locations[STACK_FRAMES_MAX];
     size_t n = locations_of(profile, group, locations);
 
+    profile->has_kind[group->stack->kind] = true;
     protobuf_reset(&profile->outer);
     protobuf_numbers(&profile->outer, SAMPLE_LOCATIONS, locations, n);
     add_values(profile, group);
@@ -297,6 +299,16 @@ static void put_type(struct profile *profile, struct protobuf *out, enum profile
     protobuf_bytes(out, field, profile->inner.bytes, profile->inner.size);
 }
 
+/* What pprof shows unless asked for another: goroutines, where there are any. */
+static enum sample_kind default_kind(const struct profile *profile)
+{
+    if (profile->kind != PPROF_ALL_KINDS)
+        return profile->kind;
+    return profile->has_kind[SAMPLE_GOROUTINE] || !profile->has_kind[SAMPLE_THREAD]
+               ? SAMPLE_GOROUTINE
+               : SAMPLE_THREAD;
+}
+
 /* Says what the samples are; adds to the strings. */
 static void put_head(struct profile *profile, const struct report *report, struct protobuf *out)
 {
@@ -308,7 +320,8 @@ static void put_head(struct profile *profile, const struct report *report, struc
         put_type(profile, out, PROFILE_SAMPLE_TYPE, kinds[i]);
     put_type(profile, out, PROFILE_PERIOD_TYPE, kinds[0]);
     protobuf_number(out, PROFILE_PERIOD, 1);
-    protobuf_number(out, PROFILE_DEFAULT_SAMPLE_TYPE, string_of(profile, type_names[kinds[0]]));
+    protobuf_number(out, PROFILE_DEFAULT_SAMPLE_TYPE,
+                    string_of(profile, type_names[default_kind(profile)]));
     protobuf_number(out, PROFILE_TIME_NANOS, (uint64_t)(report->time * 1e9));
     snprintf(comment, sizeof(comment), "parkwatch %s: waiters parked for %s or more",
              report->version, human_exact(report->threshold_ns).text);

@@ -371,6 +371,21 @@ static void all_kinds_have_a_value_each(void **state)
     profile_free(profile);
 }
 
+static void a_program_without_goroutines_shows_its_threads(void **state)
+{
+    struct example example;
+    struct profile *profile;
+
+    (void)state;
+    example_fill(&example);
+    example.target.groups = &example.groups[1];
+    example.target.n_groups = 2;
+    profile = profile_of(&example.report, NULL, PPROF_ALL_KINDS);
+    assert_int_equal(profile->n_messages[1], 2);
+    assert_string_equal(string_of(profile, profile->numbers[14]), "threads");
+    profile_free(profile);
+}
+
 static void several_targets_are_told_apart_by_a_label(void **state)
 {
     struct target_report targets[2];
@@ -543,6 +558,7 @@ int main(void)
         cmocka_unit_test(inlined_frames_share_the_location_they_are_inlined_into),
         cmocka_unit_test(threads_have_a_profile_of_their_own),
         cmocka_unit_test(all_kinds_have_a_value_each),
+        cmocka_unit_test(a_program_without_goroutines_shows_its_threads),
         cmocka_unit_test(several_targets_are_told_apart_by_a_label),
         cmocka_unit_test(nothing_parked_is_an_empty_profile),
         cmocka_unit_test(stack_without_frames_stands_at_its_site),
