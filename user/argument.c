@@ -153,6 +153,14 @@ int argument_format(const char *text, struct options *options,
     return refuse(ret_why, "'%s' is not one of text, json, folded and pprof", text);
 }
 
+int argument_kind(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX])
+{
+    if (strcmp(text, "thread") && strcmp(text, "goroutine"))
+        return refuse(ret_why, "'%s' is neither thread nor goroutine", text);
+    options->kinds = 1u << (strcmp(text, "thread") ? SAMPLE_GOROUTINE : SAMPLE_THREAD);
+    return 0;
+}
+
 int argument_futex(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX])
 {
     if (strcmp(text, "on") && strcmp(text, "off"))

@@ -21,6 +21,7 @@ int argument_output(const char *text, struct options *options,
                     char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_format(const char *text, struct options *options,
                     char ret_why[static ARGUMENT_WHY_MAX]);
+int argument_kind(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_futex(const char *text, struct options *options,
                    char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_ignore(const char *text, struct options *options,

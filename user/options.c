@@ -30,11 +30,19 @@ static const struct option_spec specs[] = {
         .name = "threshold",
         .letter = 't',
         .argument = "DURATION",
-        .text = "How long a thread must have been parked to count, such as 500ms, 2s or 1h30m. 0 "
-                "counts all parked threads.",
+        .text = "How long a waiter must have been parked to count, such as 500ms, 2s or 1h30m. 0 "
+                "counts all waiters.",
         .commands = ON(REPORT) | ON(WATCH),
         .defaults = {[COMMAND_REPORT] = "1s", [COMMAND_WATCH] = "30s"},
         .parse = argument_threshold,
+    },
+    {
+        .name = "kind",
+        .letter = 'k',
+        .argument = "thread|goroutine",
+        .text = "Only waiters of this kind.",
+        .commands = ON(REPORT) | ON(WATCH),
+        .parse = argument_kind,
     },
     {
         .name = "output",
@@ -295,7 +303,7 @@ int options_parse(enum command command, int argc, char **argv, struct options *r
     bool given[SPECS] = {false};
     int r;
 
-    *ret_options = (struct options){.duration_ns = -1};
+    *ret_options = (struct options){.duration_ns = -1, .kinds = OPTIONS_KINDS_ALL};
     r = take_words(command, argc, argv, ret_options, given);
     if (!r && !ret_options->n_pids && command != COMMAND_DOCTOR)
         r = complain(command, "no process given: -p PID");

@@ -11,10 +11,13 @@
 #include <sys/types.h>
 
 #include "bpf/record.h"
+#include "sample.h"
 
 #define OPTIONS_IGNORE_MAX 64    /* --ignore */
 #define OPTIONS_LISTEN_MAX 16    /* --web.listen-address */
 #define OPTIONS_STACKS_MAX 10000 /* --max-stacks: each is several series in every scrape */
+
+#define OPTIONS_KINDS_ALL ((1u << SAMPLE_KIND_MAX) - 1)
 
 enum command { COMMAND_REPORT, COMMAND_WATCH, COMMAND_DOCTOR, COMMAND_MAX };
 
@@ -35,6 +38,7 @@ struct options {
     int64_t duration_ns;            /* report: how long to watch first; -1: not given */
     enum report_format format;      /* report */
     const char *output;             /* report: file to write; NULL: standard output */
+    unsigned kinds;                 /* of waiters: bits 1 << enum sample_kind */
     bool futex;                     /* follow futex calls */
     uint32_t max_stacks;            /* stacks with series of their own */
     size_t n_ignores;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "analyst/goroutines.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
 #include "analyst/threads.h"
@@ -14,11 +15,13 @@ struct analyst {
     struct remote *remote;
     struct outbox *outbox;
     struct threads *threads;
+    struct goroutines *goroutines;
     struct losses losses;
 };
 
 static void analyst_close(struct analyst *analyst)
 {
+    goroutines_free(&analyst->goroutines);
     threads_free(&analyst->threads);
     outbox_free(&analyst->outbox);
     remote_free(&analyst->remote);
@@ -26,7 +29,16 @@ static void analyst_close(struct analyst *analyst)
 
 static int analyst_open(const struct analyst_options *options, struct analyst *ret_analyst)
 {
-    struct threads_options threads = {options->threshold_ns, options->attach_ns};
+    struct threads_options threads = {
+        .threshold_ns = options->threshold_ns,
+        .attach_ns = options->attach_ns,
+        .samples = options->kinds & 1u << SAMPLE_THREAD,
+    };
+    struct goroutines_options goroutines = {
+        .threshold_ns = options->threshold_ns,
+        .proven = options->proven,
+        .samples = options->kinds & 1u << SAMPLE_GOROUTINE,
+    };
     int r;
 
     r = remote_new(options->probe_socket, options->area, &ret_analyst->remote);
@@ -35,16 +47,21 @@ static int analyst_open(const struct analyst_options *options, struct analyst *r
     if (!r)
         r = threads_new(&threads, ret_analyst->remote, ret_analyst->outbox, &ret_analyst->losses,
                         &ret_analyst->threads);
+    if (!r)
+        r = goroutines_new(&goroutines, ret_analyst->remote, ret_analyst->outbox,
+                           &ret_analyst->losses, &ret_analyst->goroutines);
     return r;
 }
 
 /* One scan. That the target could not be read is no end: it may be about to end itself. */
 static int scan(struct analyst *analyst, uint64_t number)
 {
-    struct wire_scan result = {.number = number, .runtime = "native"};
+    struct wire_scan result = {.number = number};
     int r;
 
     r = threads_scan(analyst->threads, &result);
+    if (!r)
+        r = goroutines_scan(analyst->goroutines, threads_exec_id(analyst->threads), &result);
     if (r == -ECONNRESET)
         return r;
     if (!r) {

@@ -3,6 +3,7 @@
  * network or process of its own: two sockets and a piece of shared memory are its world. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct analyst_options {
@@ -10,6 +11,8 @@ struct analyst_options {
     int monitor_socket;  /* SOCK_STREAM, wire.h */
     const uint8_t *area; /* RPC_AREA_SIZE bytes that the probe writes to */
     int64_t threshold_ns;
+    unsigned kinds; /* waiters to sample: bits 1 << enum sample_kind */
+    bool proven;    /* goroutines past the threshold are those that were seen parked for so long */
     uint64_t attach_ns; /* CLOCK_MONOTONIC */
 };
 

@@ -33,7 +33,7 @@ struct goroutines {
     struct go_memory memory;
     struct program *program;
     struct describer *describer; /* NULL: the program's goroutines can't be read */
-    const struct go_layout *layout;
+    const struct g_layout *layout;
     struct memos memos;
     struct cycles cycles;
     uint64_t first_ns;    /* end of the first scan; 0: none yet */

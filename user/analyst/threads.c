@@ -268,7 +268,7 @@ static int visit_all(struct threads *threads, const struct thread_record *record
             threads->exec_id = records[i].exec_id;
         }
         ret_scan->threads[state_of(&records[i])]++;
-        if (!r)
+        if (!r && threads->options.samples)
             r = visit(threads, &records[i]);
     }
     return r;
@@ -461,4 +461,9 @@ int threads_scan(struct threads *threads, struct wire_scan *ret_scan)
     settle(threads);
     ret_scan->duration_ns[SAMPLE_THREAD] = clock_now() - start;
     return 0;
+}
+
+uint64_t threads_exec_id(const struct threads *threads)
+{
+    return threads->exec_id;
 }

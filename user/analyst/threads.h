@@ -3,6 +3,7 @@
  * stack of each park once it is past the threshold, and proves that it is still the same park. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "analyst/outbox.h"
@@ -15,6 +16,7 @@
 struct threads_options {
     int64_t threshold_ns; /* waiters below it get no stack and no sample */
     uint64_t attach_ns;   /* CLOCK_MONOTONIC: nothing older was seen by ourselves */
+    bool samples;         /* false: threads are only counted */
 };
 
 struct threads;
@@ -27,3 +29,6 @@ void threads_free(struct threads **threads);
 /* Takes one scan: sends what changed of the samples, and fills in ret_scan what there is of
  * threads. -ECONNRESET and other -errno of the probe; then the scan is not complete. */
 int threads_scan(struct threads *threads, struct wire_scan *ret_scan);
+
+/* Grows with each program that the process was seen to run. */
+uint64_t threads_exec_id(const struct threads *threads);

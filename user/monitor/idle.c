@@ -61,6 +61,8 @@ static const struct rule rules[] = {
     {"go scheduler", SAMPLE_THREAD, "poll", "runtime.netpoll", NULL, 0},
     {"signal", SAMPLE_THREAD, "futex wait", "os/signal.signal_recv", NULL, 0},
     /* The Go runtime's own goroutines (waitReasonStrings in runtime/runtime2.go). */
+    {"signal", SAMPLE_GOROUTINE, "syscall", "os/signal.signal_recv", NULL, 0},
+    {"go runtime", SAMPLE_GOROUTINE, "select", "runtime.ensureSigM.func1", NULL, 0},
     {"go runtime", SAMPLE_GOROUTINE, "force gc (idle)", NULL, NULL, 0},
     {"go runtime", SAMPLE_GOROUTINE, "GC worker (idle)", NULL, NULL, 0},
     {"go runtime", SAMPLE_GOROUTINE, "GC sweep wait", NULL, NULL, 0},
@@ -68,6 +70,9 @@ static const struct rule rules[] = {
     {"go runtime", SAMPLE_GOROUTINE, "finalizer wait", NULL, NULL, 0},
     {"go runtime", SAMPLE_GOROUTINE, "cleanup wait", NULL, NULL, 0},
     {"go runtime", SAMPLE_GOROUTINE, "GOMAXPROCS updater (idle)", NULL, NULL, 0},
+    {"go runtime", SAMPLE_GOROUTINE, "trace reader (blocked)", NULL, NULL, 0},
+    /* A program whose work others do. */
+    {"main", SAMPLE_GOROUTINE, "select (no cases)", "main.main", NULL, 0},
     /* HotSpot's service threads in their own waits (src/hotspot/share), seen so in JDK 17. Above
      * them are PosixSemaphore::wait(), or os::PlatformMonitor::wait() and Monitor::wait(). */
     {"jvm", SAMPLE_THREAD, "futex wait", "VMThread::wait_for_operation", NULL, 3},

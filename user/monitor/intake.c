@@ -106,7 +106,8 @@ static bool check_scan(const void *payload, size_t length)
     (void)length;
     memcpy(&scan, payload, sizeof(scan));
     /* Ages are signed: with the scan's own time in range, so is each difference to it. */
-    if (!scan.number || scan.time_ns > INT64_MAX || scan.has_goroutines > 1)
+    if (!scan.number || scan.time_ns > INT64_MAX || scan.has_goroutines > 1 ||
+        !is_string_id(scan.note))
         return false;
     if (!is_terminated(scan.runtime, sizeof(scan.runtime)) ||
         !is_terminated(scan.runtime_version, sizeof(scan.runtime_version)))

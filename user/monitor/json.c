@@ -238,6 +238,7 @@ static json_t *wait_item(const void *base, size_t index)
         [OBJECT_FUTEX] = "futex",
         [OBJECT_FILE] = "file",
         [OBJECT_CHANNEL] = "channel",
+        [OBJECT_SEMAPHORE] = "semaphore",
     };
     const struct waited_on *wait = (const struct waited_on *)base + index;
     bool is_file = wait->kind == OBJECT_FILE;
@@ -345,6 +346,7 @@ static json_t *make_target(const struct target_report *target)
     put(&object, "observed_seconds", seconds(target->observed_ns));
     put(&object, "runtime", text_or_null(target->runtime));
     put(&object, "runtime_version", text_or_null(target->runtime_version));
+    put(&object, "note", text_or_null(target->note));
     put(&object, "resources", resources(target));
     put(&object, "threads", threads(target));
     put(&object, "threads_by_state", threads_by_state(target));

@@ -3,6 +3,7 @@
 #include "target.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,12 +219,14 @@ static int build_groups(struct target *target, const struct wire_scan *scan)
 static void note_scan(struct target *target, const struct wire_scan *scan)
 {
     struct target_report *report = &target->report;
+    const char *note = names_string(target->names, scan->note);
 
     report->scan = *scan;
     report->scanned = true;
     utf8_clean(scan->runtime, strlen(scan->runtime), report->runtime, sizeof(report->runtime));
     utf8_clean(scan->runtime_version, strlen(scan->runtime_version), report->runtime_version,
                sizeof(report->runtime_version));
+    snprintf(report->note, sizeof(report->note), "%s", note ? note : "");
     for (size_t i = 0; i < SAMPLE_KIND_MAX; i++)
         if (scan->duration_ns[i])
             scan_histogram_add(&report->scans[i], scan->duration_ns[i]);
@@ -251,6 +254,8 @@ static int take_scan(struct target *target, const void *payload)
     memcpy(&scan, payload, sizeof(scan));
     if (report->scanned &&
         (scan.number < report->scan.number || scan.time_ns < report->scan.time_ns))
+        return -EBADMSG;
+    if (!names_has_string(target->names, scan.note))
         return -EBADMSG;
     if (!target->first_scan_ns)
         target->first_scan_ns = end_of_scan(&scan);

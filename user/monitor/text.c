@@ -174,6 +174,16 @@ static void write_totals(const struct page *page, int64_t threshold_ns,
     page_line(page, 0, &line);
 }
 
+static void write_note(const struct page *page, const struct target_report *target)
+{
+    struct line line = {.used = 0};
+
+    if (!target->note[0])
+        return;
+    line_add(&line, "its goroutines cannot be read: %s", target->note);
+    page_line(page, 0, &line);
+}
+
 static void write_state(const struct page *page, int64_t threshold_ns,
                         const struct target_report *target)
 {
@@ -257,6 +267,7 @@ static void write_target(const struct page *page, int64_t threshold_ns,
     write_heading(page, target);
     write_resources(page, target);
     putc('\n', page->out);
+    write_note(page, target);
     write_state(page, threshold_ns, target);
     for (size_t i = 0; i < target->n_deadlocks; i++)
         write_deadlock(page, target, &target->deadlocks[i]);

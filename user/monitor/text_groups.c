@@ -267,7 +267,11 @@ static struct noun object_noun(const struct group *group, const struct waited_on
         return (struct noun){"channel", "channels"};
     if (wait->owner || strcasestr(reason, "lock") || strcasestr(reason, "mutex"))
         return (struct noun){"mutex", "mutexes"};
-    if (group->stack->kind == SAMPLE_GOROUTINE)
+    if (wait->kind == OBJECT_SEMAPHORE && strstr(reason, "WaitGroup"))
+        return (struct noun){"WaitGroup", "WaitGroups"};
+    if (wait->kind == OBJECT_SEMAPHORE && strstr(reason, "Cond"))
+        return (struct noun){"Cond", "Conds"};
+    if (wait->kind == OBJECT_SEMAPHORE)
         return (struct noun){"semaphore", "semaphores"};
     return (struct noun){"futex", "futexes"};
 }

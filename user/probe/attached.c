@@ -68,7 +68,9 @@ static int fork_analyst(struct attached *attached, int probe_socket, int monitor
             {
                 .probe_socket = probe_socket,
                 .monitor_socket = monitor_socket,
-                .threshold_ns = attached->threshold_ns,
+                .threshold_ns = attached->options.threshold_ns,
+                .kinds = attached->options.kinds,
+                .proven = attached->options.proven,
                 .attach_ns = attached->attach_ns,
             },
         .area_fd = attached->area_fd,
@@ -130,13 +132,14 @@ static int describe(struct attached *attached, struct wire_target *ret_described
     return r;
 }
 
-int attached_start(struct attached *attached, struct bpf *bpf, int monitor, int64_t threshold_ns)
+int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
+                   const struct attached_options *options)
 {
     int r;
 
     attached->bpf = bpf;
     attached->monitor = monitor;
-    attached->threshold_ns = threshold_ns;
+    attached->options = *options;
     attached->attach_ns = clock_now();
     service_init(&attached->service, &attached->target, bpf, &attached->losses);
     r = make_area(attached);

@@ -13,6 +13,13 @@
 /* A scan that takes longer than this is taken for hung: its analyst is ended and started anew. */
 #define ATTACHED_SCAN_MAX_NS (60ll * 1000000000)
 
+/* What to look for in a target. */
+struct attached_options {
+    int64_t threshold_ns;
+    unsigned kinds; /* as analyst_options */
+    bool proven;
+};
+
 struct attached {
     uint32_t index;
     struct target_id target;
@@ -20,7 +27,7 @@ struct attached {
     struct losses losses;
     struct bpf *bpf; /* borrowed */
     int monitor;     /* borrowed: the probe's socket to the monitor */
-    int64_t threshold_ns;
+    struct attached_options options;
     bool up;
     uint64_t attach_ns;
     int area_fd; /* memfd of the area that its analysts see */
@@ -29,7 +36,7 @@ struct attached {
     int analyst_fd;               /* the probe's end of the socket */
     uint64_t number;              /* of the last scan asked for */
     uint64_t finished;            /* of the last one done */
-    bool retried;      /* that scan was asked for again, of another analyst */
+    bool retried;                 /* that scan was asked for again, of another analyst */
     uint64_t asked_ns;            /* when */
     struct wire_target described; /* as the monitor was told last */
 };
@@ -40,7 +47,8 @@ void attached_init(struct attached *attached);
 int attached_open(struct attached *attached, uint32_t index, pid_t pid);
 
 /* Starts its analyst and tells the monitor of both. */
-int attached_start(struct attached *attached, struct bpf *bpf, int monitor, int64_t threshold_ns);
+int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
+                   const struct attached_options *options);
 
 /* Asks for a scan, unless one is under way: then it counts as late. */
 int attached_tick(struct attached *attached);

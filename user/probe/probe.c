@@ -227,11 +227,15 @@ static int start_monitor(struct probe *probe)
 
 static int attach_targets(struct probe *probe)
 {
+    const struct attached_options options = {
+        .threshold_ns = probe->options->threshold_ns,
+        .kinds = probe->options->kinds,
+        .proven = probe->command == COMMAND_WATCH,
+    };
     int r = 0;
 
     for (size_t i = 0; i < probe->n_targets && !r; i++) {
-        r = attached_start(&probe->targets[i], probe->bpf, probe->monitor_fd,
-                           probe->options->threshold_ns);
+        r = attached_start(&probe->targets[i], probe->bpf, probe->monitor_fd, &options);
         if (r)
             explain_target(probe->options->pids[i], r);
     }

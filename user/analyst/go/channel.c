@@ -18,7 +18,7 @@ static uint64_t word_at(const uint8_t *bytes, uint16_t offset)
     return word;
 }
 
-struct sudog sudog_decode(const struct go_layout *layout, const uint8_t *bytes)
+struct sudog sudog_decode(const struct g_layout *layout, const uint8_t *bytes)
 {
     return (struct sudog){
         .element = word_at(bytes, layout->sudog_elem),
@@ -27,7 +27,7 @@ struct sudog sudog_decode(const struct go_layout *layout, const uint8_t *bytes)
     };
 }
 
-struct channel channel_decode(const struct go_layout *layout, const uint8_t *bytes)
+struct channel channel_decode(const struct g_layout *layout, const uint8_t *bytes)
 {
     uint32_t closed;
 

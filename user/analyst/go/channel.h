@@ -18,7 +18,7 @@ struct sudog {
 };
 
 /* Read layout->sudog_size and layout->channel_size bytes. */
-struct sudog sudog_decode(const struct go_layout *layout, const uint8_t *bytes);
+struct sudog sudog_decode(const struct g_layout *layout, const uint8_t *bytes);
 
 struct channel {
     uint64_t length, capacity; /* of the buffer */
@@ -26,7 +26,7 @@ struct channel {
     bool has_receiver, has_sender; /* that wait */
 };
 
-struct channel channel_decode(const struct go_layout *layout, const uint8_t *bytes);
+struct channel channel_decode(const struct g_layout *layout, const uint8_t *bytes);
 
 /* How many entries a goroutine of this reason may have behind its first: those of a select. */
 bool channel_is_select(const char *reason);

@@ -16,7 +16,7 @@
 
 struct describer {
     struct go_code *code;
-    const struct go_layout *layout;
+    const struct g_layout *layout;
     const struct go_memory *memory;
     struct outbox *outbox;
     struct losses *losses;
@@ -36,7 +36,7 @@ static size_t name_frame(void *context, const struct raw_frame *raw,
     return go_code_symbolize(describer->code, raw, ret_frames);
 }
 
-int describer_new(struct go_code *code, const struct go_layout *layout,
+int describer_new(struct go_code *code, const struct g_layout *layout,
                   const struct go_memory *memory, struct outbox *outbox, struct losses *losses,
                   struct describer **ret_describer)
 {

@@ -39,7 +39,7 @@ struct subject {
 struct describer;
 
 /* All are borrowed. -ENOMEM. */
-int describer_new(struct go_code *code, const struct go_layout *layout,
+int describer_new(struct go_code *code, const struct g_layout *layout,
                   const struct go_memory *memory, struct outbox *outbox, struct losses *losses,
                   struct describer **ret_describer);
 void describer_free(struct describer **describer);

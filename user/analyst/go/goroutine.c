@@ -33,7 +33,7 @@ static uint8_t status_at(const uint8_t *bytes, uint16_t offset)
     return status < GO_STATUS_MAX ? (uint8_t)status : GO_STATUS_MAX;
 }
 
-bool goroutine_decode(const struct go_layout *layout, uint64_t address, const uint8_t *bytes,
+bool goroutine_decode(const struct g_layout *layout, uint64_t address, const uint8_t *bytes,
                       struct goroutine *ret_goroutine)
 {
     struct goroutine goroutine = {
@@ -71,7 +71,7 @@ static bool is_waiting(const struct goroutine *goroutine)
     return goroutine->status == GO_WAITING || goroutine->status == GO_LEAKED;
 }
 
-static bool runs_in_truth(const struct go_layout *layout, const struct goroutine *goroutine)
+static bool runs_in_truth(const struct g_layout *layout, const struct goroutine *goroutine)
 {
     const char *reason = goroutine_reason(layout, goroutine);
 
@@ -87,7 +87,7 @@ static bool has_stack(const struct goroutine *goroutine)
            goroutine->sp < goroutine->stack_hi;
 }
 
-bool goroutine_is_parked(const struct go_layout *layout, const struct goroutine *goroutine)
+bool goroutine_is_parked(const struct g_layout *layout, const struct goroutine *goroutine)
 {
     if (!goroutine->goid || !has_stack(goroutine))
         return false;
@@ -96,7 +96,7 @@ bool goroutine_is_parked(const struct go_layout *layout, const struct goroutine 
     return is_waiting(goroutine) && !runs_in_truth(layout, goroutine);
 }
 
-enum goroutine_state goroutine_state(const struct go_layout *layout,
+enum goroutine_state goroutine_state(const struct g_layout *layout,
                                      const struct goroutine *goroutine)
 {
     switch (goroutine->status) {
@@ -113,7 +113,7 @@ enum goroutine_state goroutine_state(const struct go_layout *layout,
     }
 }
 
-const char *goroutine_reason(const struct go_layout *layout, const struct goroutine *goroutine)
+const char *goroutine_reason(const struct g_layout *layout, const struct goroutine *goroutine)
 {
     if (goroutine->status == GO_SYSCALL)
         return "syscall";

@@ -44,7 +44,7 @@ struct goroutine {
 };
 
 /* Reads layout->size bytes. False: this is no g, or not one yet. */
-bool goroutine_decode(const struct go_layout *layout, uint64_t address, const uint8_t *bytes,
+bool goroutine_decode(const struct g_layout *layout, uint64_t address, const uint8_t *bytes,
                       struct goroutine *ret_goroutine);
 
 /* Made, and not ended yet. */
@@ -52,11 +52,11 @@ bool goroutine_is_live(const struct goroutine *goroutine);
 
 /* Off its CPU, in a wait or a system call, with a stack that can be read. Not: those that only
  * call themselves waiting so that the garbage collector or a trace may look at them. */
-bool goroutine_is_parked(const struct go_layout *layout, const struct goroutine *goroutine);
+bool goroutine_is_parked(const struct g_layout *layout, const struct goroutine *goroutine);
 
 /* Of a live one. */
-enum goroutine_state goroutine_state(const struct go_layout *layout,
+enum goroutine_state goroutine_state(const struct g_layout *layout,
                                      const struct goroutine *goroutine);
 
 /* Why it is parked, in the words of runtime.Stack(). */
-const char *goroutine_reason(const struct go_layout *layout, const struct goroutine *goroutine);
+const char *goroutine_reason(const struct g_layout *layout, const struct goroutine *goroutine);

@@ -115,7 +115,7 @@ static const char *const reasons_126[] = {
 #define CHANNEL_123 .channel_recvq = 64, .channel_sendq = 80, .channel_size = 96
 
 /* clang-format off */
-static const struct go_layout layouts[] = {
+static const struct g_layout layouts[] = {
     {.minor = 117, G_SYSCALL(112), G_STATUS(144), .sequence = 189, .parent = GO_NONE, G_ORIGIN(296),
      SUDOG_117, CHANNEL_117, .syscall_counts = 1, REASONS(reasons_117)},
     {.minor = 120, G_SYSCALL(112), G_STATUS(144), .sequence = 189, .parent = GO_NONE, G_ORIGIN(296),
@@ -135,7 +135,7 @@ static const struct go_layout layouts[] = {
 };
 /* clang-format on */
 
-const struct go_layout *go_layout_of(int minor)
+const struct g_layout *g_layout_of(int minor)
 {
     size_t i = LENGTH(layouts) - 1;
 

@@ -21,7 +21,7 @@
 
 #define GO_NONE UINT16_MAX /* no such field */
 
-struct go_layout {
+struct g_layout {
     int minor; /* from this version on: 117 is 1.17 */
 
     /* struct g */
@@ -56,4 +56,4 @@ struct go_layout {
 };
 
 /* The layout of Go 1.(minor - 100), of the nearest version for one that is not known. */
-const struct go_layout *go_layout_of(int minor);
+const struct g_layout *g_layout_of(int minor);

@@ -44,7 +44,7 @@ struct memo {
 
 /* A look at a goroutine. */
 struct look {
-    const struct go_layout *layout;
+    const struct g_layout *layout;
     const struct goroutine *goroutine;
     uint64_t now_ns;      /* no earlier than the copy was made */
     uint64_t previous_ns; /* no later than the copies of the look before were; 0: there was none */

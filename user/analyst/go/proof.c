@@ -36,7 +36,7 @@ static const struct {
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 struct proof {
-    const struct go_layout *layout;
+    const struct g_layout *layout;
     struct go_code *code;
     char *why; /* GO_WHY_MAX */
     size_t n;  /* asked for */
@@ -193,9 +193,8 @@ static int try_proof(struct proof *proof, const struct go_memory *memory)
     return r;
 }
 
-int proof_check(const struct go_layout *layout, struct go_code *code,
-                const struct go_memory *memory, const uint64_t *gs, size_t n,
-                char ret_why[static GO_WHY_MAX])
+int proof_check(const struct g_layout *layout, struct go_code *code, const struct go_memory *memory,
+                const uint64_t *gs, size_t n, char ret_why[static GO_WHY_MAX])
 {
     AUTO_FREE struct proof *proof = calloc(1, sizeof(*proof));
     int r = -ENOTSUP;

@@ -18,6 +18,5 @@
  * the oldest and never the same; that the runtime's own goroutines, known by the functions that
  * they began in, wait for their known reasons. -ENOTSUP: ret_why says which check failed.
  */
-int proof_check(const struct go_layout *layout, struct go_code *code,
-                const struct go_memory *memory, const uint64_t *gs, size_t n,
-                char ret_why[static GO_WHY_MAX]);
+int proof_check(const struct g_layout *layout, struct go_code *code, const struct go_memory *memory,
+                const uint64_t *gs, size_t n, char ret_why[static GO_WHY_MAX]);

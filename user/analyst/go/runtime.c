@@ -16,7 +16,7 @@
 
 struct go_runtime {
     const struct go_memory *memory;
-    const struct go_layout *layout;
+    const struct g_layout *layout;
     uint64_t places[ALLGS_PLACES_MAX]; /* of slices that may be runtime.allgs */
     size_t n_places;
 };
@@ -86,7 +86,7 @@ int go_runtime_new(struct go_code *code, const struct go_memory *memory,
         return -ENOTSUP;
     }
     runtime->memory = memory;
-    runtime->layout = go_layout_of(go_code_minor(code));
+    runtime->layout = g_layout_of(go_code_minor(code));
     r = find(runtime, code, ret_why);
     if (!r)
         r = prove(runtime, code, ret_why);
@@ -102,7 +102,7 @@ void go_runtime_free(struct go_runtime **runtime)
     *runtime = NULL;
 }
 
-const struct go_layout *go_runtime_layout(const struct go_runtime *runtime)
+const struct g_layout *go_runtime_layout(const struct go_runtime *runtime)
 {
     return runtime->layout;
 }

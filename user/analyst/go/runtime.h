@@ -22,7 +22,7 @@ int go_runtime_new(struct go_code *code, const struct go_memory *memory,
                    char ret_why[static GO_WHY_MAX], struct go_runtime **ret_runtime);
 void go_runtime_free(struct go_runtime **runtime);
 
-const struct go_layout *go_runtime_layout(const struct go_runtime *runtime);
+const struct g_layout *go_runtime_layout(const struct go_runtime *runtime);
 
 /*
  * The addresses of all g's that there have ever been (runtime.allgs), of which some are dead. An
