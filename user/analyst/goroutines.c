@@ -50,7 +50,7 @@ struct reading {
     struct goroutine *ret_copies; /* likewise; NULL: not wanted */
     uint64_t *ret_states;         /* by enum goroutine_state; NULL: are counted already */
     uint64_t previous_ns;
-    bool counts; /* as for memo_go_on() */
+    bool counts; /* as for memo_go_on(); false: a look at the same moment as another */
 };
 
 int goroutines_new(const struct goroutines_options *options, struct remote *remote,
@@ -123,7 +123,7 @@ static void see_parked(const struct reading *reading, struct memo *memo,
     if (goroutine->waitsince && goroutine->waitsince != memo->waitsince &&
         goroutine->waitsince <= goroutines->now_ns)
         cycles_add(&goroutines->cycles, goroutine->waitsince);
-    if (memo_is_same(memo, &look)) {
+    if (memo_is_same(memo, &look) || (!reading->counts && memo_is_alike(memo, &look))) {
         memo_go_on(memo, &look, reading->counts);
         return;
     }

@@ -12,6 +12,7 @@
 
 #define STACK_COPY (8 * 1024) /* of each stack at once: nearly all are smaller */
 #define STACK_GAP  1024       /* a goroutine's first stack has 2048 bytes: neighbours go together */
+#define GOID_MAIN  1          /* made by assembly: no go statement */
 #define HEAP_GAP   256        /* between two sudogs or channels that are read together */
 
 struct describer {
@@ -193,7 +194,7 @@ int describe_name(struct describer *describer, struct subject *subject)
     struct raw_stack raw = {
         .reason = goroutine_reason(describer->layout, goroutine),
         .frames = describer->frames,
-        .creator = goroutine->gopc,
+        .creator = goroutine->goid == GOID_MAIN ? 0 : goroutine->gopc,
     };
     struct known_stack known;
     enum unwind_end end;

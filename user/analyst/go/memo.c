@@ -28,33 +28,37 @@ static uint8_t status_of(const struct goroutine *goroutine)
     return goroutine->status == GO_LEAKED ? GO_WAITING : goroutine->status;
 }
 
+static bool is_coroutine(const struct look *look)
+{
+    return !strcmp(goroutine_reason(look->layout, look->goroutine), "coroutine");
+}
+
 static bool counts_in_sequence(const struct look *look)
 {
     if (look->goroutine->status == GO_SYSCALL)
         return look->layout->syscall_counts;
-    return strcmp(goroutine_reason(look->layout, look->goroutine), "coroutine");
-}
-
-static bool clears_waitsince(const struct look *look)
-{
-    return strcmp(goroutine_reason(look->layout, look->goroutine), "coroutine");
+    return !is_coroutine(look);
 }
 
 static bool has_same_waitsince(const struct memo *memo, const struct look *look)
 {
-    return memo->waitsince && memo->waitsince == look->goroutine->waitsince &&
-           clears_waitsince(look);
+    return memo->waitsince && memo->waitsince == look->goroutine->waitsince && !is_coroutine(look);
+}
+
+bool memo_is_alike(const struct memo *memo, const struct look *look)
+{
+    const struct goroutine *goroutine = look->goroutine;
+
+    return (memo->flags & MEMO_PARKED) && memo->goid == goroutine->goid &&
+           memo->status == status_of(goroutine) && memo->reason == goroutine->reason &&
+           memo->sequence == goroutine->sequence && memo->place == place_of(goroutine) &&
+           (!memo->waitsince || memo->waitsince == goroutine->waitsince);
 }
 
 bool memo_is_same(const struct memo *memo, const struct look *look)
 {
-    const struct goroutine *goroutine = look->goroutine;
-
-    if (!(memo->flags & MEMO_PARKED) || memo->goid != goroutine->goid ||
-        memo->status != status_of(goroutine) || memo->reason != goroutine->reason ||
-        memo->sequence != goroutine->sequence || memo->place != place_of(goroutine))
-        return false;
-    return has_same_waitsince(memo, look) || (!memo->waitsince && counts_in_sequence(look));
+    return memo_is_alike(memo, look) &&
+           (has_same_waitsince(memo, look) || counts_in_sequence(look));
 }
 
 bool memo_is_doubtful(const struct memo *memo)

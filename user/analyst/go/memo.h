@@ -59,6 +59,9 @@ struct look {
  */
 bool memo_is_same(const struct memo *memo, const struct look *look);
 
+/* Whether it looks the same, be it proven or not: enough for two looks at one moment. */
+bool memo_is_alike(const struct memo *memo, const struct look *look);
+
 /* That it is the same hangs on trackingSeq alone, which comes round every 256 parks, and too few
  * looks have agreed on it yet. */
 #define MEMO_LOOKS_ENOUGH 3

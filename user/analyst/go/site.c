@@ -48,5 +48,7 @@ uint32_t go_site_find(const struct frame *frames, uint32_t n)
 
     if (site == n)
         site = find(frames, n, plumbing, LENGTH(plumbing));
-    return site == n ? 0 : site;
+    if (site == n)
+        site = n - 1;
+    return n ? site : 0;
 }

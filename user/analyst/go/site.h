@@ -6,6 +6,6 @@
 
 #include "sample.h"
 
-/* The index of that frame; without one, of the first outside of the runtime and what is built into
- * it; 0 if there is none, or no frame at all. */
+/* The index of that frame; without one, of the first that does more than wait for others; without
+ * that, of the outermost. 0 if there is no frame at all. */
 uint32_t go_site_find(const struct frame *frames, uint32_t n);
