@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Go fixtures (tests/fixtures/go) and what they say about themselves: runtime.Stack(), and the dump
+that the runtime prints when it ends on SIGQUIT."""
+
+import collections
+import os
+import re
+import signal
+import subprocess
+import tempfile
+
+import harness
+
+BUILT = harness.ROOT / "build" / "go-fixtures"
+FIXTURES = harness.SOURCES / "go"
+TOOLCHAINS = harness.ROOT / "build" / "go"
+FORMS = ("exe", "stripped", "pie", "bare", "cgo", "shared", "archive")
+LIBRARIES = ("shared", "archive")  # their runtimes leave SIGQUIT to the C program
+
+Frame = collections.namedtuple("Frame", "function file line inlined address")
+Goroutine = collections.namedtuple("Goroutine", "id reason frames creator")
+
+
+def versions():
+    return sorted(path.name for path in BUILT.glob("*") if (path / "stripped" / "leak").exists())
+
+
+def version_number(version):
+    return tuple(int(part) for part in version.split("."))
+
+
+def line_of(program, mark):
+    """The line of a fixture's source that ends with this mark."""
+    lines = (FIXTURES / f"{program}.go").read_text(encoding="utf-8").split("\n")
+    return 1 + next(i for i, line in enumerate(lines) if line.endswith(f"// {mark}"))
+
+
+class GoFixture:
+    """A running Go fixture that is ready."""
+
+    def __init__(self, version, form, program, *arguments):
+        path = BUILT / version / form / program
+        command = [str(path), *map(str, arguments)]
+        if form == "shared":
+            command.insert(1, f"{path}.so")
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [*harness.BOUND, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            bufsize=0,
+            env={**os.environ, "GOTRACEBACK": "system"},
+        )
+        self.pid = self.process.pid
+        try:
+            harness.read_line(self.process.stdout, b"ready")
+        except BaseException:
+            self.end()
+            raise
+
+    def stacks(self):
+        """What runtime.Stack() says: not the runtime's own frames and goroutines."""
+        self.process.send_signal(signal.SIGUSR1)
+        text = read_until(self.process.stdout, b"\nend\n")
+        return parse(text[text.index(b"\n") + 1 :].decode())
+
+    def collect_garbage(self):
+        self.process.send_signal(signal.SIGUSR2)
+        harness.read_line(self.process.stdout, b"collected")
+
+    def dump(self):
+        """Ends the fixture: every frame of every goroutine, but for g0."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(harness.PATIENCE)
+        self.errors.seek(0)
+        return [goroutine for goroutine in parse(self.errors.read().decode()) if goroutine.id]
+
+    def end(self):
+        harness.end_process(self.process)
+        self.errors.close()
+
+
+def read_until(stream, end):
+    data = b""
+    while not data.endswith(end):
+        chunk = os.read(stream.fileno(), 1 << 20)
+        if not chunk:
+            raise AssertionError(f"ended after {data[-200:]!r}")
+        data += chunk
+    return data[: -len(end)]
+
+
+# goroutine 7 gp=0xc000007340 m=nil [chan receive (durable), 2 minutes, locked to thread]:
+HEADER = re.compile(r"goroutine (\d+)(?: gp=\S+)?(?: m=\S+)?(?: mp=\S+)? \[([^,\]]+)(?:, [^\]]*)?\]")
+NOTES = re.compile(r" \((scan|leaked|durable)\)")
+PLACE = re.compile(r"\t(.*):(\d+)(?: \+0x[0-9a-f]+)?(?: fp=\S+ sp=\S+ pc=(0x[0-9a-f]+))?$")
+CREATED = re.compile(r"created by (.*?)(?: in goroutine \d+)?$")
+
+
+def parse(text):
+    """Goroutines of a traceback."""
+    return [
+        goroutine
+        for block in re.split(r"\n\n+", text)
+        if (goroutine := parse_block(block.split("\n"))) is not None
+    ]
+
+
+def parse_block(lines):
+    start = next((i for i, line in enumerate(lines) if line.startswith("goroutine ")), None)
+    header = HEADER.match(lines[start]) if start is not None else None
+    if header is None:
+        return None
+    frames, creator = [], None
+    for call, place in zip(lines[start + 1 :: 2], lines[start + 2 :: 2]):
+        at = PLACE.match(place)
+        if at is None:
+            break
+        created = CREATED.match(call)
+        name = created[1] if created else call[: argument_list(call)]
+        inlined = not created and call.endswith("(...)")
+        frame = Frame(unescape(name), at[1], int(at[2]), inlined, at[3] and int(at[3], 16))
+        if created:
+            creator = frame
+        else:
+            frames.append(frame)
+    return Goroutine(int(header[1]), NOTES.sub("", header[2]), frames, creator)
+
+
+def argument_list(call):
+    """Where the arguments of "main.(*T).f({0x1, 0x2}, 0x3)" start."""
+    depth = 0
+    for at in range(len(call) - 1, -1, -1):
+        depth += {")": 1, "(": -1}.get(call[at], 0)
+        if depth == 0:
+            return at
+    return len(call)
+
+
+def unescape(name):
+    return re.sub(r"%([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), name)
+
+
+# Both sides in one shape
+
+
+def reported(report):
+    """The report's groups of goroutines as (Goroutine, count)."""
+    return [
+        (
+            Goroutine(
+                None,
+                group["reason"],
+                [
+                    Frame(
+                        frame["function"],
+                        frame["file"],
+                        frame["line"],
+                        frame["inlined"],
+                        int(frame["address"], 16),
+                    )
+                    for frame in group["frames"]
+                ],
+                group["created_by"] and Frame(
+                    group["created_by"]["function"],
+                    group["created_by"]["file"],
+                    group["created_by"]["line"],
+                    False,
+                    None,
+                ),
+            ),
+            group["count"],
+        )
+        for group in report.groups
+        if group["kind"] == "goroutine"
+    ]
+
+
+def is_runtime(frame):
+    """Frames that runtime.Stack() leaves out, or names otherwise: panic is runtime.gopanic."""
+    return (
+        frame.function is None
+        or frame.function.startswith("runtime.")
+        or frame.function == "panic"
+        or frame.file == "<autogenerated>"
+    )
+
+
+def describe(goroutine):
+    """Reason, frames and creator as one text, to count and to compare."""
+    lines = [goroutine.reason]
+    for frame in goroutine.frames:
+        lines.append(f"  {frame.function}{' (inlined)' * frame.inlined} {frame.file}:{frame.line}")
+    if goroutine.creator:
+        creator = goroutine.creator
+        lines.append(f"  created by {creator.function} {creator.file}:{creator.line}")
+    return "\n".join(lines)
+
+
+def without_runtime(goroutine):
+    frames = [frame for frame in goroutine.frames if not is_runtime(frame)]
+    return goroutine._replace(frames=frames)
+
+
+def calls(goroutine, function):
+    return any(frame.function == function for frame in goroutine.frames)

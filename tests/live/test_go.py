@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goroutines against what the Go programs say about themselves, for each toolchain in build/go-fixtures
+(scripts/go-toolchains.sh, scripts/go-fixtures.sh) and each linking form."""
+
+import collections
+import time
+import unittest
+
+import go_truth
+import harness
+
+# Those in park.go that do not stand still, and those that tell the truth.
+MOVING = ("main.again", "main.serve", "main.answer")
+N_LEAKED = 100
+
+
+def moves(goroutine):
+    return any(go_truth.calls(goroutine, function) for function in MOVING)
+
+
+def expected_of(stacks):
+    """Texts of parked goroutines and their counts, in the words of runtime.Stack()."""
+    return collections.Counter(
+        go_truth.describe(go_truth.without_runtime(goroutine))
+        for goroutine in stacks
+        if not moves(goroutine)
+    )
+
+
+def found_of(report):
+    counts = collections.Counter()
+    for goroutine, count in go_truth.reported(report):
+        shown = go_truth.without_runtime(goroutine)
+        if shown.frames and not moves(goroutine):
+            counts[go_truth.describe(shown)] += count
+    return counts
+
+
+def outer_end(goroutine):
+    """The dump ends with runtime.goexit, of which no report speaks, and so do callers of main."""
+    frames = goroutine.frames
+    while frames and frames[-1].function in ("runtime.goexit",):
+        frames = frames[:-1]
+    return goroutine._replace(frames=frames)
+
+
+class GoTest(harness.LiveTest):
+    maxDiff = None
+
+    def start(self, *arguments):
+        fixture = go_truth.GoFixture(*arguments)
+        self.addCleanup(fixture.end)
+        return fixture
+
+    def assert_same(self, found, expected, what):
+        if found == expected:
+            return
+        missing = "\n".join(f"{n} × {text}" for text, n in (expected - found).items())
+        extra = "\n".join(f"{n} × {text}" for text, n in (found - expected).items())
+        self.fail(f"{what}\nin the truth alone:\n{missing}\n\nin the report alone:\n{extra}")
+
+
+class Parked(GoTest):
+    """Every kind of wait: reasons, frames with file, line and inlining, creators, counts."""
+
+    def check(self, version, form):
+        fixture = self.start(version, form, "park")
+        report = harness.report(fixture.pid, "-t", "0")
+        stacks = fixture.stacks()
+        self.assertGreater(len(stacks), 35)
+        self.assertEqual(report.target["runtime"], "go")
+        self.assertTrue(report.target["runtime_version"].startswith(f"go{version}"))
+        self.assert_same(found_of(report), expected_of(stacks), "runtime.Stack()")
+        fixture.collect_garbage()
+        report = harness.report(fixture.pid, "-t", "0")
+        self.assert_same(found_of(report), expected_of(fixture.stacks()), "after a collection")
+        if form not in go_truth.LIBRARIES:
+            self.check_dump(fixture, report)
+
+    def check_dump(self, fixture, report):
+        """The dump has the frames of the runtime too, and their addresses."""
+        found, addresses = collections.Counter(), {}
+        for goroutine, count in go_truth.reported(report):
+            if not moves(goroutine):
+                text = go_truth.describe(outer_end(goroutine))
+                found[text] += count
+                addresses[text] = [f.address for f in goroutine.frames if not f.inlined]
+        expected = collections.Counter()
+        for goroutine in fixture.dump():
+            if moves(goroutine) or goroutine.reason in ("running", "runnable", "idle"):
+                continue
+            goroutine = outer_end(goroutine)
+            text = go_truth.describe(goroutine)
+            expected[text] += 1
+            pcs = [f.address for f in goroutine.frames if not f.inlined and f.address]
+            if text in addresses:
+                self.assertEqual(addresses[text][: len(pcs)], pcs, text)
+        self.assert_same(found, expected, "the dump on SIGQUIT")
+
+
+class Leak(GoTest):
+    """The incident, by version."""
+
+    def check(self, version):
+        fixture = self.start(version, "stripped", "leak", N_LEAKED)
+        report = harness.report(fixture.pid)
+        groups = report.having("main.fetchScores")
+        self.assertEqual(len(groups), 1)
+        group = groups[0]
+        self.assertEqual(group["count"], N_LEAKED)
+        self.assertEqual(group["reason"], "chan send")
+        self.assertTrue(group["site"].startswith("main.fetchScores leak.go:"), group["site"])
+        self.assertTrue(group["site"].endswith(f":{go_truth.line_of('leak', 'LEAK')}"))
+        self.assertEqual(group["created_by"]["function"], "main.recommend")
+        self.assertEqual(group["created_by"]["line"], go_truth.line_of("leak", "CREATOR"))
+        self.assertFalse(group["idle"])
+        self.assertGreaterEqual(group["memory_bytes"], N_LEAKED * 2048)
+        self.check_channels(group)
+
+    def check_channels(self, group):
+        self.assertEqual(len({wait["address"] for wait in group["waits_on"]}), len(group["waits_on"]))
+        for wait in group["waits_on"]:
+            self.assertEqual(wait["count"], 1)
+            for word in ("unbuffered", "open", "without a receiver"):
+                self.assertIn(word, wait["detail"])
+
+    def check_repaired(self, version, how):
+        fixture = self.start(version, "stripped", "leak", f"--fixed={how}", N_LEAKED)
+        report = harness.report(fixture.pid, "-t", "0")
+        self.assertLess(report.target["goroutines"]["total"], N_LEAKED // 4)
+        for function in ("main.fetchScores", "main.fetchUnlessGone", "main.recommend"):
+            self.assertEqual(report.having(function), [])
+
+
+class Ages(GoTest):
+    """A park that goes on, and one that only looks like it."""
+
+    def check(self, version):
+        fixture = self.start(version, "stripped", "park")
+        watch = self.watch(fixture.pid, "-t", "1500ms", "--interval", "200ms")
+        harness.wait_for(
+            lambda: watch.report().having("main.shrunk"), "a goroutine's age is proven", 10
+        )
+        before = watch.report().group("main.shrunk")["oldest_seconds_at_least"]
+        for _ in range(3):
+            fixture.collect_garbage()
+            time.sleep(0.3)
+        report = watch.report()
+        after = report.group("main.shrunk")["oldest_seconds_at_least"]
+        self.assertGreater(after, before + 0.5)
+        self.assertEqual(report.group("main.receive")["count"], 3)
+        self.assertEqual(report.having("main.again"), [])
+
+
+class Churn(GoTest):
+    """Goroutines that come and go at full speed."""
+
+    STAYERS = 50
+    LIMIT = 1000
+    SCANS = 200
+    KNOWN = ("main.stay", "main.live", "main.breed", "main.answer", "main.main", "os/signal.")
+
+    def check(self, version):
+        fixture = self.start(version, "stripped", "churn", self.STAYERS, self.LIMIT)
+        watch = self.watch(fixture.pid, "-t", "0", "--interval", "100ms")
+        end = harness.monotonic() + self.SCANS * 0.1
+        while harness.monotonic() < end:
+            self.check_report(watch.report())
+            time.sleep(0.1)
+        self.assertEqual(len(watch.analysts()), 1)
+        self.assertEqual(watch.value("parkwatch_losses_total", what="analyst_restarts"), 0)
+        self.assertTrue(harness.alive(fixture.pid))
+        stayers = [one for one in fixture.stacks() if go_truth.calls(one, "main.stay")]
+        self.assertEqual(len(stayers), self.STAYERS)
+
+    def check_report(self, report):
+        total = report.target["goroutines"]["total"]
+        self.assertGreaterEqual(total, self.STAYERS)
+        self.assertLessEqual(total, self.STAYERS + self.LIMIT + 20)
+        stayers = [group for group in report.having("main.stay")]
+        self.assertEqual(sum(group["count"] for group in stayers), self.STAYERS)
+        for goroutine, _ in go_truth.reported(report):
+            shown = go_truth.without_runtime(goroutine)
+            if shown.frames:
+                functions = [frame.function for frame in shown.frames]
+                self.assertTrue(
+                    any(name.startswith(self.KNOWN) for name in functions), functions
+                )
+
+
+def define(case, name, method, *arguments):
+    def test(self):
+        getattr(self, method)(*arguments)
+
+    setattr(case, f"test_{name}", test)
+
+
+def define_all():
+    versions = go_truth.versions()
+    for version in versions:
+        tag = "go" + version.replace(".", "_")
+        for form in go_truth.FORMS:
+            define(Parked, f"{tag}_{form}", "check", version, form)
+        define(Leak, tag, "check", version)
+        for how in ("select", "call"):
+            define(Leak, f"{tag}_fixed_by_{how}", "check_repaired", version, how)
+        define(Ages, tag, "check", version)
+    for version in {versions[0], versions[-1]} if versions else ():
+        define(Churn, "go" + version.replace(".", "_"), "check", version)
+
+
+class Toolchains(unittest.TestCase):
+    def test_fixtures_are_built(self):
+        if not go_truth.versions():
+            self.skipTest("no Go fixtures: scripts/go-toolchains.sh && scripts/go-fixtures.sh")
+
+
+define_all()
