@@ -239,6 +239,13 @@ static bool is_mapped(const struct maps *maps, uint64_t start, uint64_t end)
     return first && last && first->readable && last->readable;
 }
 
+static bool is_code(const struct maps *maps, uint64_t address)
+{
+    const struct mapping *mapping = maps_find(maps, address);
+
+    return mapping && mapping->executable;
+}
+
 static const char *load_code(const uint8_t *bytes, const struct maps *maps,
                              struct go_module *module)
 {
@@ -248,8 +255,7 @@ static const char *load_code(const uint8_t *bytes, const struct maps *maps,
     if (module->minpc >= module->maxpc || module->maxpc - module->minpc > CODE_SIZE_MAX ||
         module->text > module->minpc || module->minpc - module->text > CODE_SIZE_MAX)
         return "its code has no sensible size";
-    if (!is_mapped(maps, module->minpc, module->maxpc) ||
-        !maps_find(maps, module->minpc)->executable)
+    if (!is_mapped(maps, module->minpc, module->maxpc) || !is_code(maps, module->minpc))
         return "its code is not mapped as code";
     return NULL;
 }
@@ -270,9 +276,13 @@ static const char *load_variables(const uint8_t *bytes, const struct maps *maps,
     return NULL;
 }
 
-/* A module has at least one section, and its code begins with it: the proof that this version's
- * moduledata is laid out as we think. */
-static const char *load_sections(struct go_windows *windows, struct go_module *module)
+/*
+ * A module lists at least one section, and code begins with it: the proof that this version's
+ * moduledata is laid out as we think. The dynamic linker lets a plugin share the list of its
+ * program, which is of no use to it.
+ */
+static const char *load_sections(struct go_windows *windows, const struct maps *maps,
+                                 struct go_module *module)
 {
     uint8_t slice[SLICE_SIZE], section[SECTION_SIZE];
 
@@ -289,8 +299,10 @@ static const char *load_sections(struct go_windows *windows, struct go_module *m
             (struct go_section){go_u64(section), go_u64(section + GO_POINTER_SIZE),
                                 go_u64(section + 2 * GO_POINTER_SIZE)};
     }
+    if (!is_code(maps, module->sections[0].address))
+        return "its first code section is not mapped as code";
     if (module->sections[0].address != module->text)
-        return "its code does not begin with its first section";
+        module->n_sections = 0;
     return NULL;
 }
 
@@ -322,8 +334,8 @@ static const char *load(struct go_windows *windows, const struct maps *maps,
     if (go_windows_copy(windows, module->moduledata, bytes, sizeof(bytes)))
         return "it cannot be read";
     if ((check = load_tables(windows, bytes, module)) || (check = load_code(bytes, maps, module)) ||
-        (check = load_variables(bytes, maps, module)) || (check = load_sections(windows, module)) ||
-        (check = check_index(windows, module)))
+        (check = load_variables(bytes, maps, module)) ||
+        (check = load_sections(windows, maps, module)) || (check = check_index(windows, module)))
         return check;
     if (layout->moduledata.gofunc == 0)
         return NULL;

@@ -468,7 +468,7 @@ static void test_spoiled_modules_are_refused(void **state)
         {BINARY_MODULEDATA + 328, UINT64_MAX - 7},
         {BINARY_MODULEDATA + 336, 0},
         {BINARY_MODULEDATA + 336, 1ull << 61},
-        {BINARY_SECTIONS + 16, BINARY_TEXT + 16},
+        {BINARY_SECTIONS + 16, BINARY_DATA},
         /* The index: where the first function begins, and the last one ends. */
         {BINARY_FUNCTIONS, 16},
         {BINARY_FUNCTIONS + 8 * BINARY_FUNCTIONS_MAX, 16},
