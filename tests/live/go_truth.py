@@ -187,6 +187,41 @@ def is_runtime(frame):
     )
 
 
+# What the runtime itself takes for a wrapper.
+RUNTIME_WRAPPER = re.compile(
+    r"runtime\.(call\d+|reflectcall|deferCallSave|runOpenDeferFrame|goexit|.*\.gowrap\d+)$"
+)
+
+
+def is_wrapper(frame, goroutine, shown):
+    """What runtime.Stack() leaves out of a goroutine that it shows; of others, the function that the
+    compiler makes for "go f(x)", which stands at the line of that statement."""
+    if shown is not None and not frame.function.startswith("runtime."):
+        return frame.function not in shown
+    if goroutine.creator and frame[1:3] == goroutine.creator[1:3]:
+        return True
+    return bool(RUNTIME_WRAPPER.match(frame.function))
+
+
+def without_wrappers(dump, stacks):
+    """A dump as all other views show it; stacks are runtime.Stack()'s."""
+    shown = {one.id: {frame.function for frame in one.frames} for one in stacks}
+    return [one._replace(frames=own_frames(one, shown.get(one.id))) for one in dump]
+
+
+def own_frames(goroutine, shown):
+    """What was inlined into a wrapper stands in its place."""
+    frames = []
+    for frame in goroutine.frames:
+        if frame.function == "panic":
+            frame = frame._replace(function="runtime.gopanic")
+        if not is_wrapper(frame, goroutine, shown):
+            frames.append(frame)
+        elif frames and frames[-1].inlined and not frame.inlined:
+            frames[-1] = frames[-1]._replace(inlined=False, address=frame.address)
+    return frames
+
+
 def describe(goroutine):
     """Reason, frames and creator as one text, to count and to compare."""
     lines = [goroutine.reason]
