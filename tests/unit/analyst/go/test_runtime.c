@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/runtime.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "analyst/go/process.h"
+
+static int open_runtime(struct process *process, char why[static GO_WHY_MAX],
+                        struct go_runtime **ret_runtime)
+{
+    *ret_runtime = NULL;
+    return go_runtime_new((struct go_code *)process, &process->memory, why, ret_runtime);
+}
+
+static void assert_opens(struct process *process)
+{
+    struct go_runtime *runtime;
+    char why[GO_WHY_MAX];
+    int r = open_runtime(process, why, &runtime);
+
+    if (r)
+        print_error("1.%d: %s\n", process->minor - 100, why);
+    assert_int_equal(r, 0);
+    go_runtime_free(&runtime);
+}
+
+static void assert_refused(struct process *process, const char *because)
+{
+    struct go_runtime *runtime;
+    char why[GO_WHY_MAX];
+
+    assert_int_equal(open_runtime(process, why, &runtime), -ENOTSUP);
+    assert_null(runtime);
+    if (!strstr(why, because))
+        print_error("\"%s\" is not in \"%s\"\n", because, why);
+    assert_non_null(strstr(why, because));
+}
+
+static void every_version_is_proven(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < VERSIONS; i++) {
+        struct process *process = process_new(versions[i].minor, 20);
+
+        assert_opens(process);
+        free(process);
+    }
+}
+
+/* A version that is laid out like another one is told by what does not come out right. */
+static void a_wrong_layout_is_refused(void **state)
+{
+    static const int wrong[][2] = {{119, 124}, {124, 119}, {126, 123}, {119, 126}, {125, 126}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct process *process = process_new(wrong[i][0], 20);
+
+        process->minor = wrong[i][1];
+        assert_refused(process, "");
+        free(process);
+    }
+}
+
+static void reasons_with_other_numbers_are_refused(void **state)
+{
+    struct process *process = process_new(119, 3);
+
+    (void)state;
+    process_set_status(process, 1, GO_WAITING, process->offsets->send);
+    assert_refused(process, "runtime.forcegchelper waits for \"chan send\" (15) instead of "
+                            "\"force gc (idle)\"");
+    free(process);
+}
+
+static void a_newer_version_is_tried(void **state)
+{
+    struct process *process = process_new(127, 3);
+
+    (void)state;
+    process->minor = 131;
+    assert_opens(process);
+    free(process);
+}
+
+static void an_old_version_is_refused(void **state)
+{
+    struct process *process = process_new(119, 3);
+
+    (void)state;
+    process->minor = 116;
+    assert_refused(process, "older than 1.17");
+    free(process);
+}
+
+static void without_goroutines_it_is_refused(void **state)
+{
+    struct process *process = process_new(119, 3);
+
+    (void)state;
+    process_set_allgs(process, 0, 0, 0);
+    assert_refused(process, "runtime.allgs");
+    free(process);
+}
+
+static void one_goroutine_in_between_is_no_harm(void **state)
+{
+    struct process *process = process_new(119, 30);
+
+    (void)state;
+    put64(process, g_of(9) + 72, 0);
+    assert_opens(process);
+    free(process);
+}
+
+static void goids_must_differ(void **state)
+{
+    struct process *process = process_new(119, 30);
+
+    (void)state;
+    put64(process, g_of(9) + process->offsets->goid, 7);
+    assert_refused(process, "two goroutines have the number 7");
+    free(process);
+}
+
+static void goids_begin_low(void **state)
+{
+    struct process *process = process_new(119, 30);
+
+    (void)state;
+    for (size_t i = 0; i < process->n_gs; i++)
+        put64(process, g_of(i) + process->offsets->goid, 1000 + i);
+    assert_refused(process, "the lowest number of a goroutine is 1000");
+    free(process);
+}
+
+static void stack_pointers_lie_in_their_stacks(void **state)
+{
+    struct process *process = process_new(119, 30);
+
+    (void)state;
+    for (size_t i = 0; i < process->n_gs; i++)
+        put64(process, g_of(i) + 56, 64);
+    assert_refused(process, "outside their stacks");
+    free(process);
+}
+
+/* Words that look like slices, of elements that are no g's, lead nowhere, or are endless. */
+static void false_slices_are_passed_over(void **state)
+{
+    static const uint64_t slices[][3] = {
+        {ARRAY_AT + 8 * 300, 5, 8},         /* of nil */
+        {THINGS_AT, 4, 4},                  /* of nothing */
+        {0x7f0000000000, 5, 8},             /* not mapped */
+        {ARRAY_AT, 9, 3},                   /* longer than its capacity */
+        {ARRAY_AT, UINT64_MAX, UINT64_MAX}, /* endless */
+        {ARRAY_AT + 3, 5, 8},               /* not aligned */
+        {HEAP_BASE + HEAP_SIZE - 8, 2, 2},  /* beyond its end */
+    };
+    struct process *process = process_new(124, 10);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++)
+        for (size_t k = 0; k < 3; k++)
+            put64(process, DATA_BASE + 1024 + i * 24 + k * 8, slices[i][k]);
+    put64(process, HEAP_BASE + HEAP_SIZE - 8, UINT64_MAX - 16);
+    assert_opens(process);
+    free(process);
+}
+
+static void gs_are_listed_in_parts(void **state)
+{
+    struct process *process = process_new(119, 20);
+    struct go_runtime *runtime;
+    uint64_t gs[PROCESS_GS], total;
+    char why[GO_WHY_MAX];
+    size_t n;
+
+    (void)state;
+    assert_int_equal(open_runtime(process, why, &runtime), 0);
+    assert_int_equal(go_runtime_gs(runtime, 20, 3, gs, &n, &total), 0);
+    assert_int_equal(n, 3);
+    assert_int_equal(total, 24);
+    assert_int_equal(gs[0], g_of(20));
+    assert_int_equal(go_runtime_gs(runtime, 23, 3, gs, &n, &total), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(go_runtime_gs(runtime, 99, 3, gs, &n, &total), 0);
+    assert_int_equal(n, 0);
+    go_runtime_free(&runtime);
+    free(process);
+}
+
+/* The collector has a slice of the same array for a while, which is not longer. */
+static void the_longest_slice_counts(void **state)
+{
+    struct process *process = process_new(119, 20);
+    struct go_runtime *runtime;
+    uint64_t gs[PROCESS_GS], total;
+    char why[GO_WHY_MAX];
+    size_t n;
+
+    (void)state;
+    put64(process, DATA_BASE + 8, ARRAY_AT);
+    put64(process, DATA_BASE + 16, 10);
+    put64(process, DATA_BASE + 24, 10);
+    assert_int_equal(open_runtime(process, why, &runtime), 0);
+    assert_int_equal(go_runtime_gs(runtime, 0, PROCESS_GS, gs, &n, &total), 0);
+    assert_int_equal(n, 24);
+    put64(process, DATA_BASE + 8, 0);
+    assert_int_equal(go_runtime_gs(runtime, 0, PROCESS_GS, gs, &n, &total), 0);
+    assert_int_equal(n, 24);
+    go_runtime_free(&runtime);
+    free(process);
+}
+
+static void an_entry_not_stored_yet_ends_the_list(void **state)
+{
+    struct process *process = process_new(119, 20);
+    struct go_runtime *runtime;
+    uint64_t gs[PROCESS_GS], total;
+    char why[GO_WHY_MAX];
+    size_t n;
+
+    (void)state;
+    put64(process, ARRAY_AT + 23 * 8, 0);
+    assert_int_equal(open_runtime(process, why, &runtime), 0);
+    assert_int_equal(go_runtime_gs(runtime, 0, PROCESS_GS, gs, &n, &total), 0);
+    assert_int_equal(n, 23);
+    assert_int_equal(total, 24);
+    go_runtime_free(&runtime);
+    free(process);
+}
+
+/* Each look at the header finds another array. */
+static void move_array(struct process *process)
+{
+    put64(process, ALLGS_AT, ARRAY_AT + process->n_reads % 2 * 0x20000);
+}
+
+static void an_array_that_keeps_moving_is_given_up(void **state)
+{
+    struct process *process = process_new(119, 20);
+    struct go_runtime *runtime;
+    uint64_t gs[PROCESS_GS], total;
+    char why[GO_WHY_MAX];
+    size_t n;
+
+    (void)state;
+    assert_int_equal(open_runtime(process, why, &runtime), 0);
+    process->before_read = move_array;
+    /* With nothing to copy, a try is two looks at the header. */
+    assert_int_equal(go_runtime_gs(runtime, 24, PROCESS_GS, gs, &n, &total), -EAGAIN);
+    process->before_read = NULL;
+    assert_int_equal(go_runtime_gs(runtime, 24, PROCESS_GS, gs, &n, &total), 0);
+    go_runtime_free(&runtime);
+    free(process);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_version_is_proven),
+        cmocka_unit_test(a_wrong_layout_is_refused),
+        cmocka_unit_test(reasons_with_other_numbers_are_refused),
+        cmocka_unit_test(a_newer_version_is_tried),
+        cmocka_unit_test(an_old_version_is_refused),
+        cmocka_unit_test(without_goroutines_it_is_refused),
+        cmocka_unit_test(one_goroutine_in_between_is_no_harm),
+        cmocka_unit_test(goids_must_differ),
+        cmocka_unit_test(goids_begin_low),
+        cmocka_unit_test(stack_pointers_lie_in_their_stacks),
+        cmocka_unit_test(false_slices_are_passed_over),
+        cmocka_unit_test(gs_are_listed_in_parts),
+        cmocka_unit_test(the_longest_slice_counts),
+        cmocka_unit_test(an_entry_not_stored_yet_ends_the_list),
+        cmocka_unit_test(an_array_that_keeps_moving_is_given_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
