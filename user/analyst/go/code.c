@@ -113,6 +113,16 @@ int go_code_new(const struct go_memory *memory, const struct maps *maps,
     return 0;
 }
 
+int go_code_update(struct go_code *code, const struct maps *maps)
+{
+    size_t n = code->n_modules;
+    int r = go_search_again(code, maps);
+
+    if (code->n_modules != n)
+        go_steps_clear(code->steps);
+    return r;
+}
+
 void go_code_free(struct go_code **code)
 {
     if (!*code)

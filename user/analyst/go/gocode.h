@@ -33,6 +33,7 @@ struct go_code {
     struct go_ids ids;
     struct go_module modules[GO_MODULES_MAX];
     size_t n_modules;
+    size_t n_code_mappings; /* of files, when modules were last looked for */
     struct go_steps *steps;
     struct go_symbols *symbols;
 };
@@ -49,10 +50,15 @@ bool go_code_elides(const struct go_code *code, uint8_t callee);
 /* Fills version, minor, modules and n_modules. As go_code_new(). */
 int go_search(struct go_code *code, const struct maps *maps, char ret_why[static GO_WHY_MAX]);
 
+/* Adds modules that are new, if `maps` has other code than at the last search. 0, -ENOMEM. */
+int go_search_again(struct go_code *code, const struct maps *maps);
+
 /* gounwind.c */
 
 int go_steps_new(struct go_steps **ret_steps);
 void go_steps_free(struct go_steps **steps);
+/* Forgets all: for when there is new code. */
+void go_steps_clear(struct go_steps *steps);
 
 /* gosymbol.c */
 

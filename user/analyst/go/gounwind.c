@@ -42,6 +42,11 @@ void go_steps_free(struct go_steps **steps)
     *steps = NULL;
 }
 
+void go_steps_clear(struct go_steps *steps)
+{
+    memset(steps, 0, sizeof(*steps));
+}
+
 static struct step find_step(struct go_code *code, uint64_t pc)
 {
     struct step step = {.pc = pc};

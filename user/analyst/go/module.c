@@ -79,6 +79,7 @@ enum {
     MODULE_TEXT = 176,
     MODULE_ETEXT = 184,
     MODULE_VARIABLES = 192, /* four pairs */
+    MODULE_DATA = 208,      /* the second of them */
 };
 
 /* Of a pcHeader. */
@@ -148,6 +149,17 @@ int go_module_magic(struct go_windows *windows, uint64_t address, uint32_t *ret_
         go_windows_copy(windows, go_u64(header), magic, sizeof(magic)))
         return -EFAULT;
     *ret_magic = go_u32(magic);
+    return 0;
+}
+
+int go_module_data(struct go_windows *windows, uint64_t address, struct rpc_range *ret_data)
+{
+    uint8_t pair[2 * GO_POINTER_SIZE];
+
+    if (go_windows_copy(windows, address + MODULE_DATA, pair, sizeof(pair)) ||
+        go_u64(pair) > go_u64(pair + GO_POINTER_SIZE))
+        return -EFAULT;
+    *ret_data = (struct rpc_range){go_u64(pair), go_u64(pair + GO_POINTER_SIZE) - go_u64(pair)};
     return 0;
 }
 

@@ -80,6 +80,9 @@ bool go_module_looks_like(const uint8_t *bytes);
 /* The magic of the tables that the moduledata at `address` points to. 0 or -EFAULT. */
 int go_module_magic(struct go_windows *windows, uint64_t address, uint32_t *ret_magic);
 
+/* Its variables with pointers, as the moduledata at `address` says, unchecked. 0 or -EFAULT. */
+int go_module_data(struct go_windows *windows, uint64_t address, struct rpc_range *ret_data);
+
 /*
  * Reads the moduledata at `address` and proves it: its tables lie in one another as the header of
  * them says, its code is mapped as code, its variables as data. 0, -EFAULT, or -EILSEQ: *ret_check

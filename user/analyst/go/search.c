@@ -12,6 +12,7 @@
 
 #include "analyst/go/arch.h"
 #include "analyst/go/bias.h"
+#include "analyst/go/buildversion.h"
 #include "analyst/go/gocode.h"
 #include "cleanup.h"
 
@@ -138,6 +139,20 @@ static bool find_version(const struct search *search, const struct object *objec
     return found;
 }
 
+/* The version of the Go that built the module which decides it. */
+static bool find_module_version(const struct search *search, const struct finding *module,
+                                char ret_version[static GO_VERSION_MAX])
+{
+    struct go_windows *windows = search->code->windows;
+    struct rpc_range data;
+    uint32_t magic;
+
+    return find_version(search, &module->object, ret_version) ||
+           (!go_module_magic(windows, module->address, &magic) &&
+            !go_module_data(windows, module->address, &data) &&
+            !go_buildversion_find(windows, &data, magic, ret_version));
+}
+
 static bool overlaps(const struct go_code *code, const struct go_module *module)
 {
     for (size_t i = 0; i < code->n_modules; i++)
@@ -211,23 +226,59 @@ static int add_modules(struct search *search, char *why)
     return 0;
 }
 
-int go_search(struct go_code *code, const struct maps *maps, char ret_why[static GO_WHY_MAX])
+static size_t count_code(const struct maps *maps)
 {
-    AUTO_FREE struct search *search = calloc(1, sizeof(*search));
-    const struct finding *module;
+    size_t n = 0;
+
+    for (size_t i = 0; i < maps->n; i++)
+        n += maps->mappings[i].executable && maps->mappings[i].inode != 0;
+    return n;
+}
+
+static int search_new(struct go_code *code, const struct maps *maps, struct search **ret_search)
+{
+    struct search *search = calloc(1, sizeof(*search));
 
     if (!search)
         return -ENOMEM;
     search->code = code;
     search->maps = maps;
     search_all(search);
+    code->n_code_mappings = count_code(maps);
+    *ret_search = search;
+    return 0;
+}
+
+int go_search(struct go_code *code, const struct maps *maps, char ret_why[static GO_WHY_MAX])
+{
+    AUTO_FREE struct search *search = NULL;
+    const struct finding *module;
+    int r = search_new(code, maps, &search);
+
+    if (r)
+        return r;
     module = first_module(search);
     if (!module)
         return no_module(search, ret_why);
-    if (!find_version(search, &module->object, code->version))
+    if (!find_module_version(search, module, code->version))
         return refuse(ret_why, "", "its version is recorded nowhere");
     code->minor = go_version_minor(code->version);
     if (!go_layout_of(code->minor))
         return refuse(ret_why, code->version, "older than 1.17");
     return add_modules(search, ret_why);
+}
+
+int go_search_again(struct go_code *code, const struct maps *maps)
+{
+    AUTO_FREE struct search *search = NULL;
+    char why[GO_WHY_MAX];
+    int r;
+
+    if (count_code(maps) == code->n_code_mappings)
+        return 0;
+    go_windows_clear(code->windows);
+    r = search_new(code, maps, &search);
+    if (!r)
+        add_modules(search, why); /* those that are known overlap themselves */
+    return r;
 }

@@ -48,6 +48,12 @@ void go_windows_free(struct go_windows **windows)
     *windows = NULL;
 }
 
+void go_windows_clear(struct go_windows *windows)
+{
+    for (size_t i = 0; i < GO_WINDOWS_MAX; i++)
+        windows->windows[i].used = 0;
+}
+
 /* Page by page: the window may reach over the edges of what is mapped. */
 static bool fill(struct go_windows *windows, struct window *window, uint64_t address)
 {

@@ -19,6 +19,9 @@ struct go_windows;
 int go_windows_new(const struct go_memory *memory, struct go_windows **ret_windows);
 void go_windows_free(struct go_windows **windows);
 
+/* Forgets what was read: for when the mappings have changed. */
+void go_windows_clear(struct go_windows *windows);
+
 /* The bytes at `address`, at least one, as many as are at hand in one piece; good until the next
  * call on these windows. NULL: cannot be read. */
 const uint8_t *go_windows_view(struct go_windows *windows, uint64_t address, size_t *ret_size);

@@ -419,6 +419,34 @@ static void test_version_behind_a_pointer(void **state)
     binary_free(binary);
 }
 
+/* Without build information the runtime's own string tells, unless there are others like it. */
+static void test_version_among_the_strings(void **state)
+{
+    static const char text[] = "go1.24.4go1.23.1go1.19.8go1.24.4 ";
+    struct binary *binary = binary_new(&binary_layouts[4]);
+    const uint64_t strings = BINARY_DATA + 0x1100; /* its variables with pointers */
+    struct go_code *code;
+
+    (void)state;
+    memset(binary_at(binary, BINARY_BUILDINFO, 64), 0, 64);
+    binary_put(binary, BINARY_TABLES + 0x5000, text, sizeof(text));
+    assert_refused(binary, "recorded nowhere");
+    binary_put64(binary, strings, BINARY_TABLES + 0x5000);
+    binary_put64(binary, strings + 8, 8);
+    binary_put64(binary, strings + 16, BINARY_TABLES + 0x5010); /* of other tables */
+    binary_put64(binary, strings + 24, 8);
+    binary_put64(binary, strings + 32, BINARY_TABLES + 0x5018);
+    binary_put64(binary, strings + 40, 8);
+    binary_put64(binary, strings + 48, UINT64_MAX); /* no string */
+    binary_put64(binary, strings + 56, 8);
+    code = open_code(binary);
+    assert_string_equal(go_code_version(code), "go1.24.4");
+    go_code_free(&code);
+    binary_put64(binary, strings + 48, BINARY_TABLES + 0x5008); /* might be, too */
+    assert_refused(binary, "recorded nowhere");
+    binary_free(binary);
+}
+
 static void test_obfuscated(void **state)
 {
     struct binary *binary = binary_new(&binary_layouts[4]);
@@ -683,6 +711,40 @@ static void test_overlapping_modules(void **state)
     binary_free(binary);
 }
 
+/* A plugin is a module like any other; it is met when its code is mapped. */
+static void test_plugin_that_comes_later(void **state)
+{
+    struct binary *binary = binary_new(&binary_layouts[5]);
+    struct raw_frame frames[8];
+    struct stack_copy none = {0};
+    struct go_code *code = open_code(binary);
+    struct maps more = {0};
+    static const char text[] = "400000-402000 r-xp 00000000 fe:01 77 /srv/program\n"
+                               "402000-410000 r-xp 00002000 fe:01 77 /srv/program\n"
+                               "500000-510000 r--p 00010000 fe:01 77 /srv/program\n"
+                               "600000-610000 rw-p 00020000 fe:01 77 /srv/program\n";
+    struct rpc_range ranges[16];
+    size_t n;
+
+    (void)state;
+    assert_int_equal(go_code_unwind(code, 0x404010, BINARY_STACK, &none, frames, 8, &n),
+                     UNWIND_CUT);
+    assert_int_equal(go_code_update(code, &binary->maps), 0);
+    assert_int_equal(go_code_variables(code, ranges, 16), 2);
+    assert_int_equal(maps_parse(text, sizeof(text) - 1, &more), 0);
+    binary_add_plugin(binary, 0x404000);
+    assert_int_equal(go_code_update(code, &binary->maps), 0); /* no new code is mapped */
+    assert_false(go_code_has(code, 0x404010));
+    assert_int_equal(go_code_update(code, &more), 0);
+    assert_true(go_code_has(code, 0x404010));
+    assert_int_equal(go_code_variables(code, ranges, 16), 4);
+    go_code_unwind(code, 0x404010, BINARY_STACK, &none, frames, 8, &n);
+    assert_int_equal(n, 1);
+    maps_free(&more);
+    go_code_free(&code);
+    binary_free(binary);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -702,6 +764,7 @@ int main(void)
         cmocka_unit_test(test_versions_that_are_refused),
         cmocka_unit_test(test_other_forms_of_versions),
         cmocka_unit_test(test_version_behind_a_pointer),
+        cmocka_unit_test(test_version_among_the_strings),
         cmocka_unit_test(test_obfuscated),
         cmocka_unit_test(test_spoiled_modules_are_refused),
         cmocka_unit_test(test_spoiled_functions_are_survived),
@@ -710,6 +773,7 @@ int main(void)
         cmocka_unit_test(test_target_that_is_gone),
         cmocka_unit_test(test_several_sections),
         cmocka_unit_test(test_overlapping_modules),
+        cmocka_unit_test(test_plugin_that_comes_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
