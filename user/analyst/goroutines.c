@@ -114,6 +114,26 @@ static void meet(struct goroutines *goroutines, struct memo *memo,
         memo->flags |= MEMO_SYSTEM;
 }
 
+static int64_t age(const struct goroutines *goroutines, uint64_t since_ns)
+{
+    return goroutines->now_ns > since_ns ? (int64_t)(goroutines->now_ns - since_ns) : 0;
+}
+
+/* Past the threshold, by the monitor's measure (goroutine_counts() there). */
+static bool is_due(const struct goroutines *goroutines, const struct memo *memo)
+{
+    const struct goroutines_options *options = &goroutines->options;
+    uint64_t throughout = goroutines->first_ns ? goroutines->first_ns : UINT64_MAX;
+    struct sample sample;
+
+    if (!options->threshold_ns || age(goroutines, memo->seen_ns) >= options->threshold_ns)
+        return true;
+    if (options->proven || memo->seen_ns > throughout)
+        return false;
+    sample = memo_sample(memo, &goroutines->cycles);
+    return age(goroutines, sample.not_before_ns) >= options->threshold_ns;
+}
+
 static void see_parked(const struct reading *reading, struct memo *memo,
                        const struct goroutine *goroutine)
 {
@@ -130,6 +150,8 @@ static void see_parked(const struct reading *reading, struct memo *memo,
     leave(goroutines, memo);
     look.now_ns = clock_now();
     memo_begin(memo, &look);
+    if (!reading->counts && is_due(goroutines, memo))
+        memo->flags |= MEMO_DUE;
 }
 
 static void see(const struct reading *reading, struct memo *memo, const struct goroutine *goroutine)
@@ -241,26 +263,6 @@ static int look_at_doubtful(struct goroutines *goroutines)
         return 0;
     wait_for_second_look(goroutines);
     return read_wanted(&reading, memo_is_doubtful);
-}
-
-static int64_t age(const struct goroutines *goroutines, uint64_t since_ns)
-{
-    return goroutines->now_ns > since_ns ? (int64_t)(goroutines->now_ns - since_ns) : 0;
-}
-
-/* Past the threshold, by the monitor's measure (goroutine_counts() there). */
-static bool is_due(const struct goroutines *goroutines, const struct memo *memo)
-{
-    const struct goroutines_options *options = &goroutines->options;
-    uint64_t throughout = goroutines->first_ns ? goroutines->first_ns : UINT64_MAX;
-    struct sample sample;
-
-    if (!options->threshold_ns || age(goroutines, memo->seen_ns) >= options->threshold_ns)
-        return true;
-    if (options->proven || memo->seen_ns > throughout)
-        return false;
-    sample = memo_sample(memo, &goroutines->cycles);
-    return age(goroutines, sample.not_before_ns) >= options->threshold_ns;
 }
 
 static void put(struct goroutines *goroutines, struct memo *memo)

@@ -19,13 +19,18 @@ static size_t rank(const struct cycles *cycles, uint64_t end_ns)
     return low;
 }
 
-static void thin_out(struct cycles *cycles)
+/* Forgets the one whose neighbours are closest to each other; never the first or the last. */
+static void make_room(struct cycles *cycles)
 {
-    size_t n = 0;
+    size_t least = 1;
 
-    for (size_t i = 0; i < cycles->n; i += 2)
-        cycles->ends[n++] = cycles->ends[i];
-    cycles->n = n;
+    for (size_t i = 2; i + 1 < cycles->n; i++)
+        if (cycles->ends[i + 1] - cycles->ends[i - 1] <
+            cycles->ends[least + 1] - cycles->ends[least - 1])
+            least = i;
+    cycles->n--;
+    memmove(&cycles->ends[least], &cycles->ends[least + 1],
+            (cycles->n - least) * sizeof(cycles->ends[0]));
 }
 
 void cycles_add(struct cycles *cycles, uint64_t end_ns)
@@ -35,7 +40,7 @@ void cycles_add(struct cycles *cycles, uint64_t end_ns)
     if (at < cycles->n && cycles->ends[at] == end_ns)
         return;
     if (cycles->n == CYCLES_MAX) {
-        thin_out(cycles);
+        make_room(cycles);
         at = rank(cycles, end_ns);
     }
     memmove(&cycles->ends[at + 1], &cycles->ends[at], (cycles->n - at) * sizeof(cycles->ends[0]));

@@ -20,8 +20,8 @@ struct cycles {
     size_t n;
 };
 
-/* Notes that a collection ended at `end_ns`. The bound is kept by forgetting every second one, by
- * which bounds only get wider. */
+/* Notes that a collection ended at `end_ns`. Beyond CYCLES_MAX one in a crowd is forgotten: bounds
+ * only get wider by it. */
 void cycles_add(struct cycles *cycles, uint64_t end_ns);
 
 /* The last known end before `end_ns`; 0: none. */

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/gather.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BASE 0x10000u
+#define SIZE (8u * 1024 * 1024) /* readable from BASE on; the byte at an address is its low one */
+
+static uint8_t packed[RPC_DATA_SIZE];
+static uint32_t lengths[RPC_RANGES_MAX];
+static size_t n_requests, n_ranges;
+static int error;
+
+static int read_ranges(void *context, const struct rpc_range *ranges, size_t n,
+                       const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    size_t used = 0;
+
+    (void)context;
+    n_requests++;
+    n_ranges += n;
+    assert_in_range(n, 1, RPC_RANGES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(ranges[i].length <= RPC_DATA_SIZE - used);
+        lengths[i] = 0;
+        for (uint64_t k = 0; k < ranges[i].length; k++) {
+            uint64_t address = ranges[i].address + k;
+
+            if (address < BASE || address >= BASE + SIZE)
+                break;
+            packed[used++] = (uint8_t)(address * 7);
+            lengths[i]++;
+        }
+    }
+    *ret_bytes = packed;
+    *ret_lengths = lengths;
+    return error;
+}
+
+static const struct go_memory memory = {.read_ranges = read_ranges};
+
+struct taken {
+    size_t n;
+    size_t got; /* bytes of all */
+    uint32_t next;
+};
+
+static void take(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
+{
+    struct taken *taken = context;
+
+    assert_int_equal(piece->index, taken->next++);
+    assert_true(got <= piece->size);
+    for (size_t i = 0; i < got; i++)
+        assert_int_equal(bytes[i], (uint8_t)((piece->address + i) * 7));
+    taken->n++;
+    taken->got += got;
+}
+
+static struct taken run(const struct piece *pieces, size_t n, uint32_t gap)
+{
+    struct taken taken = {0};
+
+    n_requests = n_ranges = 0;
+    assert_int_equal(gather(&memory, pieces, n, gap, take, &taken), 0);
+    return taken;
+}
+
+static void neighbours_are_one_range(void **state)
+{
+    const struct piece pieces[] = {
+        {BASE, 100, 0}, {BASE + 150, 100, 1}, {BASE + 200, 10, 2}, {BASE + 301, 8, 3}};
+
+    (void)state;
+    assert_int_equal(run(pieces, 4, 50).got, 218);
+    assert_int_equal(n_ranges, 2);
+    assert_int_equal(run(pieces, 4, 51).got, 218);
+    assert_int_equal(n_ranges, 1);
+}
+
+static void disorder_costs_ranges_only(void **state)
+{
+    const struct piece pieces[] = {
+        {BASE + 4000, 8, 0}, {BASE, 8, 1}, {BASE + 4000, 8, 2}, {BASE + 4, 8, 3}};
+
+    (void)state;
+    assert_int_equal(run(pieces, 4, 8).got, 32);
+    assert_int_equal(n_ranges, 4);
+}
+
+static void many_take_many_requests(void **state)
+{
+    static struct piece pieces[5000];
+
+    (void)state;
+    for (uint32_t i = 0; i < 5000; i++)
+        pieces[i] = (struct piece){BASE + i * 1000, 16, i};
+    assert_int_equal(run(pieces, 5000, 100).got, 5000 * 16);
+    assert_int_equal(n_requests, (5000 + RPC_RANGES_MAX - 1) / RPC_RANGES_MAX);
+}
+
+static void a_request_is_bounded_by_its_bytes(void **state)
+{
+    static struct piece pieces[100];
+
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++)
+        pieces[i] = (struct piece){BASE + i * 80000, 70000, i};
+    assert_int_equal(run(pieces, 100, 20000).got, 7000000);
+    assert_true(n_requests >= 2);
+}
+
+static void what_is_unreadable_comes_short(void **state)
+{
+    const struct piece pieces[] = {{BASE - 8, 16, 0},
+                                   {BASE, 16, 1},
+                                   {BASE + SIZE - 8, 16, 2},
+                                   {UINT64_MAX - 4, 16, 3},
+                                   {UINT64_MAX - 4, 0, 4}};
+
+    (void)state;
+    assert_int_equal(run(pieces, 5, 0).got, 8);
+    assert_int_equal(run(pieces + 0, 0, 0).n, 0);
+}
+
+static void what_no_request_can_hold_is_refused(void **state)
+{
+    const struct piece piece = {BASE, RPC_DATA_SIZE + 1, 0};
+    struct taken taken = {0};
+
+    (void)state;
+    assert_int_equal(gather(&memory, &piece, 1, 0, take, &taken), -E2BIG);
+}
+
+static void errors_are_passed_on(void **state)
+{
+    const struct piece piece = {BASE, 8, 0};
+    struct taken taken = {0};
+
+    (void)state;
+    error = -ECONNRESET;
+    assert_int_equal(gather(&memory, &piece, 1, 0, take, &taken), -ECONNRESET);
+    assert_int_equal(taken.n, 0);
+    error = 0;
+}
+
+static void pieces_are_sorted(void **state)
+{
+    struct piece pieces[] = {{300, 1, 0}, {100, 1, 1}, {200, 1, 2}};
+
+    (void)state;
+    gather_sort(pieces, 3);
+    assert_int_equal(pieces[0].index, 1);
+    assert_int_equal(pieces[2].index, 0);
+    gather_sort(pieces, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(neighbours_are_one_range),
+        cmocka_unit_test(disorder_costs_ranges_only),
+        cmocka_unit_test(many_take_many_requests),
+        cmocka_unit_test(a_request_is_bounded_by_its_bytes),
+        cmocka_unit_test(what_is_unreadable_comes_short),
+        cmocka_unit_test(what_no_request_can_hold_is_refused),
+        cmocka_unit_test(errors_are_passed_on),
+        cmocka_unit_test(pieces_are_sorted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyst/go/memo.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define SECOND 1000000000ul
+
+static struct goroutine parked(void)
+{
+    return (struct goroutine){
+        .address = 0xc000000000,
+        .goid = 7,
+        .stack_lo = 0xc000100000,
+        .stack_hi = 0xc000110000,
+        .sp = 0xc00010ff00,
+        .pc = 0x401000,
+        .waiting = 0xc000200000,
+        .status = GO_WAITING,
+        .reason = 14, /* chan receive */
+        .sequence = 250,
+    };
+}
+
+static struct look look_at(const struct goroutine *goroutine, uint64_t now_ns, uint64_t previous_ns)
+{
+    return (struct look){g_layout_of(124), goroutine, now_ns, previous_ns};
+}
+
+static struct memo begun(const struct goroutine *goroutine, uint64_t now_ns, uint64_t previous_ns)
+{
+    struct look look = look_at(goroutine, now_ns, previous_ns);
+    struct memo memo = {.g = goroutine->address};
+
+    memo_begin(&memo, &look);
+    return memo;
+}
+
+static bool is_same(const struct memo *memo, const struct goroutine *goroutine)
+{
+    struct look look = look_at(goroutine, 9 * SECOND, 8 * SECOND);
+
+    return memo_is_same(memo, &look);
+}
+
+static void go_on(struct memo *memo, const struct goroutine *goroutine)
+{
+    struct look look = look_at(goroutine, 9 * SECOND, 8 * SECOND);
+
+    memo_go_on(memo, &look, true);
+}
+
+static void a_park_that_nothing_touched_is_the_same(void **state)
+{
+    struct goroutine goroutine = parked();
+    struct memo memo = begun(&goroutine, SECOND, 0);
+
+    (void)state;
+    assert_true(is_same(&memo, &goroutine));
+    memo_clear(&memo);
+    assert_false(is_same(&memo, &goroutine));
+}
+
+static void each_trace_of_a_run_tells(void **state)
+{
+    struct goroutine before = parked(), after;
+    struct memo memo = begun(&before, SECOND, 0);
+
+    (void)state;
+    after = before, after.sequence++;
+    assert_false(is_same(&memo, &after));
+    after = before, after.goid++;
+    assert_false(is_same(&memo, &after));
+    after = before, after.pc++;
+    assert_false(is_same(&memo, &after));
+    after = before, after.sp -= 8;
+    assert_false(is_same(&memo, &after));
+    after = before, after.waiting += 96;
+    assert_false(is_same(&memo, &after));
+    after = before, after.reason++;
+    assert_false(is_same(&memo, &after));
+    after = before, after.status = GO_SYSCALL;
+    assert_false(is_same(&memo, &after));
+}
+
+/* The collector copies the stack of a parked goroutine to a smaller one. */
+static void a_stack_that_moved_is_no_run(void **state)
+{
+    struct goroutine before = parked(), after = parked();
+    struct memo memo = begun(&before, SECOND, 0);
+
+    (void)state;
+    memo.flags |= MEMO_SENT;
+    after.stack_lo = 0xc000400000;
+    after.stack_hi = 0xc000401000;
+    after.sp = after.stack_hi - (before.stack_hi - before.sp);
+    assert_true(is_same(&memo, &after));
+    go_on(&memo, &after);
+    assert_true(memo.flags & MEMO_DIRTY);
+    assert_int_equal(memo.stack_bytes, 4096);
+}
+
+static void waitsince_may_be_set_but_not_change(void **state)
+{
+    struct goroutine goroutine = parked();
+    struct memo memo = begun(&goroutine, SECOND, 0);
+
+    (void)state;
+    goroutine.waitsince = 5 * SECOND;
+    assert_true(is_same(&memo, &goroutine));
+    go_on(&memo, &goroutine);
+    assert_true(is_same(&memo, &goroutine));
+    goroutine.waitsince = 6 * SECOND;
+    assert_false(is_same(&memo, &goroutine));
+    goroutine.waitsince = 0;
+    assert_false(is_same(&memo, &goroutine));
+}
+
+static void the_leak_detection_ends_no_park(void **state)
+{
+    struct goroutine goroutine = parked();
+    struct memo memo = begun(&goroutine, SECOND, 0);
+
+    (void)state;
+    goroutine.status = GO_LEAKED;
+    assert_true(is_same(&memo, &goroutine));
+}
+
+static void the_sequence_is_doubted_at_first(void **state)
+{
+    struct goroutine goroutine = parked();
+    struct memo memo = begun(&goroutine, SECOND, 0);
+
+    (void)state;
+    assert_false(memo_is_doubtful(&memo));
+    for (int i = 1; i < MEMO_LOOKS_ENOUGH; i++) {
+        go_on(&memo, &goroutine);
+        assert_true(memo_is_doubtful(&memo));
+    }
+    go_on(&memo, &goroutine);
+    assert_false(memo_is_doubtful(&memo));
+    memo = begun(&goroutine, SECOND, 0);
+    goroutine.waitsince = 5;
+    go_on(&memo, &goroutine);
+    assert_false(memo_is_doubtful(&memo));
+}
+
+/* Switching coroutines leaves no trace in either. */
+static void coroutines_are_never_the_same(void **state)
+{
+    struct goroutine goroutine = parked();
+    struct memo memo;
+
+    (void)state;
+    goroutine.reason = 37;
+    goroutine.waitsince = 5;
+    memo = begun(&goroutine, SECOND, 0);
+    assert_false(is_same(&memo, &goroutine));
+    assert_true(memo_is_alike(&memo, &(struct look){g_layout_of(124), &goroutine, 0, 0}));
+}
+
+static void system_calls_of_go_1_26_need_a_waitsince(void **state)
+{
+    struct goroutine goroutine = parked();
+    struct look look = {g_layout_of(126), &goroutine, 9 * SECOND, 8 * SECOND};
+    struct memo memo;
+
+    (void)state;
+    goroutine.status = GO_SYSCALL;
+    memo = begun(&goroutine, SECOND, 0);
+    assert_false(memo_is_same(&memo, &look));
+    look.layout = g_layout_of(125);
+    assert_true(memo_is_same(&memo, &look));
+    look.layout = g_layout_of(126);
+    goroutine.waitsince = 5;
+    assert_false(memo_is_same(&memo, &look));
+    memo = begun(&goroutine, SECOND, 0);
+    assert_true(memo_is_same(&memo, &look));
+}
+
+static void ages_are_what_is_known(void **state)
+{
+    struct cycles cycles = {.n = 0};
+    struct goroutine goroutine = parked();
+    struct memo memo = begun(&goroutine, 50 * SECOND, 0);
+    struct sample sample = memo_sample(&memo, &cycles);
+
+    (void)state;
+    /* Parked when we came, and nothing else known. */
+    assert_int_equal(sample.id, 7);
+    assert_int_equal(sample.kind, SAMPLE_GOROUTINE);
+    assert_int_equal(sample.memory_bytes, 65536);
+    assert_int_equal(sample.seen_ns, 50 * SECOND);
+    assert_int_equal(sample.since_ns, 50 * SECOND);
+    assert_int_equal(sample.not_before_ns, 0);
+
+    /* A collection noted it; it may have been the first. */
+    goroutine.waitsince = 30 * SECOND;
+    memo = begun(&goroutine, 50 * SECOND, 0);
+    sample = memo_sample(&memo, &cycles);
+    assert_int_equal(sample.since_ns, 30 * SECOND);
+    assert_int_equal(sample.not_before_ns, 0);
+
+    /* It was not: others parked before an earlier one. */
+    cycles_add(&cycles, 30 * SECOND);
+    cycles_add(&cycles, 20 * SECOND);
+    cycles_add(&cycles, 40 * SECOND);
+    sample = memo_sample(&memo, &cycles);
+    assert_int_equal(sample.not_before_ns, 20 * SECOND);
+
+    /* We saw it begin. */
+    goroutine.waitsince = 0;
+    memo = begun(&goroutine, 50 * SECOND, 45 * SECOND);
+    sample = memo_sample(&memo, &cycles);
+    assert_int_equal(sample.since_ns, 50 * SECOND);
+    assert_int_equal(sample.not_before_ns, 45 * SECOND);
+
+    /* A clock of another time namespace. */
+    goroutine.waitsince = 90 * SECOND;
+    memo = begun(&goroutine, 50 * SECOND, 0);
+    cycles_add(&cycles, 80 * SECOND);
+    sample = memo_sample(&memo, &cycles);
+    assert_int_equal(sample.since_ns, 50 * SECOND);
+    assert_int_equal(sample.not_before_ns, 0);
+}
+
+static void what_begins_anew_forgets(void **state)
+{
+    struct goroutine goroutine = parked();
+    struct memo memo = begun(&goroutine, SECOND, 0);
+    struct look look = look_at(&goroutine, 9 * SECOND, 8 * SECOND);
+
+    (void)state;
+    memo.flags |= MEMO_SENT | MEMO_DIRTY | MEMO_DUE | MEMO_SYSTEM;
+    memo.stack_id = memo.object = memo.detail = 1;
+    go_on(&memo, &goroutine);
+    goroutine.sequence++;
+    memo_begin(&memo, &look);
+    assert_int_equal(memo.flags, MEMO_PARKED | MEMO_WATCHED | MEMO_SYSTEM);
+    assert_int_equal(memo.seen_ns, 9 * SECOND);
+    assert_int_equal(memo.not_before_ns, 8 * SECOND);
+    assert_int_equal(memo.looks, 0);
+    assert_int_equal(memo.stack_id + memo.object + memo.detail, 0);
+}
+
+static void cycles_are_sorted_and_single(void **state)
+{
+    struct cycles cycles = {.n = 0};
+
+    (void)state;
+    assert_int_equal(cycles_before(&cycles, 5), 0);
+    cycles_add(&cycles, 30);
+    cycles_add(&cycles, 10);
+    cycles_add(&cycles, 20);
+    cycles_add(&cycles, 20);
+    assert_int_equal(cycles.n, 3);
+    assert_int_equal(cycles_before(&cycles, 10), 0);
+    assert_int_equal(cycles_before(&cycles, 11), 10);
+    assert_int_equal(cycles_before(&cycles, 30), 20);
+    assert_int_equal(cycles_before(&cycles, UINT64_MAX), 30);
+}
+
+static void cycles_are_bounded_and_bounds_hold(void **state)
+{
+    struct cycles cycles = {.n = 0};
+
+    (void)state;
+    for (uint64_t i = 1; i <= 10 * CYCLES_MAX; i++) {
+        cycles_add(&cycles, i * 100);
+        assert_true(cycles.n <= CYCLES_MAX);
+    }
+    for (uint64_t i = 1; i <= 10 * CYCLES_MAX; i++)
+        assert_true(cycles_before(&cycles, i * 100) < i * 100);
+    assert_true(cycles_before(&cycles, 500000) > 400000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_park_that_nothing_touched_is_the_same),
+        cmocka_unit_test(each_trace_of_a_run_tells),
+        cmocka_unit_test(a_stack_that_moved_is_no_run),
+        cmocka_unit_test(waitsince_may_be_set_but_not_change),
+        cmocka_unit_test(the_leak_detection_ends_no_park),
+        cmocka_unit_test(the_sequence_is_doubted_at_first),
+        cmocka_unit_test(coroutines_are_never_the_same),
+        cmocka_unit_test(system_calls_of_go_1_26_need_a_waitsince),
+        cmocka_unit_test(ages_are_what_is_known),
+        cmocka_unit_test(what_begins_anew_forgets),
+        cmocka_unit_test(cycles_are_sorted_and_single),
+        cmocka_unit_test(cycles_are_bounded_and_bounds_hold),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
