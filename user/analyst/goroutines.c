@@ -312,7 +312,9 @@ static int copy_gs(struct goroutines *goroutines, struct memo *const *memos, siz
 /* Whether the copies show one park, with its stack at one place. */
 static bool has_stood(const struct goroutine *a, const struct goroutine *b)
 {
-    return a->sp == b->sp && a->stack_lo == b->stack_lo && a->stack_hi == b->stack_hi;
+    return a->goid == b->goid && a->sequence == b->sequence && a->sp == b->sp && a->pc == b->pc &&
+           a->stack_lo == b->stack_lo && a->stack_hi == b->stack_hi && a->waiting == b->waiting &&
+           (!a->waitsince || a->waitsince == b->waitsince);
 }
 
 static int take_description(struct goroutines *goroutines, struct memo *memo,
@@ -351,7 +353,7 @@ static int describe_batch(struct goroutines *goroutines, struct memo **memos, si
     if (!r)
         r = copy_gs(goroutines, memos, kept, copies);
     for (size_t i = 0; i < kept && !r; i++)
-        if (is_marked(memos[i]) && has_stood(&copies[i], &goroutines->subjects[i].goroutine))
+        if (is_marked(memos[i]) && has_stood(&goroutines->subjects[i].goroutine, &copies[i]))
             r = take_description(goroutines, memos[i], &goroutines->subjects[i]);
     return r;
 }
