@@ -14,6 +14,7 @@
 struct analyst {
     struct remote *remote;
     struct outbox *outbox;
+    struct program *program;
     struct threads *threads;
     struct goroutines *goroutines;
     struct losses losses;
@@ -23,6 +24,7 @@ static void analyst_close(struct analyst *analyst)
 {
     goroutines_free(&analyst->goroutines);
     threads_free(&analyst->threads);
+    program_free(&analyst->program);
     outbox_free(&analyst->outbox);
     remote_free(&analyst->remote);
 }
@@ -45,11 +47,13 @@ static int analyst_open(const struct analyst_options *options, struct analyst *r
     if (!r)
         r = outbox_new(options->monitor_socket, &ret_analyst->losses, &ret_analyst->outbox);
     if (!r)
-        r = threads_new(&threads, ret_analyst->remote, ret_analyst->outbox, &ret_analyst->losses,
-                        &ret_analyst->threads);
+        r = program_new(ret_analyst->remote, &ret_analyst->losses, &ret_analyst->program);
     if (!r)
-        r = goroutines_new(&goroutines, ret_analyst->remote, ret_analyst->outbox,
-                           &ret_analyst->losses, &ret_analyst->goroutines);
+        r = threads_new(&threads, ret_analyst->program, ret_analyst->remote, ret_analyst->outbox,
+                        &ret_analyst->losses, &ret_analyst->threads);
+    if (!r)
+        r = goroutines_new(&goroutines, ret_analyst->program, ret_analyst->remote,
+                           ret_analyst->outbox, &ret_analyst->losses, &ret_analyst->goroutines);
     return r;
 }
 

@@ -11,9 +11,7 @@
 #include "analyst/go/describe.h"
 #include "analyst/go/gather.h"
 #include "analyst/go/memos.h"
-#include "analyst/go/program.h"
 #include "analyst/gomemory.h"
-#include "cleanup.h"
 #include "clock.h"
 
 #define LOOK_BATCH 8192 /* g's looked at together */
@@ -32,6 +30,7 @@ struct goroutines {
     struct losses *losses;
     struct go_memory memory;
     struct program *program;
+    uint64_t generation;         /* of the program, that all below is of */
     struct describer *describer; /* NULL: the program's goroutines can't be read */
     const struct g_layout *layout;
     struct memos memos;
@@ -40,6 +39,8 @@ struct goroutines {
     uint64_t previous_ns; /* start of the scan before; 0: none, or it failed */
     uint64_t now_ns;      /* start of this one */
     struct piece pieces[LOOK_BATCH];
+    struct goroutine seen[LOOK_BATCH]; /* of each piece, where it is known */
+    bool known[LOOK_BATCH];
     struct subject subjects[DESCRIBE_MAX];
 };
 
@@ -53,11 +54,11 @@ struct reading {
     bool counts; /* as for memo_go_on(); false: a look at the same moment as another */
 };
 
-int goroutines_new(const struct goroutines_options *options, struct remote *remote,
-                   struct outbox *outbox, struct losses *losses, struct goroutines **ret_goroutines)
+int goroutines_new(const struct goroutines_options *options, struct program *program,
+                   struct remote *remote, struct outbox *outbox, struct losses *losses,
+                   struct goroutines **ret_goroutines)
 {
-    CLEANUP(goroutines_free) struct goroutines *goroutines = calloc(1, sizeof(*goroutines));
-    int r;
+    struct goroutines *goroutines = calloc(1, sizeof(*goroutines));
 
     if (!goroutines)
         return -ENOMEM;
@@ -65,10 +66,8 @@ int goroutines_new(const struct goroutines_options *options, struct remote *remo
     goroutines->outbox = outbox;
     goroutines->losses = losses;
     goroutines->memory = gomemory_of(remote);
-    r = program_new(remote, &goroutines->memory, losses, &goroutines->program);
-    if (r)
-        return r;
-    *ret_goroutines = TAKE_PTR(goroutines);
+    goroutines->program = program;
+    *ret_goroutines = goroutines;
     return 0;
 }
 
@@ -77,7 +76,6 @@ void goroutines_free(struct goroutines **goroutines)
     if (!*goroutines)
         return;
     describer_free(&(*goroutines)->describer);
-    program_free(&(*goroutines)->program);
     memos_clear(&(*goroutines)->memos);
     free(*goroutines);
     *goroutines = NULL;
@@ -172,28 +170,42 @@ static void see(const struct reading *reading, struct memo *memo, const struct g
         leave(goroutines, memo);
 }
 
+/* Only decodes: to look into a goroutine may read names, over the bytes that are handed out here.
+ */
 static void take_g(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
 {
-    const struct reading *reading = context;
-    struct goroutines *goroutines = reading->goroutines;
-    struct memo *memo =
-        reading->memos ? reading->memos[piece->index] : &goroutines->memos.all[piece->index];
-    struct goroutine goroutine;
+    struct goroutines *goroutines = context;
+    size_t at = piece - goroutines->pieces;
 
-    if (got < piece->size || !goroutine_decode(goroutines->layout, memo->g, bytes, &goroutine)) {
+    goroutines->known[at] =
+        got == piece->size &&
+        goroutine_decode(goroutines->layout, piece->address, bytes, &goroutines->seen[at]);
+}
+
+static void see_piece(const struct reading *reading, size_t at)
+{
+    struct goroutines *goroutines = reading->goroutines;
+    uint32_t index = goroutines->pieces[at].index;
+    struct memo *memo = reading->memos ? reading->memos[index] : &goroutines->memos.all[index];
+
+    if (!goroutines->known[at]) {
         leave(goroutines, memo);
         return;
     }
-    see(reading, memo, &goroutine);
+    see(reading, memo, &goroutines->seen[at]);
     if (reading->ret_copies)
-        reading->ret_copies[piece->index] = goroutine;
+        reading->ret_copies[index] = goroutines->seen[at];
 }
 
 static int read_gs(struct reading *reading, size_t n)
 {
     struct goroutines *goroutines = reading->goroutines;
+    int r;
 
-    return gather(&goroutines->memory, goroutines->pieces, n, LOOK_GAP, take_g, reading);
+    r = gather(&goroutines->memory, goroutines->pieces, n, LOOK_GAP, take_g, goroutines);
+    for (size_t i = 0; i < n && !r; i++)
+        see_piece(reading, i);
+    return r;
 }
 
 /* A batch of those memos that are `wanted`, from *at on. Returns how many. */
@@ -410,12 +422,12 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan)
 /* What the program is, as far as it can be told. */
 static int open_program(struct goroutines *goroutines, uint64_t exec_id, struct wire_scan *ret_scan)
 {
-    bool changed;
     int r;
 
-    r = program_update(goroutines->program, exec_id, &changed);
-    if (changed)
+    r = program_update(goroutines->program, ret_scan->number, exec_id);
+    if (goroutines->generation != program_generation(goroutines->program))
         start_anew(goroutines);
+    goroutines->generation = program_generation(goroutines->program);
     if (r)
         return r;
     program_describe(goroutines->program, goroutines->outbox, ret_scan);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analyst/go/program.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
 #include "loss.h"
@@ -20,15 +21,15 @@ struct goroutines_options {
 
 struct goroutines;
 
-/* `remote`, `outbox` and `losses` are borrowed. -ENOMEM. */
-int goroutines_new(const struct goroutines_options *options, struct remote *remote,
-                   struct outbox *outbox, struct losses *losses,
+/* `program`, `remote`, `outbox` and `losses` are borrowed. -ENOMEM. */
+int goroutines_new(const struct goroutines_options *options, struct program *program,
+                   struct remote *remote, struct outbox *outbox, struct losses *losses,
                    struct goroutines **ret_goroutines);
 void goroutines_free(struct goroutines **goroutines);
 
 /*
  * Takes one scan, as of ret_scan->time_ns: sends what changed of the samples, and fills in ret_scan
- * what there is of Go and goroutines. `program` tells one program that runs in the process from the
- * next. -ECONNRESET and other -errno of the probe; then the scan is not complete.
+ * what there is of Go and goroutines. `exec_id`: as for program_update(). -ECONNRESET and other
+ * -errno of the probe; then the scan is not complete.
  */
-int goroutines_scan(struct goroutines *goroutines, uint64_t program, struct wire_scan *ret_scan);
+int goroutines_scan(struct goroutines *goroutines, uint64_t exec_id, struct wire_scan *ret_scan);

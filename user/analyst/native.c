@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/go/site.h"
 #include "analyst/maps.h"
 #include "analyst/site.h"
 #include "analyst/unwind.h"
@@ -28,6 +29,7 @@ struct native {
     struct losses *losses;
     struct stacks *stacks;
     struct unwinder *unwinder;
+    struct go_code *go; /* NULL: none */
     struct maps maps;
     uint64_t modules_hash;        /* of the mappings with code */
     bool fresh;                   /* the maps are those of this scan */
@@ -119,12 +121,25 @@ static int target_open_debug(void *context, const char *path, int *ret_fd)
     return remote_open_debug(native->remote, path, ret_fd);
 }
 
+static bool is_in_go(const struct native *native, uint64_t pc)
+{
+    return native->go && go_code_has(native->go, pc);
+}
+
 static size_t name_frame(void *context, const struct raw_frame *raw,
                          struct frame ret_frames[static SYMBOL_INLINE_MAX])
 {
     struct native *native = context;
 
+    if (is_in_go(native, raw->pc))
+        return go_code_symbolize(native->go, raw, ret_frames);
     return unwinder_symbolize(native->unwinder, raw, ret_frames);
+}
+
+static uint32_t find_site(void *context, const struct frame *frames, uint32_t n)
+{
+    return n && is_in_go(context, frames[0].address) ? go_site_find(frames, n)
+                                                     : site_find(frames, n);
 }
 
 int native_new(struct remote *remote, struct outbox *outbox, struct losses *losses,
@@ -144,7 +159,7 @@ int native_new(struct remote *remote, struct outbox *outbox, struct losses *loss
                      losses, &native->unwinder);
     if (r)
         return r;
-    r = stacks_new(SAMPLE_THREAD, &(struct namer){name_frame, site_find, native}, outbox, losses,
+    r = stacks_new(SAMPLE_THREAD, &(struct namer){name_frame, find_site, native}, outbox, losses,
                    &native->stacks);
     if (r)
         return r;
@@ -162,6 +177,13 @@ void native_free(struct native **native)
     free((*native)->kernel);
     free(*native);
     *native = NULL;
+}
+
+void native_use_go(struct native *native, struct go_code *code)
+{
+    if (native->go != code)
+        stacks_forget(native->stacks);
+    native->go = code;
 }
 
 void native_begin(struct native *native)
@@ -264,7 +286,8 @@ static struct rpc_range stack_range(const struct native *native, const struct th
     uint64_t sp = record->regs[REGS_SP];
     const struct mapping *mapping = maps_find(&native->maps, sp);
 
-    if (!mapping)
+    /* Go's threads have their stacks somewhere in its heap. */
+    if (!mapping || is_in_go(native, record->regs[REGS_IP]))
         return (struct rpc_range){sp, 0};
     if (!strcmp(mapping->path, "[stack]") || (record->tls > sp && record->tls < mapping->end &&
                                               mapping->end - record->tls <= STACK_TOP_MAX))
@@ -313,6 +336,17 @@ static int copy_stacks(struct native *native, const struct thread_record *record
     return 0;
 }
 
+/* Go code has no CFI, but its own tables. */
+static enum unwind_end unwind(struct native *native, const uint64_t *regs,
+                              const struct stack_copy *copy, struct raw_frame *ret_frames,
+                              size_t *ret_n)
+{
+    if (is_in_go(native, regs[REGS_IP]))
+        return go_code_unwind(native->go, regs[REGS_IP], regs[REGS_SP], copy, ret_frames, RAW_MAX,
+                              ret_n);
+    return unwinder_unwind(native->unwinder, regs, copy, ret_frames, RAW_MAX, ret_n);
+}
+
 static int describe_one(struct native *native, const struct thread_record *record,
                         const struct stack_copy *copy, struct native_thread *ret_thread)
 {
@@ -326,7 +360,7 @@ static int describe_one(struct native *native, const struct thread_record *recor
         raw.kernel = kernel_of(native, record->tid);
     if (!(record->flags & (RECORD_WORKER | RECORD_COMPAT))) {
         native->window_address = 0;
-        end = unwinder_unwind(native->unwinder, record->regs, copy, frames, RAW_MAX, &raw.n_frames);
+        end = unwind(native, record->regs, copy, frames, &raw.n_frames);
         if (end == UNWIND_CUT)
             native->losses->count[LOSS_unwind_cut]++;
         if (end == UNWIND_CAPPED)

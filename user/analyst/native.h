@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyst/go/code.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
 #include "analyst/stacks.h"
@@ -26,6 +27,10 @@ struct native_thread {
 /* All are borrowed. -ENOMEM. */
 int native_new(struct remote *remote, struct outbox *outbox, struct losses *losses,
                struct native **ret_native);
+
+/* Threads that stand in Go code are unwound and named by it; NULL: there is none. Borrowed until
+ * the next call. */
+void native_use_go(struct native *native, struct go_code *code);
 void native_free(struct native **native);
 
 /* A new scan: the target's mappings may have changed. */

@@ -143,7 +143,7 @@ static int name_stack(struct stacks *stacks, const struct raw_stack *raw,
     };
 
     stack.n_frames = name_frames(stacks, raw);
-    stack.site = stacks->namer.site(stacks->frames, stack.n_frames);
+    stack.site = stacks->namer.site(stacks->namer.context, stacks->frames, stack.n_frames);
     stack.id = stack_id(&stack);
     ret_known->id = stack.id;
     ret_known->shape = waits_shape(stacks->frames, stack.n_frames);

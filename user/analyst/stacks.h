@@ -33,7 +33,7 @@ struct namer {
     size_t (*name)(void *context, const struct raw_frame *raw,
                    struct frame ret_frames[static SYMBOL_INLINE_MAX]);
     /* As site_find(). */
-    uint32_t (*site)(const struct frame *frames, uint32_t n);
+    uint32_t (*site)(void *context, const struct frame *frames, uint32_t n);
     void *context;
 };
 

@@ -37,11 +37,13 @@ struct thread {
 
 struct threads {
     struct threads_options options;
+    struct program *program;
     struct remote *remote;
     struct outbox *outbox;
     struct losses *losses;
     struct native *native;
     struct table table;
+    uint64_t number; /* of the scan */
     uint64_t sweep;
     uint64_t exec_id;
     bool cut;   /* more threads than THREADS_MAX */
@@ -64,8 +66,9 @@ static struct table_key thread_key(const void *element)
 
 static const struct table_type threads_type = {sizeof(struct thread), THREADS_MAX, thread_key};
 
-int threads_new(const struct threads_options *options, struct remote *remote, struct outbox *outbox,
-                struct losses *losses, struct threads **ret_threads)
+int threads_new(const struct threads_options *options, struct program *program,
+                struct remote *remote, struct outbox *outbox, struct losses *losses,
+                struct threads **ret_threads)
 {
     CLEANUP(threads_free) struct threads *threads = calloc(1, sizeof(*threads));
     int r;
@@ -73,6 +76,7 @@ int threads_new(const struct threads_options *options, struct remote *remote, st
     if (!threads)
         return -ENOMEM;
     threads->options = *options;
+    threads->program = program;
     threads->remote = remote;
     threads->outbox = outbox;
     threads->losses = losses;
@@ -248,6 +252,10 @@ static int describe_pending(struct threads *threads)
     if (!n)
         return 0;
     memset(threads->described, 0, n * sizeof(threads->described[0]));
+    r = program_update(threads->program, threads->number, threads->exec_id);
+    if (r)
+        return r;
+    native_use_go(threads->native, program_code(threads->program));
     r = native_describe(threads->native, threads->pending, n, threads->described);
     if (r)
         return r;
@@ -445,6 +453,7 @@ int threads_scan(struct threads *threads, struct wire_scan *ret_scan)
     uint64_t start = clock_now();
     int r;
 
+    threads->number = ret_scan->number;
     for (int i = 0; i < SCAN_TRIES; i++) {
         r = try_scan(threads, ret_scan);
         if (r || !threads->moved)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analyst/go/program.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
 #include "loss.h"
@@ -21,9 +22,10 @@ struct threads_options {
 
 struct threads;
 
-/* `remote`, `outbox` and `losses` are borrowed. -ENOMEM. */
-int threads_new(const struct threads_options *options, struct remote *remote, struct outbox *outbox,
-                struct losses *losses, struct threads **ret_threads);
+/* `program`, `remote`, `outbox` and `losses` are borrowed. -ENOMEM. */
+int threads_new(const struct threads_options *options, struct program *program,
+                struct remote *remote, struct outbox *outbox, struct losses *losses,
+                struct threads **ret_threads);
 void threads_free(struct threads **threads);
 
 /* Takes one scan: sends what changed of the samples, and fills in ret_scan what there is of

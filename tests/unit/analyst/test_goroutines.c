@@ -30,33 +30,22 @@ struct go_memory gomemory_of(struct remote *remote)
     return target->memory;
 }
 
-int program_new(struct remote *remote, const struct go_memory *memory, struct losses *losses,
-                struct program **ret_program)
-{
-    (void)remote, (void)memory, (void)losses;
-    *ret_program = calloc(1, sizeof(**ret_program));
-    return 0;
-}
-
-void program_free(struct program **program)
-{
-    if (*program)
-        go_runtime_free(&(*program)->runtime);
-    free(*program);
-    *program = NULL;
-}
-
-int program_update(struct program *program, uint64_t exec_id, bool *ret_changed)
+int program_update(struct program *program, uint64_t scan, uint64_t exec_id)
 {
     char why[GO_WHY_MAX];
 
-    *ret_changed = exec_id != program->exec_id;
-    program->exec_id = exec_id;
-    if (*ret_changed)
+    (void)scan;
+    if (program->exec_id != exec_id)
         go_runtime_free(&program->runtime);
+    program->exec_id = exec_id;
     if (program->runtime)
         return 0;
     return go_runtime_new((struct go_code *)target, &target->memory, why, &program->runtime);
+}
+
+uint64_t program_generation(const struct program *program)
+{
+    return program->exec_id;
 }
 
 struct go_code *program_code(struct program *program)
@@ -114,6 +103,7 @@ struct received {
 };
 
 struct test {
+    struct program program;
     struct goroutines *goroutines;
     struct outbox *outbox;
     struct losses losses;
@@ -136,13 +126,15 @@ static void open_test(struct test *test, int minor, size_t n, struct goroutines_
     setsockopt(test->sockets[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     assert_int_equal(outbox_new(test->sockets[0], &test->losses, &test->outbox), 0);
     options.samples = true;
-    assert_int_equal(goroutines_new(&options, NULL, test->outbox, &test->losses, &test->goroutines),
+    assert_int_equal(goroutines_new(&options, &test->program, NULL, test->outbox, &test->losses,
+                                    &test->goroutines),
                      0);
 }
 
 static void close_test(struct test *test)
 {
     goroutines_free(&test->goroutines);
+    go_runtime_free(&test->program.runtime);
     outbox_free(&test->outbox);
     close(test->sockets[0]);
     close(test->sockets[1]);

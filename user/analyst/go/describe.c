@@ -37,6 +37,12 @@ static size_t name_frame(void *context, const struct raw_frame *raw,
     return go_code_symbolize(describer->code, raw, ret_frames);
 }
 
+static uint32_t find_site(void *context, const struct frame *frames, uint32_t n)
+{
+    (void)context;
+    return go_site_find(frames, n);
+}
+
 int describer_new(struct go_code *code, const struct g_layout *layout,
                   const struct go_memory *memory, struct outbox *outbox, struct losses *losses,
                   struct describer **ret_describer)
@@ -51,7 +57,7 @@ int describer_new(struct go_code *code, const struct g_layout *layout,
     describer->memory = memory;
     describer->outbox = outbox;
     describer->losses = losses;
-    r = stacks_new(SAMPLE_GOROUTINE, &(struct namer){name_frame, go_site_find, describer}, outbox,
+    r = stacks_new(SAMPLE_GOROUTINE, &(struct namer){name_frame, find_site, describer}, outbox,
                    losses, &describer->stacks);
     if (r)
         return r;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/gomemory.h"
 #include "analyst/maps.h"
 #include "cleanup.h"
 #include "table.h"
@@ -20,9 +21,11 @@ struct start {
 
 struct program {
     struct remote *remote;
-    const struct go_memory *memory;
+    struct go_memory memory;
     struct losses *losses;
+    uint64_t scan; /* the last one that looked */
     uint64_t exec_id;
+    uint64_t generation;
     uint64_t n_updates; /* since it runs */
     bool is_go;
     char why[GO_WHY_MAX];       /* its goroutines can't be read; "": nothing to say */
@@ -38,15 +41,14 @@ static struct table_key start_key(const void *element)
 
 static const struct table_type starts_type = {sizeof(struct start), STARTS_MAX, start_key};
 
-int program_new(struct remote *remote, const struct go_memory *memory, struct losses *losses,
-                struct program **ret_program)
+int program_new(struct remote *remote, struct losses *losses, struct program **ret_program)
 {
     struct program *program = calloc(1, sizeof(*program));
 
     if (!program)
         return -ENOMEM;
     program->remote = remote;
-    program->memory = memory;
+    program->memory = gomemory_of(remote);
     program->losses = losses;
     table_init(&program->starts, &starts_type);
     *ret_program = program;
@@ -55,6 +57,7 @@ int program_new(struct remote *remote, const struct go_memory *memory, struct lo
 
 static void close_program(struct program *program)
 {
+    program->generation++;
     table_clear(&program->starts);
     go_runtime_free(&program->runtime);
     go_code_free(&program->code);
@@ -81,7 +84,7 @@ static int open_code(struct program *program)
     r = remote_maps(program->remote, &text, &length);
     if (!r)
         r = maps_parse(text, length, &maps);
-    return r ? r : go_code_new(program->memory, &maps, program->why, &program->code);
+    return r ? r : go_code_new(&program->memory, &maps, program->why, &program->code);
 }
 
 /* What is wrong with the program is no error. */
@@ -95,7 +98,7 @@ static int open_program(struct program *program)
         return 0;
     program->is_go = !r || r == -ENOTSUP;
     if (!r)
-        r = go_runtime_new(program->code, program->memory, program->why, &program->runtime);
+        r = go_runtime_new(program->code, &program->memory, program->why, &program->runtime);
     if (r == -ENOTSUP) {
         program->losses->count[LOSS_go_refused]++;
         return 0;
@@ -109,10 +112,12 @@ static bool is_time(uint64_t n)
     return !(n & (n - 1));
 }
 
-int program_update(struct program *program, uint64_t exec_id, bool *ret_changed)
+int program_update(struct program *program, uint64_t scan, uint64_t exec_id)
 {
-    *ret_changed = !program->n_updates || exec_id != program->exec_id;
-    if (*ret_changed) {
+    if (program->scan == scan && program->exec_id == exec_id)
+        return 0;
+    program->scan = scan;
+    if (program->exec_id != exec_id) {
         close_program(program);
         program->exec_id = exec_id;
         program->n_updates = 0;
@@ -121,6 +126,11 @@ int program_update(struct program *program, uint64_t exec_id, bool *ret_changed)
     if (program->runtime || !is_time(program->n_updates))
         return 0;
     return open_program(program);
+}
+
+uint64_t program_generation(const struct program *program)
+{
+    return program->generation;
 }
 
 struct go_code *program_code(struct program *program)

@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "analyst/go/code.h"
-#include "analyst/go/memory.h"
 #include "analyst/go/runtime.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
@@ -18,13 +17,15 @@
 struct program;
 
 /* All are borrowed. -ENOMEM. */
-int program_new(struct remote *remote, const struct go_memory *memory, struct losses *losses,
-                struct program **ret_program);
+int program_new(struct remote *remote, struct losses *losses, struct program **ret_program);
 void program_free(struct program **program);
 
-/* A new scan. `exec_id` tells one program that runs in the process from the next; *ret_changed:
- * nothing that was got from here before may be used any more. -errno of the probe. */
-int program_update(struct program *program, uint64_t exec_id, bool *ret_changed);
+/* Looks what runs in the process, once a scan. `exec_id` tells one program from the next. -errno of
+ * the probe. */
+int program_update(struct program *program, uint64_t scan, uint64_t exec_id);
+
+/* Changes whenever nothing that was got from here before may be used any more. */
+uint64_t program_generation(const struct program *program);
 
 /* NULL: not Go, or not readable. */
 struct go_code *program_code(struct program *program);
