@@ -5,15 +5,6 @@
 
 #define STATUS_SCAN 0x1000u /* _Gscan: the garbage collector is at its stack */
 
-/* Running all the same, on a system stack (isWaitingForSuspendG in runtime/runtime2.go). */
-static const char *const running_reasons[] = {
-    "GC assist marking",      "garbage collection", "garbage collection scan", "GC worker (active)",
-    "GC mark termination",    "stopping the world", "flushing proc caches",    "page trace flush",
-    "trace goroutine status", "trace proc status",
-};
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 static uint64_t word_at(const uint8_t *bytes, uint16_t offset)
 {
     uint64_t word;
@@ -71,14 +62,10 @@ static bool is_waiting(const struct goroutine *goroutine)
     return goroutine->status == GO_WAITING || goroutine->status == GO_LEAKED;
 }
 
+/* On a system stack, all the same. */
 static bool runs_in_truth(const struct g_layout *layout, const struct goroutine *goroutine)
 {
-    const char *reason = goroutine_reason(layout, goroutine);
-
-    for (size_t i = 0; i < LENGTH(running_reasons); i++)
-        if (!strcmp(reason, running_reasons[i]))
-            return true;
-    return false;
+    return goroutine->reason < layout->n_reasons && layout->running >> goroutine->reason & 1;
 }
 
 static bool has_stack(const struct goroutine *goroutine)

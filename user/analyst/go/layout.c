@@ -98,6 +98,14 @@ static const char *const reasons_126[] = {
     REASONS_OF_SYNCTEST,
 };
 
+/* Numbers of the reasons that only let the garbage collector or a trace look at a goroutine which
+ * runs; of those in the lists above, the list beginning at `at`. */
+#define BIT(reason)       (UINT64_C(1) << (reason))
+#define RUNNING_117       (BIT(1) | BIT(6) | BIT(7))
+#define RUNNING_126       (BIT(1) | BIT(4) | BIT(5))
+#define RUNNING_GC(at)    (BIT((at) + 3) | BIT((at) + 6) | BIT((at) + 7))
+#define RUNNING_TRACE(at) (BIT(at) | BIT((at) + 1) | BIT((at) + 2) | BIT((at) + 3))
+
 #define REASONS(list) .reasons = (list), .n_reasons = LENGTH(list)
 
 /* Parts of struct g that moved together. */
@@ -117,21 +125,29 @@ static const char *const reasons_126[] = {
 /* clang-format off */
 static const struct g_layout layouts[] = {
     {.minor = 117, G_SYSCALL(112), G_STATUS(144), .sequence = 189, .parent = GO_NONE, G_ORIGIN(296),
-     SUDOG_117, CHANNEL_117, .syscall_counts = 1, REASONS(reasons_117)},
+     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .coroutine = 0,
+     .running = RUNNING_117, REASONS(reasons_117)},
     {.minor = 120, G_SYSCALL(112), G_STATUS(144), .sequence = 189, .parent = GO_NONE, G_ORIGIN(296),
-     SUDOG_117, CHANNEL_117, .syscall_counts = 1, REASONS(reasons_120)},
+     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .coroutine = 0,
+     .running = RUNNING_117 | RUNNING_GC(24), REASONS(reasons_120)},
     {.minor = 121, G_SYSCALL(112), G_STATUS(144), .sequence = 188, G_ORIGIN_OF(280),
-     SUDOG_117, CHANNEL_117, .syscall_counts = 1, REASONS(reasons_120)},
+     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .coroutine = 0,
+     .running = RUNNING_117 | RUNNING_GC(24), REASONS(reasons_120)},
     {.minor = 122, G_SYSCALL(112), G_STATUS(144), .sequence = 191, G_ORIGIN_OF(280),
-     SUDOG_117, CHANNEL_117, .syscall_counts = 1, REASONS(reasons_122)},
+     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .coroutine = 36,
+     .running = RUNNING_117 | RUNNING_GC(24) | RUNNING_TRACE(32), REASONS(reasons_122)},
     {.minor = 123, G_SYSCALL(112), G_STATUS(152), .sequence = 199, G_ORIGIN_OF(288),
-     SUDOG_117, CHANNEL_123, .syscall_counts = 1, REASONS(reasons_122)},
+     SUDOG_117, CHANNEL_123, .syscall_counts = 1, .coroutine = 36,
+     .running = RUNNING_117 | RUNNING_GC(24) | RUNNING_TRACE(32), REASONS(reasons_122)},
     {.minor = 124, G_SYSCALL(112), G_STATUS(152), .sequence = 199, G_ORIGIN_OF(288),
-     SUDOG_117, CHANNEL_123, .syscall_counts = 1, REASONS(reasons_124)},
+     SUDOG_117, CHANNEL_123, .syscall_counts = 1, .coroutine = 37,
+     .running = RUNNING_117 | RUNNING_GC(25) | RUNNING_TRACE(33), REASONS(reasons_124)},
     {.minor = 125, G_SYSCALL(104), G_STATUS(144), .sequence = 191, G_ORIGIN_OF(280),
-     SUDOG_117, CHANNEL_123, .syscall_counts = 1, REASONS(reasons_125)},
+     SUDOG_117, CHANNEL_123, .syscall_counts = 1, .coroutine = 38,
+     .running = RUNNING_117 | RUNNING_GC(26) | RUNNING_TRACE(34), REASONS(reasons_125)},
     {.minor = 126, G_SYSCALL(104), G_STATUS(144), .sequence = 191, G_ORIGIN_OF(288),
-     SUDOG_126, CHANNEL_123, .syscall_counts = 0, REASONS(reasons_126)},
+     SUDOG_126, CHANNEL_123, .syscall_counts = 0, .coroutine = 38,
+     .running = RUNNING_126 | RUNNING_GC(26) | RUNNING_TRACE(34), REASONS(reasons_126)},
 };
 /* clang-format on */
 

@@ -51,7 +51,9 @@ struct g_layout {
 
     /* Whether each system call counts in trackingSeq: up to 1.25. */
     uint8_t syscall_counts;
+    uint8_t coroutine; /* number of that reason; 0: there is none */
     uint8_t n_reasons;
+    uint64_t running; /* bits 1 << reason: of those that run in truth (isWaitingForSuspendG) */
     const char *const *reasons; /* waitReasonStrings; "" for the first */
 };
 

@@ -2,7 +2,7 @@
 #include "analyst/go/memo.h"
 
 #include <assert.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "hash.h"
 
@@ -30,7 +30,8 @@ static uint8_t status_of(const struct goroutine *goroutine)
 
 static bool is_coroutine(const struct look *look)
 {
-    return !strcmp(goroutine_reason(look->layout, look->goroutine), "coroutine");
+    return look->goroutine->status != GO_SYSCALL && look->layout->coroutine &&
+           look->goroutine->reason == look->layout->coroutine;
 }
 
 static bool counts_in_sequence(const struct look *look)

@@ -83,6 +83,37 @@ static void reasons_have_the_numbers_of_each_version(void **state)
     }
 }
 
+/* isWaitingForSuspendG in runtime/runtime2.go. */
+static bool runs_in_truth(const char *reason)
+{
+    static const char *const running[] = {
+        "GC assist marking",    "garbage collection",  "garbage collection scan",
+        "GC worker (active)",   "GC mark termination", "stopping the world",
+        "flushing proc caches", "page trace flush",    "trace goroutine status",
+        "trace proc status",
+    };
+
+    for (size_t i = 0; i < sizeof(running) / sizeof(running[0]); i++)
+        if (!strcmp(reason, running[i]))
+            return true;
+    return false;
+}
+
+static void numbers_of_special_reasons_are_theirs(void **state)
+{
+    (void)state;
+    for (int minor = GO_MINOR_FIRST; minor <= GO_MINOR_LAST; minor++) {
+        const struct g_layout *layout = g_layout_of(minor);
+
+        for (uint8_t i = 0; i < layout->n_reasons; i++) {
+            assert_int_equal(layout->running >> i & 1, runs_in_truth(layout->reasons[i]));
+            assert_int_equal(layout->coroutine == i && i, !strcmp(layout->reasons[i], "coroutine"));
+        }
+        assert_true(layout->n_reasons < 64);
+        assert_int_equal(layout->running >> layout->n_reasons, 0);
+    }
+}
+
 static void states_are_told_apart(void **state)
 {
     static const struct {
@@ -273,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_are_where_each_version_has_them),
         cmocka_unit_test(reasons_have_the_numbers_of_each_version),
+        cmocka_unit_test(numbers_of_special_reasons_are_theirs),
         cmocka_unit_test(states_are_told_apart),
         cmocka_unit_test(a_system_call_has_a_place_of_its_own),
         cmocka_unit_test(what_is_no_g_is_refused),
