@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh [--pid N] [--once]: shows parkwatch at work on a leaking program, or on process N. Installs
-# what is missing, builds, prints a report, and serves metrics until Ctrl-C; --once ends before that.
+# demo.sh [--fixed[=select|call]] [--pid N] [--once]: shows parkwatch at work on a Go service that
+# leaks goroutines under a short load, or that is repaired; or on process N. Installs what is
+# missing, builds, prints a report, and serves metrics until Ctrl-C; --once ends before that.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 port=17275
 ports=20       # tried from there on
-leaked=150     # threads that the report is to find
-patience=30    # seconds until they are there
-leak_pid=
+requests=2000  # every second one times out, and leaks
+patience=30    # seconds until the service listens
+service_pid=
 watch_pid=
 
 die() {
@@ -19,33 +20,41 @@ die() {
 }
 
 usage() {
-    die "usage: demo.sh [--pid N] [--once]" 2
+    die "usage: demo.sh [--fixed[=select|call]] [--pid N] [--once]" 2
 }
 
 # Ends only what this script started.
 clean_up() {
-    for pid in $watch_pid $leak_pid; do
-        kill "$pid" 2> /dev/null && wait "$pid" 2> /dev/null
+    for pid in $watch_pid $service_pid; do
+        kill "$pid" 2> /dev/null || continue
+        wait "$pid" 2> /dev/null || true # it tells of the signal
     done
-    return 0
 }
 
-threads_of() {
-    sed -n 's/^Threads:\t//p' "/proc/$1/status" 2> /dev/null || echo 0
-}
-
-start_leak() {
+# Without symbols, without DWARF, without a profiling endpoint: as such services are deployed.
+build_go() {
     mkdir -p build/demo
-    gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o build/demo/recommendd scripts/demo/leak.c -pthread
-    build/demo/recommendd < /dev/null &
-    leak_pid=$!
-    echo "a service that leaks is running as PID $leak_pid: scripts/demo/leak.c"
-    local end=$((SECONDS + patience))
-    while [ "$(threads_of "$leak_pid")" -lt "$leaked" ]; do
-        kill -0 "$leak_pid" 2> /dev/null || die "the leaking program ended"
-        [ "$SECONDS" -lt "$end" ] || die "it does not leak"
-        sleep 0.2
+    CGO_ENABLED=0 GO111MODULE=off GOFLAGS='' GOCACHE=$PWD/build/demo/cache \
+        go build -trimpath -ldflags='-s -w' -o "build/demo/$1" "scripts/demo/$1.go"
+}
+
+start_service() {
+    local address='' end=$((SECONDS + patience))
+    build_go recommendd
+    build_go load
+    # shellcheck disable=SC2086 # no argument where it is empty
+    build/demo/recommendd $fixed < /dev/null > build/demo/recommendd.log &
+    service_pid=$!
+    echo
+    echo "scripts/demo/recommendd.go runs as PID $service_pid${fixed:+, repaired}"
+    while [ -z "$address" ]; do
+        kill -0 "$service_pid" 2> /dev/null || die "the service ended"
+        [ "$SECONDS" -lt "$end" ] || die "the service does not listen"
+        sleep 0.1
+        address=$(sed -n 's/^listening on //p' build/demo/recommendd.log)
     done
+    build/demo/load "$address" "$requests"
+    echo "the load is over"
 }
 
 # The first port that nobody listens on.
@@ -65,11 +74,13 @@ serve() {
     echo "serving until Ctrl-C:"
     echo "  http://127.0.0.1:$port/metrics         for Prometheus"
     echo "  http://127.0.0.1:$port/api/v1/report   the report, as JSON"
+    echo "  http://127.0.0.1:$port/debug/pprof/goroutine   for go tool pprof"
     wait "$watch_pid"
 }
 
 pid=
 once=
+fixed=
 while [ $# -gt 0 ]; do
     case $1 in
     --pid)
@@ -78,6 +89,7 @@ while [ $# -gt 0 ]; do
         shift
         ;;
     --once) once=1 ;;
+    --fixed | --fixed=select | --fixed=call) fixed=$1 ;;
     *) usage ;;
     esac
     shift
@@ -86,11 +98,11 @@ done
 [ "$(id -u)" -eq 0 ] || die "parkwatch needs root: sudo scripts/demo.sh"
 trap clean_up EXIT
 trap 'exit 0' INT TERM
-scripts/setup.sh build
+scripts/setup.sh "$([ -n "$pid" ] && echo build || echo demo)"
 make -j"$(nproc)"
 if [ -z "$pid" ]; then
-    start_leak
-    pid=$leak_pid
+    start_service
+    pid=$service_pid
 fi
 echo
 build/parkwatch report -p "$pid"

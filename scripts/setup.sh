@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh build|test: installs what is missing to build parkwatch, or to build and test it, on Debian.
+# setup.sh build|demo|test: installs what is missing to build parkwatch, and to show or to test it, on
+# Debian.
 # Calls apt-get only when something is missing, asks nothing, and starts no services.
 set -eu
 
@@ -60,8 +61,15 @@ need_test() {
     [ -x "${HOME:-/root}/.cargo/bin/rustc" ] || need_command rustc rustc
     need_command redis-server redis-server
     need_command nginx nginx-light
+    need_command etcd etcd-server
+    need_command caddy caddy
+    need_command prometheus-alertmanager prometheus-alertmanager
     need_command javac default-jdk-headless
     [ -n "$(ls -d /usr/lib/postgresql/*/bin 2> /dev/null)" ] || add postgresql
+}
+
+need_demo() {
+    need_command go golang-go
 }
 
 install_packages() {
@@ -83,12 +91,17 @@ case ${1:-} in
 build)
     need_build
     ;;
+demo)
+    need_build
+    need_demo
+    ;;
 test)
     need_build
+    need_demo
     need_test
     ;;
 *)
-    echo "usage: setup.sh build|test" >&2
+    echo "usage: setup.sh build|demo|test" >&2
     exit 2
     ;;
 esac

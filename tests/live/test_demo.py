@@ -23,15 +23,36 @@ class Demo(LiveTest):
         self.addCleanup(end_process, process)
         return process
 
-    def test_once(self):
-        process = self.demo("--once")
+    def once(self, *arguments):
+        """What the demonstration says; the service is gone then."""
+        process = self.demo("--once", *arguments)
         text = process.stdout.read().decode()
         self.assertEqual(process.wait(60), 0, text)
-        leak = re.search(r"(\d+) threads\s+futex wait.*\n(?:.*\n){0,4}.*channel_send", text)
-        self.assertTrue(leak, text)
-        self.assertGreaterEqual(int(leak[1]), 50)
         pid = int(re.search(r"PID (\d+)", text)[1])
-        self.assertFalse(os.path.exists(f"/proc/{pid}"), "the leaking program is gone")
+        self.assertFalse(os.path.exists(f"/proc/{pid}"), "the service is gone")
+        return text
+
+    def test_incident(self):
+        text = self.once()
+        leak = re.search(
+            r"([\d,]+) goroutines\s+chan send.*\n(?:.*\n){0,4}\s+main\.fetchScores +"
+            r"recommendd\.go:(\d+)\n\s+created by main\.repair\.recommend ",
+            text,
+        )
+        self.assertTrue(leak, text)
+        timed_out = int(re.search(r"(\d+) timed out", text)[1])
+        self.assertGreaterEqual(timed_out, 1000)
+        # One that was given up while its answer came has its receiver still.
+        self.assertAlmostEqual(int(leak[1].replace(",", "")), timed_out, delta=timed_out / 10)
+        source = (ROOT / "scripts" / "demo" / "recommendd.go").read_text(encoding="utf-8")
+        self.assertIn("result <- found", source.split("\n")[int(leak[2]) - 1])
+
+    def test_repaired(self):
+        for how in ("--fixed", "--fixed=select", "--fixed=call"):
+            text = self.once(how)
+            self.assertIn("timed out", text)
+            self.assertNotIn("chan send", text)
+            self.assertNotIn("main.fetchScores", text)
 
     def test_of_a_process(self):
         fixture = self.fixture("cond")
