@@ -121,6 +121,7 @@ static void fills_in_defaults_of_report(void **state)
     assert_int_equal(options.duration_ns, -1);
     assert_int_equal(options.format, FORMAT_TEXT);
     assert_null(options.output);
+    assert_int_equal(options.kinds, OPTIONS_KINDS_ALL);
     assert_true(options.futex);
     assert_int_equal(options.max_stacks, 50);
     assert_int_equal(options.n_ignores, 0);
@@ -148,7 +149,8 @@ static void takes_options_of_report(void **state)
     (void)state;
     accepts(COMMAND_REPORT,
             WORDS("-p7,8", "--pid=9", "-t", "0", "-o", "x.json", "--format", "json", "--duration",
-                  "2", "--futex", "off", "--ignore", "^a|b$", "--ignore=c", "--max-stacks", "0"),
+                  "2", "-k", "goroutine", "--futex", "off", "--ignore", "^a|b$", "--ignore=c",
+                  "--max-stacks", "0"),
             &options);
     assert_int_equal(options.n_pids, 3);
     assert_int_equal(options.pids[0], 7);
@@ -158,6 +160,7 @@ static void takes_options_of_report(void **state)
     assert_string_equal(options.output, "x.json");
     assert_int_equal(options.format, FORMAT_JSON);
     assert_int_equal(options.duration_ns, 2 * NS_PER_SECOND);
+    assert_int_equal(options.kinds, 1u << SAMPLE_GOROUTINE);
     assert_false(options.futex);
     assert_int_equal(options.n_ignores, 2);
     assert_string_equal(options.ignores[0].pattern, "^a|b$");
@@ -256,8 +259,10 @@ static void refuses_bad_arguments(void **state)
          "--duration: '-1' is not a duration such as 500ms, 2s or 1h30m"},
         {COMMAND_REPORT, "--duration=9223372037",
          "--duration: '9223372037' is not a duration such as 500ms, 2s or 1h30m"},
-        {COMMAND_REPORT, "--format=xml", "--format: 'xml' is not one of text, json, folded and pprof"},
+        {COMMAND_REPORT, "--format=xml",
+         "--format: 'xml' is not one of text, json, folded and pprof"},
         {COMMAND_REPORT, "--output=", "--output: the name of the file is empty"},
+        {COMMAND_REPORT, "--kind=fiber", "--kind: 'fiber' is neither thread nor goroutine"},
         {COMMAND_REPORT, "--futex=yes", "--futex: 'yes' is neither on nor off"},
         {COMMAND_REPORT, "--max-stacks=-1", "--max-stacks: '-1' is not a number from 0 to 10000"},
         {COMMAND_REPORT, "--max-stacks=10001",

@@ -3,7 +3,6 @@
 #include "target.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,14 +218,16 @@ static int build_groups(struct target *target, const struct wire_scan *scan)
 static void note_scan(struct target *target, const struct wire_scan *scan)
 {
     struct target_report *report = &target->report;
-    const char *note = names_string(target->names, scan->note);
+    const char *note = scan->note ? names_string(target->names, scan->note) : NULL;
 
     report->scan = *scan;
     report->scanned = true;
     utf8_clean(scan->runtime, strlen(scan->runtime), report->runtime, sizeof(report->runtime));
     utf8_clean(scan->runtime_version, strlen(scan->runtime_version), report->runtime_version,
                sizeof(report->runtime_version));
-    snprintf(report->note, sizeof(report->note), "%s", note ? note : "");
+    report->note[0] = '\0';
+    if (note)
+        utf8_clean(note, strlen(note), report->note, sizeof(report->note));
     for (size_t i = 0; i < SAMPLE_KIND_MAX; i++)
         if (scan->duration_ns[i])
             scan_histogram_add(&report->scans[i], scan->duration_ns[i]);

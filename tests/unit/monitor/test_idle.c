@@ -55,6 +55,28 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void test_go_runtime(void **state)
+{
+    const struct idle *idle = *state;
+
+    assert_string_equal(
+        rule_with(idle, SAMPLE_GOROUTINE, "GC sweep wait", "runtime.gopark runtime.bgsweep"),
+        "go runtime");
+    assert_string_equal(rule_with(idle, SAMPLE_GOROUTINE, "select",
+                                  "runtime.gopark runtime.selectgo runtime.ensureSigM.func1"),
+                        "go runtime");
+    assert_string_equal(
+        rule_with(idle, SAMPLE_GOROUTINE, "syscall", "os/signal.signal_recv os/signal.loop"),
+        "signal");
+    assert_string_equal(rule_with(idle, SAMPLE_GOROUTINE, "select (no cases)",
+                                  "runtime.gopark runtime.block main.main runtime.main"),
+                        "main");
+    assert_null(rule_with(idle, SAMPLE_GOROUTINE, "select (no cases)",
+                          "runtime.gopark runtime.block main.work"));
+    assert_null(rule_with(idle, SAMPLE_GOROUTINE, "chan receive",
+                          "runtime.gopark runtime.chanrecv main.main.func1 runtime.runfinq"));
+}
+
 static void test_by_reason(void **state)
 {
     assert_string_equal(thread_rule(state, "sleep", "@clock_nanosleep main"), "sleep");
@@ -236,6 +258,7 @@ int main(void)
         TEST(test_jvm),
         TEST(test_names_with_more_behind),
         TEST(test_goroutines),
+        TEST(test_go_runtime),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_bad_patterns),
         cmocka_unit_test(test_long_stack),

@@ -207,6 +207,11 @@ static void test_scan(void **state)
     scan.has_goroutines = 2;
     assert_false(passes(WIRE_SCAN, &scan, sizeof(scan)));
     scan = good;
+    scan.note = WIRE_STRINGS_MAX;
+    assert_true(passes(WIRE_SCAN, &scan, sizeof(scan)));
+    scan.note = WIRE_STRINGS_MAX + 1;
+    assert_false(passes(WIRE_SCAN, &scan, sizeof(scan)));
+    scan = good;
     strcpy(scan.runtime, "java");
     assert_false(passes(WIRE_SCAN, &scan, sizeof(scan)));
     memset(scan.runtime, 'n', sizeof(scan.runtime));

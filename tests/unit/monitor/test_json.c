@@ -95,6 +95,7 @@ static void target_has_its_fields(void **state)
     assert_string_equal(string_in(target, "exe"), "/usr/bin/recommendd");
     assert_string_equal(string_in(target, "start_time"), "2020-09-13T12:26:40.250Z");
     assert_string_equal(string_in(target, "runtime_version"), "go1.19.8");
+    assert_true(json_is_null(json_object_get(target, "note")));
     assert_integer(json_object_get(target, "threads"), "total", 1024);
     assert_integer(json_object_get(target, "goroutines"), "parked", 14235);
     assert_int_equal(json_object_size(json_object_get(target, "losses")), 1);

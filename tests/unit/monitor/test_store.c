@@ -145,6 +145,22 @@ static void test_unknown_ids_are_refused(void **state)
 }
 
 /* Samples of a stack that was left out are left out too, and counted: it is nobody's fault. */
+static void test_note(void **state)
+{
+    struct store *store = store_of(state);
+    struct wire_scan scan = feed_scan_of(1, FEED_START);
+
+    scan.note = 50;
+    assert_int_equal(feed_analyst(store, 0, WIRE_SCAN, &scan, sizeof(scan)), -EBADMSG);
+    scan.note = 3;
+    assert_int_equal(feed_analyst(store, 0, WIRE_SCAN, &scan, sizeof(scan)), 0);
+    assert_string_equal(report_of(store, 0)->note, "alpha");
+    scan.note = 0;
+    scan.number = 2;
+    assert_int_equal(feed_analyst(store, 0, WIRE_SCAN, &scan, sizeof(scan)), 0);
+    assert_string_equal(report_of(store, 0)->note, "");
+}
+
 static void test_samples_of_stacks_left_out(void **state)
 {
     struct store *store = store_of(state);
@@ -398,6 +414,7 @@ int main(void)
         TEST(test_groups_stand_between_scans),
         TEST(test_put_again),
         TEST(test_unknown_ids_are_refused),
+        TEST(test_note),
         TEST(test_samples_of_stacks_left_out),
         TEST(test_unknown_targets_are_refused),
         TEST(test_target_that_ended),

@@ -109,6 +109,22 @@ static void says_that_nothing_was_found(void **state)
     free(text);
 }
 
+static void a_refused_runtime_says_why(void **state)
+{
+    struct example example;
+    char *text;
+
+    (void)state;
+    example_fill(&example);
+    text = render(&example.report, 0, false);
+    assert_lacks(text, "cannot be read");
+    free(text);
+    strcpy(example.target.note, "go1.16.1 is older than 1.17");
+    text = render(&example.report, 0, false);
+    assert_contains(text, "\nits goroutines cannot be read: go1.16.1 is older than 1.17\n");
+    free(text);
+}
+
 static void one_is_singular(void **state)
 {
     struct example example;
@@ -345,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_well),
         cmocka_unit_test(says_that_nothing_was_found),
+        cmocka_unit_test(a_refused_runtime_says_why),
         cmocka_unit_test(one_is_singular),
         cmocka_unit_test(ended_target_says_so),
         cmocka_unit_test(unknown_resources_are_left_out),
