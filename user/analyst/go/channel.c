@@ -85,8 +85,8 @@ void channel_text(const struct channel *channel, const char *reason, unsigned n_
              channel->closed ? "closed" : "open", counterpart(channel, reason));
 }
 
-/* Where in the objects of package sync their semaphores are: no version from 1.17 on has moved
- * them. */
+/* Where in the objects of package sync their semaphores are, in Go 1.26 and 1.27: before, g.waiting
+ * did not lead to them (runtime/sema.go). */
 static const struct {
     const char *reason;
     uint64_t offset;
