@@ -43,7 +43,7 @@ int go_buildversion_find(struct go_windows *windows, const struct rpc_range *dat
             continue;
         if (version[0] && strcmp(version, text) != 0)
             return -ENOENT;
-        strcpy(version, text);
+        memcpy(version, text, sizeof(text));
     }
     if (!version[0])
         return -ENOENT;

@@ -17,7 +17,7 @@
 
 #define BINARY_BASE    0x400000u /* the ELF header, then code */
 #define BINARY_TEXT    0x401000u
-#define BINARY_TABLES  0x500000u
+#define BINARY_TABLES  0x508000u /* not where a window begins */
 #define BINARY_DATA    0x600000u
 #define BINARY_STACK   0xc000000000u
 #define BINARY_SEGMENT 0x10000u /* bytes of each */
@@ -173,9 +173,9 @@ static inline uint64_t binary_func(enum binary_function function)
 }
 
 /* The entry of the index for the function. */
-static inline uint64_t binary_index(const struct binary *binary, unsigned int i)
+static inline uint64_t binary_index_of(const struct binary_layout *layout, unsigned int i)
 {
-    return BINARY_FUNCTIONS + (uint64_t)i * (binary->layout->minor == 117 ? 16 : 8);
+    return BINARY_FUNCTIONS + (uint64_t)i * (layout->minor == 117 ? 16 : 8);
 }
 
 static inline uint32_t binary_add_name(struct binary *binary, const char *name)
@@ -226,7 +226,7 @@ static inline void binary_add_function(struct binary *binary, enum binary_functi
                                        const char *name, int32_t delta, uint8_t id, uint8_t flags)
 {
     const struct binary_layout *layout = binary->layout;
-    uint64_t func = binary_func(function), index = binary_index(binary, function);
+    uint64_t func = binary_func(function), index = binary_index_of(layout, function);
     uint64_t entry = binary_entry(function), offset = func - BINARY_FUNCTIONS;
 
     if (layout->minor == 117) {
@@ -243,7 +243,7 @@ static inline void binary_add_function(struct binary *binary, enum binary_functi
     binary_put32(binary, func + layout->tables + 4, binary_add_constant(binary, 1));
     binary_put32(binary, func + layout->tables + 8,
                  binary_add_constant(binary, 100 + (int32_t)function));
-    binary_put32(binary, func + layout->unit, 1);
+    binary_put32(binary, func + layout->unit, 7);
     binary_put8(binary, func + layout->id, id);
     binary_put8(binary, func + layout->flags, flags);
 }
@@ -273,10 +273,10 @@ static inline void binary_add_inlining(struct binary *binary)
     binary_add_call(binary, 1, "main.inner", 0x70);
     binary_put32(binary, func + layout->tables, binary_add_table(binary, 3, stack));
     binary_put32(binary, func + layout->tables + 8, binary_add_table(binary, 5, lines));
-    binary_put32(binary, func + layout->tables + 12, 3);
+    binary_put32(binary, func + layout->tables + 12, 4);
     binary_put32(binary, behind + 8, binary_add_table(binary, 4, index));
     binary_put8(binary, func + layout->n_funcdata, 4);
-    behind += 12;
+    behind += 16;
     if (layout->minor == 117) {
         binary_put64(binary, (behind + 7) / 8 * 8 + 24, BINARY_GOFUNC + 0x20);
         return;
@@ -289,7 +289,7 @@ static inline void binary_add_inlining(struct binary *binary)
 static inline void binary_add_functions(struct binary *binary)
 {
     const struct binary_layout *layout = binary->layout;
-    uint64_t end = binary_index(binary, BINARY_FUNCTIONS_MAX);
+    uint64_t end = binary_index_of(layout, BINARY_FUNCTIONS_MAX);
 
     binary->next_name = 1;
     binary->next_value = 1;
@@ -306,9 +306,8 @@ static inline void binary_add_functions(struct binary *binary)
         binary_put64(binary, end, binary_entry(BINARY_FUNCTIONS_MAX));
     else
         binary_put32(binary, end, BINARY_FUNCTIONS_MAX * BINARY_FUNCTION_SIZE);
-    binary_put32(binary, BINARY_UNITS, UINT32_MAX);
-    binary_put32(binary, BINARY_UNITS + 4, UINT32_MAX);
-    binary_put32(binary, BINARY_UNITS + 8, 1);
+    binary_put32(binary, BINARY_UNITS + 7 * 4, UINT32_MAX);
+    binary_put32(binary, BINARY_UNITS + 8 * 4, 1);
     binary_put(binary, BINARY_FILES + 1, "/src/main.go", sizeof("/src/main.go"));
 }
 
@@ -382,7 +381,7 @@ static inline void binary_put_version(struct binary *binary, const char *version
 static inline void binary_map(struct binary *binary)
 {
     static const char text[] = "400000-410000 r-xp 00000000 fe:01 77 /srv/binary\n"
-                               "500000-510000 r--p 00010000 fe:01 77 /srv/binary\n"
+                               "508000-518000 r--p 00010000 fe:01 77 /srv/binary\n"
                                "600000-610000 rw-p 00020000 fe:01 77 /srv/binary\n"
                                "c000000000-c000010000 rw-p 00000000 00:00 0\n";
 

@@ -525,53 +525,80 @@ static void test_spoiled_modules_are_refused(void **state)
     }
 }
 
-/* What a spoiled function may do to itself: it has no name, no line or no caller. */
-static void test_spoiled_functions_are_survived(void **state)
+/* What a spoilt function costs: its name, its file, its inlined calls or all that is known of it.
+ */
+static void test_spoiled_functions_lose_what_is_spoilt(void **state)
 {
     const struct binary_layout *layout = &binary_layouts[4];
-    const uint64_t func = binary_func(BINARY_LEAF);
+    const uint64_t func = binary_func(BINARY_LEAF), index = binary_index_of(layout, BINARY_LEAF);
+    const uint64_t behind = func + layout->func, call = BINARY_GOFUNC + 0x20 + layout->inlined;
     const struct {
         uint64_t address;
         uint32_t value;
+        size_t n;
+        bool has_name, has_file;
     } cases[] = {
-        {BINARY_FUNCTIONS + 8 * BINARY_LEAF, 0},              /* index not ascending */
-        {BINARY_FUNCTIONS + 8 * BINARY_LEAF, UINT32_MAX},     /* or beyond the code */
-        {BINARY_FUNCTIONS + 8 * BINARY_LEAF + 4, UINT32_MAX}, /* _func outside of the table */
-        {BINARY_FUNCTIONS + 8 * BINARY_LEAF + 4, 0xff0},      /* or across its end */
-        {func, 0x77},                                         /* of another place */
-        {func + layout->name, UINT32_MAX},                    /* names */
-        {func + layout->name, 0x2ff},
-        {func + layout->tables, UINT32_MAX}, /* pcsp, pcfile, pcln */
-        {func + layout->tables, 0x3ff},
-        {func + layout->tables + 4, UINT32_MAX},
-        {func + layout->tables + 8, UINT32_MAX},
-        {func + layout->tables + 12, UINT32_MAX}, /* npcdata */
-        {func + layout->unit, UINT32_MAX},
-        {func + layout->unit, 15},
-        {func + layout->func + 8, UINT32_MAX},  /* PCDATA_InlTreeIndex */
-        {func + layout->func + 24, UINT32_MAX}, /* FUNCDATA_InlTree */
-        {func + layout->func + 24, 0xfffffff0},
-        {BINARY_GOFUNC + 0x20 + 16 + 4, UINT32_MAX}, /* name of an inlined call */
-        {BINARY_GOFUNC + 0x20 + 16 + 8, UINT32_MAX}, /* where it was inlined */
-        {BINARY_GOFUNC + 0x20 + 16 + 8, 0x85},       /* into itself */
+        {func, BINARY_LEAF * BINARY_FUNCTION_SIZE, 3, true, true}, /* as it was */
+        {index, 0, 1, false, false},                               /* not ascending */
+        {index, UINT32_MAX, 1, true, false},      /* the one before reaches into it */
+        {index + 4, UINT32_MAX, 1, false, false}, /* _func outside of the table */
+        {index + 4, 0xff0, 1, false, false},      /* or across its end */
+        {func, 0x77, 1, false, false},            /* of another place */
+        {func + layout->name, UINT32_MAX, 3, false, true},
+        {func + layout->name, 0x300, 3, false, true},
+        {func + layout->tables + 4, 0x400, 3, true, false},      /* pcfile */
+        {func + layout->tables + 8, UINT32_MAX, 3, true, false}, /* pcln */
+        {func + layout->unit, 15, 3, true, false},
+        {func + layout->unit, UINT32_MAX, 3, true, false},
+        {behind + 8, UINT32_MAX, 1, true, true},  /* PCDATA_InlTreeIndex */
+        {behind + 28, UINT32_MAX, 1, true, true}, /* FUNCDATA_InlTree */
+        {behind + 28, 0xfffffff0, 1, true, true},
+        {call + layout->inlined_name, UINT32_MAX, 1, true, true},
+        {call + layout->inlined_parent, UINT32_MAX, 1, true, true},
+        {call + layout->inlined_parent, 0x85, SYMBOL_INLINE_MAX, true, true}, /* in itself */
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct binary *binary = binary_new(layout);
-        struct stack_copy none = {0};
-        struct frame frames[SYMBOL_INLINE_MAX];
-        struct raw_frame raw[8] = {{binary_entry(BINARY_LEAF) + 0x85, true}};
+        struct raw_frame raw = {binary_entry(BINARY_LEAF) + 0x85, true};
+        struct frame frames[SYMBOL_INLINE_MAX], *last;
         struct go_code *code;
         size_t n;
 
         binary_put32(binary, cases[i].address, cases[i].value);
         code = open_code(binary);
-        n = go_code_symbolize(code, raw, frames);
-        assert_in_range(n, 1, SYMBOL_INLINE_MAX);
-        go_code_unwind(code, raw[0].pc, BINARY_STACK, &none, raw, 8, &n);
-        assert_in_range(n, 0, 8);
-        assert_int_equal(go_code_entry(code, "no.such"), 0);
+        n = go_code_symbolize(code, &raw, frames);
+        last = &frames[n - 1];
+        if (n != cases[i].n || !!last->function != cases[i].has_name ||
+            !!last->file != cases[i].has_file)
+            fail_msg("case %zu: %zu frames, %s in %s", i, n, last->function, last->file);
+        go_code_free(&code);
+        binary_free(binary);
+    }
+}
+
+/* Without a table of how much stack it uses, or with one that lies, a function has no caller. */
+static void test_spoiled_stack_sizes(void **state)
+{
+    static const int32_t deltas[] = {-8, 4, 1 << 30, INT32_MAX - 7};
+    struct raw_frame frames[8];
+    struct stack_copy none = {0};
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof(deltas) / sizeof(deltas[0]); i++) {
+        struct binary *binary = binary_new(&binary_layouts[4]);
+        struct go_code *code;
+        uint64_t sp = BINARY_STACK;
+
+        put_return(binary, &sp, 0, binary_entry(BINARY_GOEXIT) + 1);
+        binary_put32(binary, binary_func(BINARY_LEAF) + binary->layout->tables,
+                     i == 0 ? 0 : binary_add_constant(binary, deltas[i - 1]));
+        code = open_code(binary);
+        assert_int_equal(
+            go_code_unwind(code, binary_entry(BINARY_LEAF) + 4, BINARY_STACK, &none, frames, 8, &n),
+            UNWIND_CUT);
         go_code_free(&code);
         binary_free(binary);
     }
@@ -721,7 +748,7 @@ static void test_plugin_that_comes_later(void **state)
     struct maps more = {0};
     static const char text[] = "400000-402000 r-xp 00000000 fe:01 77 /srv/program\n"
                                "402000-410000 r-xp 00002000 fe:01 77 /srv/program\n"
-                               "500000-510000 r--p 00010000 fe:01 77 /srv/program\n"
+                               "508000-518000 r--p 00010000 fe:01 77 /srv/program\n"
                                "600000-610000 rw-p 00020000 fe:01 77 /srv/program\n";
     struct rpc_range ranges[16];
     size_t n;
@@ -767,7 +794,8 @@ int main(void)
         cmocka_unit_test(test_version_among_the_strings),
         cmocka_unit_test(test_obfuscated),
         cmocka_unit_test(test_spoiled_modules_are_refused),
-        cmocka_unit_test(test_spoiled_functions_are_survived),
+        cmocka_unit_test(test_spoiled_functions_lose_what_is_spoilt),
+        cmocka_unit_test(test_spoiled_stack_sizes),
         cmocka_unit_test(test_values_of_any_byte),
         cmocka_unit_test(test_every_byte_spoilt),
         cmocka_unit_test(test_target_that_is_gone),
