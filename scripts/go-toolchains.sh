@@ -72,7 +72,8 @@ unpack() {
 # fetch VERSION: into its place, from the first suite that has it
 fetch() {
     for suite in $(suites "$1"); do
-        if has_lists "$suite" && apt_of "$suite" apt-cache show "golang-$1-go" > /dev/null 2>&1; then
+        if has_lists "$suite" &&
+            apt_of "$suite" apt-cache show "golang-$1-go" > /dev/null 2>&1; then
             unpack "$suite" "$1" && echo "go $1: from $suite" && return 0
             echo "go-toolchains: golang-$1-go cannot be fetched from $suite" >&2
         fi

@@ -6,8 +6,9 @@
 //
 // GET /recommend?user=N answers with scores, or 504 when the remote that has them takes longer than
 // a request may. The handler asks the remote in a goroutine of its own and waits for the scores on
-// an unbuffered channel, or for its timeout. After a timeout nobody will ever receive: the goroutine
-// is parked in its send for good, with its stack and its scores. There is no profiling endpoint.
+// an unbuffered channel, or for its timeout. After a timeout nobody will ever receive: the
+// goroutine is parked in its send for good, with its stack and its scores. There is no profiling
+// endpoint.
 //
 // --fixed=select (which --fixed alone means) has the sender give up when the request has ended;
 // --fixed=call keeps the timeout inside the call and makes it without a goroutine.

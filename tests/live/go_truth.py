@@ -92,7 +92,9 @@ def read_until(stream, end):
 
 
 # goroutine 7 gp=0xc000007340 m=nil [chan receive (durable), 2 minutes, locked to thread]:
-HEADER = re.compile(r"goroutine (\d+)(?: gp=\S+)?(?: m=\S+)?(?: mp=\S+)? \[([^,\]]+)(?:, [^\]]*)?\]")
+HEADER = re.compile(
+    r"goroutine (\d+)(?: gp=\S+)?(?: m=\S+)?(?: mp=\S+)? \[([^,\]]+)(?:, [^\]]*)?\]"
+)
 NOTES = re.compile(r" \((scan|leaked|durable)\)")
 PLACE = re.compile(r"\t(.*):(\d+)(?: \+0x[0-9a-f]+)?(?: fp=\S+ sp=\S+ pc=(0x[0-9a-f]+))?$")
 CREATED = re.compile(r"created by (.*?)(?: in goroutine \d+)?$")
@@ -194,8 +196,8 @@ RUNTIME_WRAPPER = re.compile(
 
 
 def is_wrapper(frame, goroutine, shown):
-    """What runtime.Stack() leaves out of a goroutine that it shows; of others, the function that the
-    compiler makes for "go f(x)", which stands at the line of that statement."""
+    """What runtime.Stack() leaves out of a goroutine that it shows; of others, the function that
+    the compiler makes for "go f(x)", which stands at the line of that statement."""
     if shown is not None and not frame.function.startswith("runtime."):
         return frame.function not in shown
     if goroutine.creator and frame[1:3] == goroutine.creator[1:3]:

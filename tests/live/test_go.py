@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Goroutines against what the Go programs say about themselves, for each toolchain in build/go-fixtures
-(scripts/go-toolchains.sh, scripts/go-fixtures.sh) and each linking form."""
+"""Goroutines against what the Go programs say about themselves, for each toolchain that
+scripts/go-toolchains.sh fetched and each linking form that scripts/go-fixtures.sh built."""
 
 import collections
 import time
@@ -9,8 +9,8 @@ import unittest
 import go_truth
 import harness
 
-# Those in park.go that do not stand still, those whom a signal wakes that asks for the truth, and the
-# runtime's own that naps between two looks.
+# Those in park.go that do not stand still, those whom a signal wakes that asks for the truth, and
+# the runtime's own that naps between two looks.
 MOVING = ("main.again", "main.serve", "main.answer", "os/signal.loop", "runtime.bgscavenge")
 N_LEAKED = 100
 
@@ -110,7 +110,8 @@ class Leak(GoTest):
         self.check_channels(group)
 
     def check_channels(self, group):
-        self.assertEqual(len({wait["address"] for wait in group["waits_on"]}), len(group["waits_on"]))
+        addresses = {wait["address"] for wait in group["waits_on"]}
+        self.assertEqual(len(addresses), len(group["waits_on"]))
         for wait in group["waits_on"]:
             self.assertEqual(wait["count"], 1)
             for word in ("unbuffered", "open", "without a receiver"):
