@@ -311,6 +311,13 @@ static inline void binary_add_functions(struct binary *binary)
     binary_put(binary, BINARY_FILES + 1, "/src/main.go", sizeof("/src/main.go"));
 }
 
+/* What would do as a name or as a table of values, right behind those that there are. */
+static inline void binary_add_bait(struct binary *binary)
+{
+    binary_put(binary, BINARY_NAMES + 0x300, "behind.names", sizeof("behind.names"));
+    binary_put(binary, BINARY_VALUES + 0x400, "\4\x80\4", 4);
+}
+
 static inline void binary_add_header(struct binary *binary)
 {
     static const uint64_t tables[] = {BINARY_NAMES, BINARY_UNITS, BINARY_FILES, BINARY_VALUES,
@@ -403,6 +410,7 @@ static inline struct binary *binary_new(const struct binary_layout *layout)
     binary_add_header(binary);
     binary_add_functions(binary);
     binary_add_moduledata(binary);
+    binary_add_bait(binary);
     binary_map(binary);
     return binary;
 }
