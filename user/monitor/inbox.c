@@ -73,7 +73,7 @@ static int fill(struct inbox *inbox, char *part, size_t before, size_t size)
         ssize_t n = receive(inbox, part + at, size - at);
 
         if (n <= 0)
-            return n;
+            return (int)n;
         inbox->have += n;
     }
     return 1;

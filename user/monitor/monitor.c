@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -46,10 +45,7 @@ static void monitor_close(struct monitor *monitor)
 
 static void make_report(struct monitor *monitor, struct report *ret_report)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    store_report(monitor->store, clock_now(), now.tv_sec + now.tv_nsec / 1e9, ret_report);
+    store_report(monitor->store, clock_now(), clock_seconds(CLOCK_REALTIME), ret_report);
 }
 
 static int render(void *context, enum http_page page, FILE *out)

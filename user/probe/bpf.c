@@ -180,7 +180,7 @@ static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
         return -EIO;
     if (!record.arrival_ns)
         return -ENOTSUP;
-    *ret_lag_ns = record.now_ns - record.arrival_ns;
+    *ret_lag_ns = (int64_t)(record.now_ns - record.arrival_ns);
     return 0;
 }
 
