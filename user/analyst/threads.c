@@ -109,7 +109,7 @@ static int start_anew(struct threads *threads)
     for (uint32_t i = 0; i < threads->table.n; i++)
         take_back(threads, &all[i]);
     table_clear(&threads->table);
-    threads->n_pending = 0;
+    threads->n_pending = threads->n_fresh = 0;
     native_free(&threads->native);
     return native_new(threads->remote, threads->outbox, threads->losses, &threads->native);
 }
@@ -436,6 +436,13 @@ static void abandon(struct threads *threads)
             continue;
         all[i].fresh = false;
         all[i].switches = UINT64_MAX;
+    }
+    /* The monitor may still have the samples of their parks before. */
+    for (size_t i = 0; i < threads->n_pending; i++) {
+        struct thread *thread = find(threads, threads->pending[i].ns_tid);
+
+        if (thread)
+            thread->switches = UINT64_MAX;
     }
     threads->n_fresh = threads->n_pending = 0;
 }
