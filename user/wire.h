@@ -142,6 +142,7 @@ struct wire_program {
 struct wire_counters {
     uint32_t index;
     uint32_t n_programs;
+    uint64_t has_futex; /* 1: futex calls are followed, and so the futex counts mean something */
     struct park_counters parks;
     struct losses losses; /* of the probe, for this target */
     struct wire_program programs[WIRE_PROGRAMS_MAX];

@@ -283,6 +283,7 @@ static int report_counters(struct attached *attached)
 
     if (bpf_counters(attached->bpf, attached->index, &counters.parks))
         return 0;
+    counters.has_futex = bpf_has_futex(attached->bpf);
     counters.n_programs = bpf_programs(attached->bpf, counters.programs);
     counters.losses = attached->losses;
     counters.losses.count[LOSS_task_storage] = counters.parks.storage_failed;

@@ -163,6 +163,11 @@ int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd)
     return iterate(bpf->skeleton->progs.kernel_frames, pid, ret_fd);
 }
 
+bool bpf_has_futex(const struct bpf *bpf)
+{
+    return bpf->skeleton->links.on_sys_exit;
+}
+
 /* Our own record right after a sleep: the switch onto the CPU was moments before its reading. */
 static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
 {

@@ -40,6 +40,9 @@ int bpf_set_clock(struct bpf *bpf);
 /* The counts of a target, summed over CPUs. */
 int bpf_counters(struct bpf *bpf, uint32_t index, struct park_counters *ret_counters);
 
+/* Whether futex calls are followed. */
+bool bpf_has_futex(const struct bpf *bpf);
+
 /* Run-time statistics of the programs: zeros where the kernel keeps none
  * (sysctl kernel.bpf_stats_enabled). Returns how many. */
 uint32_t bpf_programs(struct bpf *bpf, struct wire_program ret_programs[static WIRE_PROGRAMS_MAX]);
