@@ -152,6 +152,12 @@ class Fixture:
         end_process(self.process)
 
 
+def wait_until_old(fixture, seconds):
+    """Until the youngest park has lasted so long."""
+    end = max(thread["since_ns"] for thread in fixture.threads) / 1e9 + seconds
+    time.sleep(max(0, end - monotonic()))
+
+
 # The expectation in a fixture's header comment
 
 
