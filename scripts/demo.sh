@@ -25,9 +25,9 @@ usage() {
 # Ends only what this script started.
 clean_up() {
     for pid in $watch_pid $leak_pid; do
-        kill "$pid" 2> /dev/null && wait "$pid" 2> /dev/null
+        kill "$pid" 2> /dev/null || continue
+        wait "$pid" 2> /dev/null || true # it tells of the signal
     done
-    return 0
 }
 
 threads_of() {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs inside gdb: writes the stacks of all threads, as gdb sees them, to $GDB_STACKS as JSON.
 
-Not the frames that gdb infers: a function that jumped to another one has left the stack, and gdb shows
-it only where the compiler wrote call sites (DW_TAG_call_site)."""
+Not the frames that gdb infers: a function that jumped to another one has left the stack, and gdb
+shows it only where the compiler wrote call sites (DW_TAG_call_site)."""
 
 import json
 import os

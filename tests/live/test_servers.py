@@ -89,7 +89,7 @@ def same_name(seen, witness):
 
 def difference(frames, witness, names=True):
     """None when gdb's stack is the same, else what differs. C++ and Rust functions with debug
-    information have other names in gdb, which composes them itself: then the lines have to be equal."""
+    information have other names in gdb, which composes them itself: then lines have to be equal."""
     if len(frames) != len(witness):
         return f"{len(frames)} frames, gdb has {len(witness)}"
     for index, (ours, theirs) in enumerate(zip(frames, witness)):
