@@ -152,6 +152,8 @@ uint32_t reason_syscall(const struct thread_record *record)
 {
     uint64_t nr = record->regs[REGS_ORIG_AX];
 
+    if (record->flags & RECORD_COMPAT)
+        return UINT32_MAX;
     if (nr == SYS_restart_syscall)
         return restarted_syscall(record);
     return nr > UINT32_MAX ? UINT32_MAX : (uint32_t)nr;
@@ -191,6 +193,9 @@ void reason_of(const struct thread_record *record, char ret_reason[static REASON
         snprintf(ret_reason, REASON_MAX, "syscall %s", name);
     else if (nr != UINT32_MAX)
         snprintf(ret_reason, REASON_MAX, "syscall %u", nr);
+    else if (record->flags & RECORD_COMPAT)
+        snprintf(ret_reason, REASON_MAX, "32-bit syscall %u",
+                 (uint32_t)record->regs[REGS_ORIG_AX]);
     else
         snprintf(ret_reason, REASON_MAX, "no syscall");
 }
