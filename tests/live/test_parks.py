@@ -20,7 +20,7 @@ PLAIN = [
     "leader", "mutex", "pi", "pipe", "poll", "rwlock", "sem", "signal", "sleep", "vfork", "waitv",
 ]  # fmt: skip
 
-KINDS = {"pipe": "pipe", "accept": "socket"}  # what the detail of a file names
+KINDS = {"pipe": "pipe", "accept": "unix"}  # what the detail of a file names
 
 
 class Parks(LiveTest):
