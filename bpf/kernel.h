@@ -114,8 +114,10 @@ struct bpf_iter__task {
  * word holds more above its lower 16 bits. */
 #define USER32_CS 0x23
 
-/* arch/x86/entry/syscalls/syscall_64.tbl; waitv since 5.16, the last three since 6.7. */
+/* arch/x86/entry/syscalls/syscall_64.tbl; waitv since 5.16, the last three since 6.7. restart is
+ * restart_syscall(2). */
 #define NR_futex         202
+#define NR_restart       219
 #define NR_futex_waitv   449
 #define NR_futex_wake    454
 #define NR_futex_wait    455
