@@ -80,15 +80,17 @@ static __always_inline bool is_futex_lock(uint32_t nr, unsigned long op, unsigne
     return nr == NR_futex && (op & FUTEX_CMD_MASK) == FUTEX_WAIT && (uint32_t)val == 2;
 }
 
-/* After a signal that ran no handler, a stop and continue or a debugger, a futex wait with a timeout
- * goes on as restart_syscall(2): the registers keep its arguments, the restart block tells that they
- * are a futex's (futex_wait(), kernel/futex/waitwake.c; the same test as in user/reason.c). */
+/* After a signal that ran no handler, a stop and continue or a debugger, a futex wait with a
+ * timeout goes on as restart_syscall(2): the registers keep its arguments, the restart block tells
+ * that they are a futex's (futex_wait(), kernel/futex/waitwake.c; the same test as in
+ * user/reason.c). */
 static __always_inline uint32_t syscall_of(struct task_struct *task, const struct pt_regs *regs)
 {
     unsigned long op = regs->si & FUTEX_CMD_MASK;
     uint32_t nr = regs->orig_ax;
 
-    if (nr != NR_restart || !regs->di || !regs->r10 || (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET))
+    if (nr != NR_restart || !regs->di || !regs->r10 ||
+        (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET))
         return nr;
     if ((unsigned long)BPF_CORE_READ(task, restart_block.futex.uaddr) != regs->di ||
         BPF_CORE_READ(task, restart_block.futex.val) != (uint32_t)regs->dx)
