@@ -21,6 +21,10 @@
 #include "monitor/text.h"
 #include "sandbox.h"
 
+/* Of one analyst's messages before others have their turn: more than its socket holds, so that what
+ * it sent before the probe asked for the report is in it. */
+#define TURN_BYTES (4 * 1024 * 1024)
+
 struct monitor {
     const struct monitor_options *options;
     struct idle *idle;
@@ -164,12 +168,15 @@ static int read_probe(struct monitor *monitor)
 static void read_analyst(struct monitor *monitor, uint32_t index)
 {
     struct inbox *inbox = &monitor->analysts[index];
-    int r;
+    size_t taken = 0;
+    int r = 1;
 
     if (inbox->socket < 0)
         return;
-    while ((r = inbox_read(inbox)) > 0)
+    while (taken < TURN_BYTES && (r = inbox_read(inbox)) > 0) {
         store_analyst_message(monitor->store, index, &inbox->header, inbox->payload);
+        taken += sizeof(inbox->header) + inbox->header.length;
+    }
     if (r < 0)
         inbox_close(inbox);
 }
