@@ -160,7 +160,6 @@ int attached_tick(struct attached *attached)
         attached->losses.count[LOSS_scan_late]++;
         return 0;
     }
-    bpf_set_clock(attached->bpf);
     attached->number++;
     attached->retried = false;
     attached->asked_ns = clock_now();

@@ -11,7 +11,7 @@
 #include "probe/target.h"
 
 /* A scan that takes longer than this is taken for hung: its analyst is ended and started anew. */
-#define ATTACHED_SCAN_MAX_NS (60ll * 1000000000)
+#define ATTACHED_SCAN_MAX_NS (30ll * 1000000000)
 
 struct attached {
     uint32_t index;
@@ -29,7 +29,7 @@ struct attached {
     int analyst_fd;               /* the probe's end of the socket */
     uint64_t number;              /* of the last scan asked for */
     uint64_t finished;            /* of the last one done */
-    bool retried;      /* that scan was asked for again, of another analyst */
+    bool retried;                 /* that scan was asked for again, of another analyst */
     uint64_t asked_ns;            /* when */
     struct wire_target described; /* as the monitor was told last */
 };

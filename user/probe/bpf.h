@@ -34,7 +34,8 @@ int bpf_iterate_threads(struct bpf *bpf, pid_t pid, int *ret_fd);
 int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd);
 
 /* Measures the scheduler's clock against CLOCK_MONOTONIC, so that records carry the latter. They
- * drift apart with the steering of the latter: call it before each scan. Sleeps for some 0.1 ms. */
+ * drift apart with the steering of the latter: call it before each scan. Sleeps for some 0.1 ms.
+ * After an error the offset is the one before. */
 int bpf_set_clock(struct bpf *bpf);
 
 /* The counts of a target, summed over CPUs. */
