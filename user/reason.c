@@ -194,8 +194,7 @@ void reason_of(const struct thread_record *record, char ret_reason[static REASON
     else if (nr != UINT32_MAX)
         snprintf(ret_reason, REASON_MAX, "syscall %u", nr);
     else if (record->flags & RECORD_COMPAT)
-        snprintf(ret_reason, REASON_MAX, "32-bit syscall %u",
-                 (uint32_t)record->regs[REGS_ORIG_AX]);
+        snprintf(ret_reason, REASON_MAX, "32-bit syscall %u", (uint32_t)record->regs[REGS_ORIG_AX]);
     else
         snprintf(ret_reason, REASON_MAX, "no syscall");
 }
