@@ -245,6 +245,10 @@ static void test_restarted_poll(void **state)
     record.regs[REGS_DX] = 10000;
     assert_int_equal(reason_syscall(&record), SYS_poll);
     assert_reason(&record, "poll");
+    /* As many descriptors as FUTEX_WAIT_BITSET is, and something left in a register. */
+    record.regs[REGS_SI] = record.restart[1] = FUTEX_WAIT_BITSET;
+    record.regs[REGS_R10] = 0x7000;
+    assert_reason(&record, "poll");
 }
 
 static void test_restarted_sleep(void **state)

@@ -96,6 +96,8 @@ static void test_other_descriptors_are_closed(void **state)
     assert_fds_kept(NULL, 0);
     assert_fds_kept((int[]){fds[11]}, 1);
     assert_fds_kept((int[]){fds[0], fds[1]}, 2);
+    assert_fds_kept((int[]){fds[3], STDOUT_FILENO}, 2);
+    assert_fds_kept((int[]){STDIN_FILENO}, 1);
     /* In any order, with gaps, with those that are there anyway, and twice. */
     assert_fds_kept((int[]){fds[9], STDERR_FILENO, fds[2], fds[5], fds[9], STDOUT_FILENO}, 6);
     for (size_t i = 0; i < 12; i++) {

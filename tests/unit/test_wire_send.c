@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -99,6 +100,50 @@ static void test_socket_that_is_full(void **state)
     assert_null(failed);
 }
 
+static void ignore(int signal_number)
+{
+    (void)signal_number;
+}
+
+static char large[WIRE_PAYLOAD_MAX]; /* more than a socket holds */
+
+static void *send_large(void *argument)
+{
+    struct fixture *fixture = argument;
+
+    return wire_send(fixture->sender, WIRE_STRING, large, sizeof(large), -1) ? "failed" : NULL;
+}
+
+/* Each ends a send() that waits for room after part of its bytes, or none. */
+static void test_signals_cut_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    static char received[sizeof(struct wire_header) + sizeof(large)];
+    size_t size = 0;
+    pthread_t thread;
+    void *failed;
+
+    for (size_t i = 0; i < sizeof(large); i++)
+        large[i] = (char)(i % 251);
+    assert_int_equal(sigaction(SIGUSR1, &(struct sigaction){.sa_handler = ignore}, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, send_large, fixture), 0);
+    while (size < sizeof(received)) {
+        struct pollfd readable = {.fd = fixture->inbox.socket, .events = POLLIN};
+        size_t piece = sizeof(received) - size < 3000 ? sizeof(received) - size : 3000;
+        ssize_t n;
+
+        assert_int_equal(poll(&readable, 1, 10000), 1);
+        pthread_kill(thread, SIGUSR1);
+        n = recv(readable.fd, received + size, piece, 0);
+        assert_true(n > 0);
+        size += (size_t)n;
+    }
+    pthread_join(thread, &failed);
+    signal(SIGUSR1, SIG_DFL);
+    assert_null(failed);
+    assert_memory_equal(received + sizeof(struct wire_header), large, sizeof(large));
+}
+
 static void test_monitor_that_is_gone(void **state)
 {
     struct fixture *fixture = *state;
@@ -114,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_message_and_descriptor),
         TEST(test_socket_that_is_full),
+        TEST(test_signals_cut_nothing),
         TEST(test_monitor_that_is_gone),
     };
 

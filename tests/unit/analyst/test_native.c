@@ -128,6 +128,42 @@ static void test_frame_without_a_name_is_shown(void **state)
     assert_int_equal(fixture->follow->losses.count[LOSS_unwind_cut], 1);
 }
 
+static __attribute__((noinline)) void callee_example(void)
+{
+    __asm__ volatile("nop");
+}
+
+static __attribute__((noinline)) void caller_example(void)
+{
+    __asm__ volatile("nop; nop");
+}
+
+/* The copy of a stack is found behind one that could not be read. */
+static void test_stacks_of_a_batch_are_kept_apart(void **state)
+{
+    struct fixture *fixture = *state;
+    struct follow *follow = fixture->follow;
+    void *unreadable = mmap(NULL, 1 << 16, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct thread_record *records = follow->records;
+    struct native_thread threads[2] = {0};
+    const struct mailbox_stack *stack;
+    uint64_t *sp;
+
+    assert_ptr_not_equal(unreadable, MAP_FAILED);
+    follow_add(follow, 10)->regs[REGS_SP] = (uint64_t)(uintptr_t)unreadable;
+    follow_add(follow, 11)->regs[REGS_IP] = (uint64_t)(uintptr_t)callee_example;
+    sp = (uint64_t *)(uintptr_t)records[1].regs[REGS_SP];
+    *sp = (uint64_t)(uintptr_t)caller_example + 1; /* where it returns to */
+    assert_int_equal(native_describe(fixture->native, records, 2, threads), 0);
+    assert_int_equal(outbox_scan(follow->outbox, &(struct wire_scan){.number = 1}), 0);
+    mailbox_collect(follow->mailbox);
+    stack = mailbox_stack(follow->mailbox, threads[1].stack.id);
+    assert_non_null(stack);
+    assert_string_equal(function(fixture, stack, 0), "callee_example");
+    assert_string_equal(function(fixture, stack, 1), "caller_example");
+    munmap(unreadable, 1 << 16);
+}
+
 static void test_kernel_frames_of_uninterruptible_threads(void **state)
 {
     static const struct kernel_record kernel[] = {
@@ -276,6 +312,7 @@ int main(void)
         TEST(test_whole_stack_has_names),
         TEST(test_stack_is_sent_once),
         TEST(test_frame_without_a_name_is_shown),
+        TEST(test_stacks_of_a_batch_are_kept_apart),
         TEST(test_kernel_frames_of_uninterruptible_threads),
         TEST(test_kernel_frames_may_be_missing),
         TEST(test_workers_and_32_bit_threads_have_no_frames),

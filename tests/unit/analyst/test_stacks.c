@@ -98,6 +98,7 @@ static void test_places_on_one_line_are_one_stack(void **state)
 static void test_reason_and_kernel_frames_are_part_of_it(void **state)
 {
     static const struct kernel_record one = {.n = 1, .name = {"io_schedule"}};
+    static const struct kernel_record other = {.n = 1, .name = {"folio_wait"}};
     static const struct kernel_record two = {.n = 2, .name = {"io_schedule", "folio_wait"}};
     struct fixture *fixture = *state;
     struct raw_stack raw = {.reason = "io"};
@@ -107,12 +108,14 @@ static void test_reason_and_kernel_frames_are_part_of_it(void **state)
     assert_int_not_equal(look_up(fixture, &raw).id, bare);
     raw.kernel = &one;
     with_one = look_up(fixture, &raw).id;
+    raw.kernel = &other;
+    assert_int_not_equal(look_up(fixture, &raw).id, with_one);
     raw.kernel = &two;
     with_two = look_up(fixture, &raw).id;
     assert_int_not_equal(with_one, with_two);
     assert_int_not_equal(with_one, bare);
     assert_int_equal(mailbox_stack(fixture->mailbox, with_two)->head.n_frames, 2);
-    assert_int_equal(fixture->mailbox->n_stacks, 4);
+    assert_int_equal(fixture->mailbox->n_stacks, 5);
 }
 
 static void test_id_is_the_same_for_another_analyst(void **state)

@@ -250,6 +250,29 @@ static void test_reused_tid_is_another_thread(void **state)
     assert_int_equal(follow_sample(follow, 10)->since_ns, record->arrival_ns);
 }
 
+/* Another thread gets the TID before the second sweep, and has switched as often. */
+static void reuse_before_second_sweep(struct fake_probe *probe, const struct rpc_request *request)
+{
+    struct thread_record *record = (struct thread_record *)probe->records;
+
+    if (request->type != RPC_SCAN || probe->n_requests[RPC_SCAN] != 2)
+        return;
+    record->start_ns++;
+    record->arrival_ns += SECOND;
+}
+
+static void test_tid_that_is_reused_between_sweeps(void **state)
+{
+    struct follow *follow = *state;
+
+    follow->probe.before = reuse_before_second_sweep;
+    follow_add(follow, 10);
+    follow_scan(follow);
+    assert_int_equal(follow->mailbox->n_puts, 1);
+    assert_int_equal(follow->probe.n_requests[RPC_RESIDENT], 2);
+    assert_int_equal(follow_sample(follow, 10)->since_ns, follow->records[0].arrival_ns);
+}
+
 static void test_exec_drops_everything(void **state)
 {
     struct follow *follow = *state;
@@ -433,6 +456,7 @@ int main(void)
         TEST(test_thread_that_is_never_quiet_has_no_sample),
         TEST(test_thread_that_wakes_while_it_is_looked_at),
         TEST(test_reused_tid_is_another_thread),
+        TEST(test_tid_that_is_reused_between_sweeps),
         TEST(test_exec_drops_everything),
         TEST(test_exec_between_chunks),
         TEST(test_ended_threads_are_dropped),
