@@ -45,7 +45,7 @@ static int scan(struct analyst *analyst, uint64_t number)
     int r;
 
     r = threads_scan(analyst->threads, &result);
-    if (r == -ECONNRESET)
+    if (r == -ECONNRESET || r == -ENOMEM)
         return r;
     if (!r) {
         result.losses = analyst->losses;

@@ -32,6 +32,7 @@ struct thread {
     bool zombie;
     struct owner_word owner_word;
     uint32_t owner_seen; /* ns_tid that the word named when it was read last */
+    struct earlier_wait earlier;
     struct sample sample;
 };
 
@@ -173,16 +174,8 @@ static bool is_past_threshold(const struct threads *threads, const struct thread
 static void begin_park(struct threads *threads, struct thread *thread,
                        const struct thread_record *record)
 {
-    struct sample before = thread->sample;
-
     thread->sample = (struct sample){.id = record->tid, .kind = SAMPLE_THREAD};
-    park_since(record, before.since_ns ? &before : NULL, threads->options.attach_ns,
-               &thread->sample);
-    /* Kept although it is described only past the threshold: a logical wait goes on by it. */
-    if (reason_syscall(record) == SYS_futex) {
-        thread->sample.object_kind = OBJECT_FUTEX;
-        thread->sample.object = record->regs[REGS_DI];
-    }
+    park_since(record, &thread->earlier, threads->options.attach_ns, &thread->sample);
     thread->parked = true;
     thread->switches = record->switches;
     thread->owner_word = (struct owner_word){0};

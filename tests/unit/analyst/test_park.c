@@ -36,12 +36,13 @@ static struct thread_record rewaiting(uint64_t since, uint32_t timeouts)
     return record;
 }
 
-static void assert_since(const struct thread_record *record, const struct sample *before,
+static void assert_since(const struct thread_record *record, const struct earlier_wait *before,
                          uint64_t since, uint64_t seen, uint64_t not_before, uint32_t rewaits)
 {
+    struct earlier_wait earlier = before ? *before : (struct earlier_wait){0};
     struct sample sample = {.rewaits = 9};
 
-    park_since(record, before, ATTACH, &sample);
+    park_since(record, &earlier, ATTACH, &sample);
     assert_int_equal(sample.since_ns, since);
     assert_int_equal(sample.seen_ns, seen);
     assert_int_equal(sample.not_before_ns, not_before);
@@ -88,28 +89,42 @@ static void test_logical_wait_whose_start_was_seen(void **state)
     struct thread_record record = rewaiting(600000, 3);
 
     (void)state;
-    assert_since(&record, NULL, 600000, 600000, 0, 3);
+    assert_since(&record, NULL, 600000, 999000, 0, 3);
     record.park.served = 1; /* what came before it was another wait */
-    assert_since(&record, NULL, 600000, 600000, 600000, 3);
+    assert_since(&record, NULL, 600000, 999000, 600000, 3);
 }
 
 static void test_logical_wait_from_before(void **state)
 {
     struct thread_record record = rewaiting(0, 2);
-    struct sample before = {.object_kind = OBJECT_FUTEX,
-                            .object = FUTEX,
-                            .since_ns = 200000,
-                            .seen_ns = 510000,
-                            .not_before_ns = 200000};
+    struct earlier_wait before = {.address = FUTEX, .since_ns = 200000};
 
     (void)state;
-    assert_since(&record, NULL, ATTACH, ATTACH, 0, 2);
-    assert_since(&record, &before, 200000, 510000, 0, 2);
-    before.object++;
-    assert_since(&record, &before, ATTACH, ATTACH, 0, 2);
-    before.object--;
-    before.object_kind = OBJECT_FILE; /* descriptor 4096 */
-    assert_since(&record, &before, ATTACH, ATTACH, 0, 2);
+    assert_since(&record, NULL, ATTACH, 999000, 0, 2);
+    assert_since(&record, &before, 200000, 999000, 0, 2);
+    before.address++;
+    assert_since(&record, &before, ATTACH, 999000, 0, 2);
+}
+
+static void test_what_a_logical_wait_goes_on_from(void **state)
+{
+    struct thread_record record = parked();
+    struct earlier_wait earlier = {0};
+    struct sample sample;
+
+    (void)state;
+    park_since(&record, &earlier, ATTACH, &sample);
+    assert_int_equal(earlier.address, FUTEX);
+    assert_int_equal(earlier.since_ns, 300000);
+    /* The mutex of a condition variable, between two waits on the latter. */
+    record.regs[REGS_DI] = FUTEX + 64;
+    record.regs[REGS_SI] = FUTEX_WAIT_PRIVATE;
+    record.regs[REGS_DX] = 2;
+    park_since(&record, &earlier, ATTACH, &sample);
+    assert_int_equal(earlier.address, FUTEX);
+    record = rewaiting(0, 2);
+    park_since(&record, &earlier, ATTACH, &sample);
+    assert_int_equal(sample.since_ns, 300000);
 }
 
 static void test_what_is_no_logical_wait(void **state)
@@ -135,10 +150,10 @@ static void test_locks_are_logical_waits_too(void **state)
 
     (void)state;
     record.regs[REGS_SI] = FUTEX_LOCK_PI_PRIVATE;
-    assert_since(&record, NULL, 600000, 600000, 0, 3);
+    assert_since(&record, NULL, 600000, 999000, 0, 3);
     record.regs[REGS_SI] = FUTEX_WAIT_PRIVATE;
     record.regs[REGS_DX] = 2;
-    assert_since(&record, NULL, 600000, 600000, 0, 3);
+    assert_since(&record, NULL, 600000, 999000, 0, 3);
 }
 
 int main(void)
@@ -149,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_without_a_usable_arrival_it_is_now),
         cmocka_unit_test(test_logical_wait_whose_start_was_seen),
         cmocka_unit_test(test_logical_wait_from_before),
+        cmocka_unit_test(test_what_a_logical_wait_goes_on_from),
         cmocka_unit_test(test_what_is_no_logical_wait),
         cmocka_unit_test(test_locks_are_logical_waits_too),
     };
