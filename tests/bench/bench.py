@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What parkwatch costs those that it watches, those that it does not watch, and the machine.
 
-Every number is a median of at least five runs. A ratio is taken inside one round, between
-measurements that follow each other at once, and the median of the rounds' ratios is shown; fewer
-than five rounds make no ratio. Rounds in which somebody else attached a parkwatch do not count. The
-order within a round rotates, so that a machine that slows down favours nobody. Nothing is asserted:
-the numbers of another machine, or of a busy one, are others."""
+Every number is a median of at least five rounds; fewer make none. A ratio is taken in one round, of
+two measurements that follow each other at once, with and without a tracer, in changing order; what
+is shown is the median of the rounds' ratios. A round with another parkwatch attached makes no
+ratio. Operations are measured in CPU time of their process, so that what else runs here costs them
+no more than their caches. Nothing is asserted: the numbers of another machine are others."""
 
 import argparse
 import contextlib
@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import sys
 import time
@@ -21,14 +22,12 @@ import processes
 
 ROUNDS = 7
 ROUNDS_LEAST = 5
-SECONDS_MOST = 220  # from the start; no new round after that
-COUNTS = {"switch": 100_000, "getppid": 1_000_000, "futex": 500_000}
+SECONDS = {"operations": 90, "programs": 55, "sizes": 70}  # no new round after that
+COUNTS = {"switch": 50_000, "getppid": 500_000, "futex": 250_000}
 SIZES = (1_000, 10_000)
 EU_STACK_SIZE = 1_000  # with 10,000 it takes minutes
 SCANS = 5  # repeated ones, in each of the runs
 INTERVAL = "500ms"
-
-START = time.monotonic()
 
 BARE = "not attached"
 MODES = {  # name: (target is the process that is measured, options)
@@ -44,16 +43,25 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def rounds(measure):
-    """Results of measure(number) for ROUNDS undisturbed rounds, after one to warm up."""
-    results = []
-    while len(results) <= ROUNDS and time.monotonic() - START < SECONDS_MOST:
-        try:
-            results.append(measure(len(results)))
-        except processes.Disturbed:
-            say("bench: another parkwatch is attached here; this round does not count")
-            time.sleep(2)
-    return results[1:]
+class Budget:
+    """Time for a part of the benchmarks, shared by so many series of rounds."""
+
+    def __init__(self, part, n_series):
+        self.left = n_series
+        self.end = time.monotonic() + SECONDS[part]
+
+    def rounds(self, measure):
+        """Results of measure(number) for ROUNDS undisturbed rounds, after one to warm up."""
+        end = time.monotonic() + (self.end - time.monotonic()) / self.left
+        self.left -= 1
+        results = []
+        while len(results) <= ROUNDS and time.monotonic() < end:
+            try:
+                results.append(measure(len(results)))
+            except processes.Disturbed:
+                say("bench: another parkwatch is attached here; this round does not count")
+                time.sleep(1)
+        return results[1:]
 
 
 def median(values):
@@ -74,7 +82,7 @@ def offcputime_command():
 
 
 def modes():
-    return [BARE, *MODES, *([OFFCPUTIME] if offcputime_command() else [])]
+    return [*MODES, *([OFFCPUTIME] if offcputime_command() else [])]
 
 
 def tracer(mode, load_pid, other_pid):
@@ -96,26 +104,29 @@ def mode_in_force(mode, load, other):
         processes.check_alone(ids)
 
 
-def rotated(values, by):
-    by %= len(values)
-    return values[by:] + values[:by]
-
-
-def measure_operations(load, other):
-    """{mode: {operation: [ns of each round]}}"""
+def measure_mode(budget, mode, load, other):
+    """{operation: {"traced": [ns of each round], "bare": [ns of each round]}}"""
 
     def one(number):
         result = {}
-        for mode in rotated(modes(), number):
-            with mode_in_force(mode, load, other):
-                result[mode] = {name: load.measure(name, count) for name, count in COUNTS.items()}
+        for now in (BARE, mode) if number % 2 else (mode, BARE):
+            with mode_in_force(now, load, other):
+                result[now] = {name: load.measure(name, count) for name, count in COUNTS.items()}
         return result
 
-    results = rounds(one)
+    results = budget.rounds(one)
     return {
-        mode: {name: [result[mode][name] for result in results] for name in COUNTS}
-        for mode in modes()
+        name: {
+            "traced": [result[mode][name] for result in results],
+            "bare": [result[BARE][name] for result in results],
+        }
+        for name in COUNTS
     }
+
+
+def measure_operations(load, other):
+    budget = Budget("operations", len(modes()))
+    return {mode: measure_mode(budget, mode, load, other) for mode in modes()}
 
 
 # What each BPF program takes
@@ -131,22 +142,31 @@ RUNS = (  # program, operation that runs it, mode
 )
 
 
-def measure_programs(load, other):
-    """{(program, operation, mode): [ns a run, of each round]}"""
+def measure_mode_programs(budget, mode, load, other):
+    runs = [run for run in RUNS if run[2] == mode]
 
     def one(_):
         result = {}
-        for mode in dict.fromkeys(run[2] for run in RUNS if run[2] in modes()):
-            with mode_in_force(mode, load, other) as ids:
-                for run in [run for run in RUNS if run[2] == mode]:
-                    counting = processes.Statistics(ids)
-                    load.measure(run[1], COUNTS[run[1]])
-                    result[run] = counting.ns_per_run(run[0])
+        with tracer(mode, load.pid, other.pid) as ids:
+            for run in runs:
+                counting = processes.Statistics(ids)
+                load.measure(run[1], COUNTS[run[1]])
+                result[run] = counting.ns_per_run(run[0])
         return result
 
+    results = budget.rounds(one)
+    return {run: [result[run] for result in results] for run in runs}
+
+
+def measure_programs(load, other):
+    """{(program, operation, mode): [ns a run, of each round]}"""
+    traced = [mode for mode in modes() if any(run[2] == mode for run in RUNS)]
+    budget = Budget("programs", len(traced))
+    values = {}
     with processes.bpf_statistics():
-        results = rounds(one)
-    return {run: [result.get(run) for result in results] for run in RUNS if run[2] in modes()}
+        for mode in traced:
+            values.update(measure_mode_programs(budget, mode, load, other))
+    return values
 
 
 # What a scan takes, and what the roles hold
@@ -165,7 +185,7 @@ def measure_scans(pid):
         }
 
 
-def measure_size(size):
+def measure_size(budget, size):
     def one(_):
         result = measure_scans(pid)
         report = [processes.PARKWATCH, "report", "-t", "0", "-p", pid]
@@ -175,7 +195,7 @@ def measure_size(size):
         return result
 
     with processes.parked(size) as pid:
-        results = rounds(one)
+        results = budget.rounds(one)
     roles = results[0]["roles"] if results else {}
     return {
         "first": [result["first"] for result in results],
@@ -193,21 +213,22 @@ def number(value, unit):
     return f"{value:,.0f} {unit}" if value is not None else "unknown"
 
 
-def with_ratio(values, bases):
-    factor = ratio(values, bases)
-    return number(median(values), "ns") + (f" x{factor:.2f}" if factor else "")
+def with_ratio(values):
+    factor = ratio(values["traced"], values["bare"])
+    return number(median(values["traced"]), "ns") + (f" x{factor:.2f}" if factor else "")
 
 
 def print_operations(operations):
-    print("What an operation takes, and the ratio to the same round without a tracer")
+    print("CPU time of an operation, and its ratio to that without a tracer, right before or after")
     print(f"  {'':30}{'context switch':>18}{'getppid()':>18}{'futex(EAGAIN)':>18}")
+    bare = {
+        name: [value for values in operations.values() for value in values[name]["bare"]]
+        for name in COUNTS
+    }
+    cells = [number(median(bare[name]), "ns") for name in COUNTS]
+    print(f"  {BARE:30}" + "".join(f"{cell:>18}" for cell in cells))
     for mode, values in operations.items():
-        cells = [
-            number(median(values[name]), "ns")
-            if mode == BARE
-            else with_ratio(values[name], operations[BARE][name])
-            for name in COUNTS
-        ]
+        cells = [with_ratio(values[name]) for name in COUNTS]
         print(f"  {mode:30}" + "".join(f"{cell:>18}" for cell in cells))
 
 
@@ -262,11 +283,9 @@ def as_json(results):
         {"program": program, "operation": operation, "mode": mode, "ns": values}
         for (program, operation, mode), values in results["programs"].items()
     ]
-    bare = results["operations"][BARE]
     ratios = {
-        mode: {name: ratio(values[name], bare[name]) for name in COUNTS}
+        mode: {name: ratio(values[name]["traced"], values[name]["bare"]) for name in COUNTS}
         for mode, values in results["operations"].items()
-        if mode != BARE
     }
     return json.dumps({**results, "programs": programs, "ratios": ratios}, indent=1)
 
@@ -275,11 +294,12 @@ def run():
     with processes.load() as load, processes.load() as other:
         operations = measure_operations(load, other)
         programs = measure_programs(load, other)
+    budget = Budget("sizes", len(SIZES))
     return {
         "machine": machine(),
         "operations": operations,
         "programs": programs,
-        "sizes": {size: measure_size(size) for size in SIZES},
+        "sizes": {size: measure_size(budget, size) for size in SIZES},
     }
 
 
@@ -287,13 +307,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="every value of every round")
     wants_json = parser.parse_args().json
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     results = run()
     if wants_json:
         print(as_json(results))
         return
     of = results["machine"]
-    print(f"{of['cpus']} CPUs, Linux {of['kernel']}, load {of['load']:.1f}; "
-          f"medians of {len(results['operations'][BARE]['switch'])} rounds\n")
+    print(f"{of['cpus']} CPUs, Linux {of['kernel']}, load {of['load']:.1f}; medians of rounds\n")
     print_operations(results["operations"])
     print_programs(results["programs"])
     print_sizes(results["sizes"])

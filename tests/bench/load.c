@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operations whose price a tracer changes. Reads lines "OPERATION COUNT" from standard input and
- * answers each with the nanoseconds that one operation took, on average:
+ * answers each with the nanoseconds of CPU time that one operation took, on average:
  *
  *   switch   a context switch: two threads hand a byte to and fro through two pipes
  *   getppid  a syscall that nobody is interested in
@@ -31,11 +31,11 @@ static void die(const char *what)
     exit(1);
 }
 
-static uint64_t now_ns(void)
+static uint64_t cpu_ns(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -94,9 +94,9 @@ static void measure(const struct operation *operation, unsigned long n)
     uint64_t start;
 
     repeat(operation, n / WARM_UP);
-    start = now_ns();
+    start = cpu_ns();
     repeat(operation, n);
-    printf("%.2f\n", (double)(now_ns() - start) / (double)n);
+    printf("%.2f\n", (double)(cpu_ns() - start) / (double)n);
     fflush(stdout);
 }
 

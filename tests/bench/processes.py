@@ -3,6 +3,7 @@
 tools run on CPU 0, what they are measured on runs on CPU 1."""
 
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -22,6 +23,8 @@ PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 PROGRAMS = {"on_sched_switch", "on_sys_exit"}  # of parkwatch, attached while it runs
 PATIENCE = 30  # seconds that anything may take to be ready
 POLL = 0.01
+SYS_BPF = 321  # x86-64
+BPF_ENABLE_STATS = 32  # include/uapi/linux/bpf.h
 TOOLS_CPU = "0"
 LOAD_CPU = "1"
 
@@ -89,10 +92,18 @@ def bpf_programs():
     return {program["id"]: program for program in json.loads(output) if "name" in program}
 
 
+def program_ids(pid):
+    """Of the BPF programs that the process holds."""
+    ids = set()
+    for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            ids.update(map(int, re.findall(r"^prog_id:\t(\d+)$", path.read_text(), re.M)))
+    return ids
+
+
 def check_alone(ids=frozenset()):
     """Raises Disturbed where a parkwatch is attached other than the one that has these programs."""
-    attached = {i for i, program in bpf_programs().items() if program["name"] in PROGRAMS}
-    if attached - ids or len(attached) > len(PROGRAMS):
+    if any(program["name"] in PROGRAMS for i, program in bpf_programs().items() if i not in ids):
         raise Disturbed
 
 
@@ -102,7 +113,7 @@ def wait_for_end(ids):
 
 
 class Statistics:
-    """Runs and time of programs by name, between two moments. Needs kernel.bpf_stats_enabled."""
+    """Runs and time of programs by name, between two moments. Within bpf_statistics()."""
 
     def __init__(self, ids):
         self.ids = ids
@@ -173,9 +184,8 @@ def watch(pid, *options):
 @contextlib.contextmanager
 def watch_ids(pid, *options):
     """The ids of the BPF programs of such a parkwatch."""
-    before = set(bpf_programs())
-    with watch(pid, *options):
-        ids = set(bpf_programs()) - before
+    with watch(pid, *options) as watching:
+        ids = program_ids(watching.pid)
         yield ids
     wait_for_end(ids)
 
@@ -183,12 +193,10 @@ def watch_ids(pid, *options):
 @contextlib.contextmanager
 def offcputime(command, pid):
     """libbpf-tools' offcputime, attached to the process. Yields the ids of its BPF programs."""
-    before = set(bpf_programs())
     nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with process([command, "-p", pid], TOOLS_CPU, **nowhere) as p:
-        wait_for(lambda: set(bpf_programs()) - before, "offcputime's programs")
+        ids = wait_for(lambda: program_ids(p.pid), "offcputime's programs")
         time.sleep(0.2)  # loaded is not yet attached
-        ids = set(bpf_programs()) - before
         yield ids
         p.send_signal(signal.SIGINT)
         p.wait(PATIENCE)
@@ -197,14 +205,17 @@ def offcputime(command, pid):
 
 @contextlib.contextmanager
 def bpf_statistics():
-    """The kernel's run-time statistics of BPF programs, on for a while and then as they were."""
-    path = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
-    before = path.read_text()
-    path.write_text("1")
+    """The kernel's run-time statistics of BPF programs, on as long as a descriptor is open: so they
+    end with this process, however it ends, and kernel.bpf_stats_enabled stays as it is."""
+    run_time = ctypes.c_uint32(0)  # BPF_STATS_RUN_TIME
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.syscall(SYS_BPF, BPF_ENABLE_STATS, ctypes.byref(run_time), ctypes.sizeof(run_time))
+    if fd < 0:
+        raise SystemExit(f"bench: no statistics of BPF programs: {os.strerror(ctypes.get_errno())}")
     try:
         yield
     finally:
-        path.write_text(before)
+        os.close(fd)
 
 
 def seconds_of(command):
