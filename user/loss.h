@@ -11,7 +11,7 @@
 #define LOSS_LIST(X)                                                                               \
     X(task_storage, "threads whose park could not be followed: no memory for task storage")        \
     X(threads_capped, "threads beyond the bound of one scan")                                      \
-    X(thread_moved, "scans that gave up on threads which ran each time they were looked at")            \
+    X(thread_moved, "scans that gave up on threads which ran each time they were looked at")       \
     X(memory_unreadable, "reads of the target's memory that failed")                               \
     X(file_unreadable, "mapped files that could not be opened")                                    \
     X(debug_refused, "files that elfutils refused to read")                                        \
