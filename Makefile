@@ -5,7 +5,9 @@ VERSION := 0.1.0
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PKG_CONFIG ?= pkg-config
@@ -114,7 +116,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 
 # Fixtures are ordinary programs: no frame pointers, debug information apart from the sanitizers.
 # One that needs other flags names them in a line "// CFLAGS: ...".
-$(BUILD)/fixtures/%: tests/fixtures/%.c
+$(BUILD)/fixtures/%: tests/fixtures/%.c tests/fixtures/fixture.h
 	$(call msg,FIXTURE,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -O1 -g -fomit-frame-pointer -fno-optimize-sibling-calls -Wall -Wextra \

@@ -110,12 +110,14 @@ struct bpf_iter__task {
 #define FUTEX_LOCK_PI2        13
 #define FUTEX_CMD_MASK        127
 
-/* arch/x86/include/asm/segment.h: 32-bit code, whose syscalls have numbers of their own. With FRED the
- * word holds more above its lower 16 bits. */
+/* arch/x86/include/asm/segment.h: 32-bit code, whose syscalls have numbers of their own. With FRED
+ * the word holds more above its lower 16 bits. */
 #define USER32_CS 0x23
 
-/* arch/x86/entry/syscalls/syscall_64.tbl; waitv since 5.16, the last three since 6.7. */
+/* arch/x86/entry/syscalls/syscall_64.tbl; waitv since 5.16, the last three since 6.7. restart is
+ * restart_syscall(2). */
 #define NR_futex         202
+#define NR_restart       219
 #define NR_futex_waitv   449
 #define NR_futex_wake    454
 #define NR_futex_wait    455

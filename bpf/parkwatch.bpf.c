@@ -80,6 +80,24 @@ static __always_inline bool is_futex_lock(uint32_t nr, unsigned long op, unsigne
     return nr == NR_futex && (op & FUTEX_CMD_MASK) == FUTEX_WAIT && (uint32_t)val == 2;
 }
 
+/* After a signal that ran no handler, a stop and continue or a debugger, a futex wait with a
+ * timeout goes on as restart_syscall(2): the registers keep its arguments, the restart block tells
+ * that they are a futex's (futex_wait(), kernel/futex/waitwake.c; the same test as in
+ * user/reason.c). */
+static __always_inline uint32_t syscall_of(struct task_struct *task, const struct pt_regs *regs)
+{
+    unsigned long op = regs->si & FUTEX_CMD_MASK;
+    uint32_t nr = regs->orig_ax;
+
+    if (nr != NR_restart || !regs->di || !regs->r10 ||
+        (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET))
+        return nr;
+    if ((unsigned long)BPF_CORE_READ(task, restart_block.futex.uaddr) != regs->di ||
+        BPF_CORE_READ(task, restart_block.futex.val) != (uint32_t)regs->dx)
+        return nr;
+    return NR_futex;
+}
+
 static __always_inline bool is_futex_pi(unsigned long op)
 {
     op &= FUTEX_CMD_MASK;
@@ -119,7 +137,7 @@ static __always_inline void park_begin(struct task_struct *task, uint32_t target
     park->seen = 1;
     park->unseen_start = 0;
     park->state = state;
-    park->nr = regs->orig_ax;
+    park->nr = syscall_of(task, regs);
     park->address = regs->di;
 }
 
@@ -263,12 +281,13 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
     struct park *park;
     int target;
 
-    if (nr != NR_futex && (nr < NR_futex_waitv || nr > NR_futex_requeue))
+    if (nr != NR_futex && nr != NR_restart && (nr < NR_futex_waitv || nr > NR_futex_requeue))
         return 0;
     task = bpf_get_current_task_btf();
     target = target_of(task);
     if (target < 0 || (uint16_t)regs->cs == USER32_CS)
         return 0;
+    nr = syscall_of(task, regs);
     count = counters_of(target);
     if (!count)
         return 0;

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The clock of all ages: CLOCK_MONOTONIC nanoseconds. */
+/* Clocks; that of all ages is CLOCK_MONOTONIC in nanoseconds. */
 #pragma once
 
 #include <stdint.h>
 #include <time.h>
+
+/* Any clock as seconds. */
+static inline double clock_seconds(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 static inline uint64_t clock_now(void)
 {

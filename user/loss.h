@@ -11,7 +11,7 @@
 #define LOSS_LIST(X)                                                                               \
     X(task_storage, "threads whose park could not be followed: no memory for task storage")        \
     X(threads_capped, "threads beyond the bound of one scan")                                      \
-    X(thread_moved, "stacks thrown away because their thread ran while they were read")            \
+    X(thread_moved, "scans that gave up on threads which ran each time they were looked at")       \
     X(goroutines_capped, "scans of a program with more goroutines than the bound")                 \
     X(goroutine_moved, "stacks thrown away because their goroutine ran while they were read")      \
     X(go_refused, "looks at a Go program whose goroutines could not be read")                      \

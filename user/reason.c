@@ -19,6 +19,7 @@
 #ifndef FUTEX_LOCK_PI2
 #define FUTEX_LOCK_PI2 13
 #endif
+#define ADDRESS_MIN    4096 /* nothing is mapped below: vm.mmap_min_addr */
 #define NR_FUTEX_WAITV 449
 #define NR_FUTEX_WAIT  455
 
@@ -140,7 +141,8 @@ static uint32_t restarted_syscall(const struct thread_record *record)
     uint32_t second = (uint32_t)record->restart[1];
     uint64_t command = regs[REGS_SI] & FUTEX_CMD_MASK;
 
-    if (record->restart[0] != regs[REGS_DI] || !regs[REGS_DI])
+    /* A small number is no address but a clock, which clock_nanosleep() has first, too. */
+    if (record->restart[0] != regs[REGS_DI] || regs[REGS_DI] < ADDRESS_MIN)
         return SYS_clock_nanosleep;
     if (second == (uint32_t)regs[REGS_DX] && regs[REGS_R10] &&
         (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET))
@@ -152,6 +154,8 @@ uint32_t reason_syscall(const struct thread_record *record)
 {
     uint64_t nr = record->regs[REGS_ORIG_AX];
 
+    if (record->flags & RECORD_COMPAT)
+        return UINT32_MAX;
     if (nr == SYS_restart_syscall)
         return restarted_syscall(record);
     return nr > UINT32_MAX ? UINT32_MAX : (uint32_t)nr;
@@ -191,6 +195,8 @@ void reason_of(const struct thread_record *record, char ret_reason[static REASON
         snprintf(ret_reason, REASON_MAX, "syscall %s", name);
     else if (nr != UINT32_MAX)
         snprintf(ret_reason, REASON_MAX, "syscall %u", nr);
+    else if (record->flags & RECORD_COMPAT)
+        snprintf(ret_reason, REASON_MAX, "32-bit syscall %u", (uint32_t)record->regs[REGS_ORIG_AX]);
     else
         snprintf(ret_reason, REASON_MAX, "no syscall");
 }

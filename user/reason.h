@@ -21,7 +21,7 @@ const char *syscall_name(uint32_t nr);
 bool reason_is_parked(const struct thread_record *record);
 
 /* The syscall that the thread is in; for restart_syscall(2) the one that is restarted.
- * UINT32_MAX: none. */
+ * UINT32_MAX: none, or a 32-bit one: those have other numbers and arguments. */
 uint32_t reason_syscall(const struct thread_record *record);
 
 /* The class of one parked thread, from its whole record. */
@@ -29,5 +29,6 @@ enum park_class reason_class_of(const struct thread_record *record);
 
 #define REASON_MAX 48
 
-/* The reason in words: a class's name, else "syscall NAME", "syscall NUMBER" or "no syscall". */
+/* The reason in words: a class's name, else "syscall NAME", "syscall NUMBER",
+ * "32-bit syscall NUMBER" or "no syscall". */
 void reason_of(const struct thread_record *record, char ret_reason[static REASON_MAX]);

@@ -101,7 +101,7 @@ struct target_report {
 
 struct report {
     const char *version;
-    double time; /* seconds since 1970 */
+    double time; /* seconds since 1970: of the newest scan, as ages are; of the report before it */
     int64_t threshold_ns;
     size_t n_targets;
     const struct target_report *targets;

@@ -15,8 +15,10 @@
 
 #define WIRE_PAYLOAD_MAX (256 * 1024)
 #define WIRE_STRING_MAX  4096
-#define WIRE_STRINGS_MAX (256 * 1024) /* distinct strings of one target */
-#define WIRE_STACKS_MAX  (64 * 1024)  /* distinct stacks of one target */
+#define WIRE_STRINGS_MAX (256 * 1024)       /* distinct strings of one target */
+#define WIRE_STACKS_MAX  (64 * 1024)        /* distinct stacks of one target */
+#define WIRE_FRAMES_MAX  (1024 * 1024)      /* of all stacks of one target */
+#define WIRE_TEXT_MAX    (64 * 1024 * 1024) /* bytes of all strings of one target */
 #define WIRE_SAMPLES_MAX (2 * 1024 * 1024)
 #define WIRE_NET_MAX     32 /* network devices of one target */
 
@@ -144,6 +146,7 @@ struct wire_program {
 struct wire_counters {
     uint32_t index;
     uint32_t n_programs;
+    uint64_t has_futex; /* 1: futex calls are followed, and so the futex counts mean something */
     struct park_counters parks;
     struct losses losses; /* of the probe, for this target */
     struct wire_program programs[WIRE_PROGRAMS_MAX];

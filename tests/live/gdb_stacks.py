@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs inside gdb: writes the stacks of all threads, as gdb sees them, to $GDB_STACKS as JSON."""
+"""Runs inside gdb: writes the stacks of all threads, as gdb sees them, to $GDB_STACKS as JSON.
+
+Not the frames that gdb infers: a function that jumped to another one has left the stack, and gdb
+shows it only where the compiler wrote call sites (DW_TAG_call_site)."""
 
 import json
 import os
@@ -32,7 +35,8 @@ def stack_of(thread):
     frame = gdb.newest_frame()
     try:
         while frame is not None and len(frames) < FRAMES_MAX:
-            frames.append(frame_truth(frame))
+            if frame.type() != gdb.TAILCALL_FRAME:
+                frames.append(frame_truth(frame))
             frame = frame.older()
     except gdb.error:
         pass  # gdb itself prints "Backtrace stopped"

@@ -152,6 +152,12 @@ class Fixture:
         end_process(self.process)
 
 
+def wait_until_old(fixture, seconds):
+    """Until the youngest park has lasted so long."""
+    end = max(thread["since_ns"] for thread in fixture.threads) / 1e9 + seconds
+    time.sleep(max(0, end - monotonic()))
+
+
 # The expectation in a fixture's header comment
 
 
@@ -433,30 +439,34 @@ class Watch:
 BPFTOOL = shutil.which("bpftool", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
+def bpf_entries():
+    """(kind, entry) of all BPF programs, links and maps, as bpftool lists them."""
+    for kind in ("prog", "link", "map"):
+        for _ in range(10):
+            done = subprocess.run(
+                [BPFTOOL, "-j", kind, "show"], capture_output=True, timeout=30, check=False
+            )
+            if done.returncode == 0:
+                break  # else an object ended between its listing and the look at it: look again
+        done.check_returncode()
+        for entry in json.loads(done.stdout or b"[]"):
+            yield kind, entry
+
+
+def holders(entry):
+    return {holder["pid"] for holder in entry.get("pids", [])}
+
+
 def bpf_objects(but=()):
     """(kind, id) of all programs, links and maps but those that living processes in `but` hold."""
-    found = set()
-    for kind in ("prog", "link", "map"):
-        done = subprocess.run(
-            [BPFTOOL, "-j", kind, "show"], capture_output=True, timeout=30, check=True
-        )
-        for entry in json.loads(done.stdout or b"[]"):
-            holders = {holder["pid"] for holder in entry.get("pids", [])}
-            if not holders & set(but):
-                found.add((kind, entry["id"]))
-    return found
+    return {
+        (kind, entry["id"]) for kind, entry in bpf_entries() if not holders(entry) & set(but)
+    }
 
 
 def strangers():
     """Processes that hold BPF objects now: not ours, as long as no test runs a daemon."""
-    holders = set()
-    for kind in ("prog", "link", "map"):
-        done = subprocess.run(
-            [BPFTOOL, "-j", kind, "show"], capture_output=True, timeout=30, check=True
-        )
-        for entry in json.loads(done.stdout or b"[]"):
-            holders |= {holder["pid"] for holder in entry.get("pids", [])}
-    return holders
+    return set().union(*(holders(entry) for _, entry in bpf_entries()))
 
 
 # gdb, the witness

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the live tests: run.py [PATTERN...], PATTERN being a part of FILE.CLASS.TEST. The last line is
-"N passed, N failed, N skipped". A skip fails the run where CI=true."""
+"""Runs the live tests: run.py [PATTERN...], PATTERN being a part of FILE.CLASS.TEST. The last line
+is "N passed, N failed, N skipped". A skip fails the run where CI=true."""
 
 import os
 import pathlib

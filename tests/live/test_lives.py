@@ -18,6 +18,7 @@ from harness import (
     read_stat,
     report,
     wait_for,
+    wait_until_old,
 )
 
 QUICK = ("--interval", "200ms", "-t", "100ms")
@@ -328,6 +329,7 @@ class Namespaces(LiveTest):
             command=[*OWN_PIDS, FIXTURES / "deadlock"],
         )
         pid = self.inner(fixture.pid, "deadlock")
+        wait_until_old(fixture, 1.1)
         deadlocks = report(pid).target["deadlocks"]
         self.assertEqual(len(deadlocks), 1)
         self.assertEqual(

@@ -87,8 +87,9 @@ def same_name(seen, witness):
     return ours == theirs or aliases(ours, theirs, witness["module"])
 
 
-def difference(frames, witness):
-    """None when gdb's stack is the same, else what differs."""
+def difference(frames, witness, names=True):
+    """None when gdb's stack is the same, else what differs. C++ and Rust functions with debug
+    information have other names in gdb, which composes them itself: then lines have to be equal."""
     if len(frames) != len(witness):
         return f"{len(frames)} frames, gdb has {len(witness)}"
     for index, (ours, theirs) in enumerate(zip(frames, witness)):
@@ -97,20 +98,23 @@ def difference(frames, witness):
                 return f"at {ours['address']}, gdb at {theirs['address']:#x}"
         if ours["inlined"] != theirs["inlined"]:
             return f"frame {index}: inlined {ours['inlined']}"
-        if not same_name(ours, theirs):
+        if not names and ours["line"] != theirs["line"]:
+            return f"frame {index}: line {ours['line']}, gdb says {theirs['line']}"
+        if names and not same_name(ours, theirs):
             return f"frame {index}: {ours['function']}, gdb says {theirs['function']}"
         if ours["function"] is None and theirs["function"] is not None:
             return f"frame {index}: no name, gdb says {theirs['function']}"
     return None
 
 
-def unmatched(groups, stacks):
+def unmatched(groups, stacks, names):
     """Threads that gdb sees and no group accounts for, each with the nearest miss."""
     left = {group["stack_id"]: group["count"] for group in groups}
     missing = []
     for tid, witness in stacks.items():
         for group in groups:
-            if left[group["stack_id"]] and difference(group["frames"], witness) is None:
+            same = difference(group["frames"], witness, names) is None
+            if same and left[group["stack_id"]]:
                 left[group["stack_id"]] -= 1
                 break
         else:
@@ -118,32 +122,32 @@ def unmatched(groups, stacks):
     return missing, left
 
 
-def explain(missing, left, groups):
+def explain(missing, left, groups, names):
     lines = []
     for tid, witness in missing:
         lines.append(f"gdb's thread {tid}:\n{describe(witness)}")
         for group in groups:
             if left[group["stack_id"]]:
-                lines.append(f"  {difference(group['frames'], witness)} with")
+                lines.append(f"  {difference(group['frames'], witness, names)} with")
                 lines.append(describe(group["frames"]))
     return "\n".join(lines)
 
 
 class Servers(LiveTest):
-    def compare(self, pid, cut=lambda frames: frames):
+    def compare(self, pid, cut=lambda frames: frames, names=True, losses=()):
         """All waiters of parkwatch, then all threads of gdb; `cut` shortens both stacks alike."""
         need("gdb")
         for attempt in range(ATTEMPTS):
             taken = report(pid, "-t", "0")
             stacks = {tid: cut(frames) for tid, frames in gdb_stacks(pid).items()}
             groups = [dict(group, frames=cut(group["frames"])) for group in taken.groups]
-            missing, left = unmatched(groups, stacks)
+            missing, left = unmatched(groups, stacks, names)
             if not missing and not any(left.values()):
                 break
         else:
-            self.fail(f"after {ATTEMPTS} attempts\n{explain(missing, left, groups)}")
+            self.fail(f"after {ATTEMPTS} attempts\n{explain(missing, left, groups, names)}")
         self.assertEqual(sum(group["count"] for group in groups), len(stacks))
-        self.assertEqual(taken.target["losses"], {})
+        self.assertEqual(set(taken.target["losses"]) - set(losses), set())
         return taken
 
     def test_redis(self):
@@ -217,39 +221,39 @@ class Servers(LiveTest):
             stdout=subprocess.PIPE,
         )  # fmt: skip
         read_line(process.stdout, b"ready", 60)
-        taken = self.compare(process.pid, up_to_generated_code)
+        taken = self.compare(process.pid, up_to_generated_code, losses=["unwind_cut"])
         self.assertTrue(taken.having("Unsafe_Park"), "the parked Java thread")
 
     def test_stripped_cxx(self):
         need("g++")
-        self.check_stripped("parked.cc", "g++", "-std=c++17", "-O2", "-s", "-pthread")
+        self.check_program("parked.cc", "g++", "-std=c++17", "-O2", "-s", "-pthread")
 
     def test_stripped_rust(self):
         rustc = shutil.which("rustc") or shutil.which("rustc", path="/root/.cargo/bin")
         if not rustc:
             need("rustc")
-        self.check_stripped("parked.rs", rustc, "-O", "-C", "strip=symbols")
+        self.check_program("parked.rs", rustc, "-O", "-C", "strip=symbols")
 
     def test_rust_names(self):
         rustc = shutil.which("rustc") or shutil.which("rustc", path="/root/.cargo/bin")
         if not rustc:
             need("rustc")
-        taken = self.check_stripped("parked.rs", rustc, "-O", "-g")
-        functions = [f["function"] for g in taken.groups for f in g["frames"]]
-        self.assertIn("parked::wait_for_work", functions)
+        taken = self.check_program("parked.rs", rustc, "-O", "-g", names=False)
+        self.assertTrue(taken.having("parked::wait_for_work"))
 
     def test_cxx_names(self):
         need("g++")
-        taken = self.check_stripped("parked.cc", "g++", "-std=c++17", "-O2", "-g", "-pthread")
-        functions = [f["function"] or "" for g in taken.groups for f in g["frames"]]
-        self.assertIn("pool::Queue::take(int)", functions)
+        taken = self.check_program(
+            "parked.cc", "g++", "-std=c++17", "-O2", "-g", "-pthread", names=False
+        )
+        self.assertTrue(taken.having("pool::Queue::take"))
 
-    def check_stripped(self, source, *command):
+    def check_program(self, source, *command, names=True):
         program = compile_source(PROGRAMS / source, self.directory() / "program", *command)
         process = self.server([program], stdout=subprocess.PIPE)
         read_line(process.stdout, b"ready")
         wait_for(lambda: all_parked(process.pid), "all threads sleep")
-        taken = self.compare(process.pid)
+        taken = self.compare(process.pid, names=names)
         self.assertGreaterEqual(taken.target["threads"]["total"], 4)
         return taken
 

@@ -66,7 +66,7 @@ static int scan(struct analyst *analyst, uint64_t number)
     r = threads_scan(analyst->threads, &result);
     if (!r)
         r = goroutines_scan(analyst->goroutines, threads_exec_id(analyst->threads), &result);
-    if (r == -ECONNRESET)
+    if (r == -ECONNRESET || r == -ENOMEM)
         return r;
     if (!r) {
         result.losses = analyst->losses;

@@ -99,7 +99,7 @@ static int try_build_id(struct unwinder *unwinder, const struct identity *identi
     n = (size_t)sprintf(path, DEBUG_ROOT "/.build-id/%02x/", identity->build_id[0]);
     for (size_t i = 1; i < identity->build_id_size; i++)
         n += (size_t)sprintf(path + n, "%02x", identity->build_id[i]);
-    strcpy(path + n, ".debug");
+    memcpy(path + n, ".debug", sizeof(".debug"));
     return try_path(unwinder, identity, path, ret_path);
 }
 

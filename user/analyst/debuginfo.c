@@ -217,6 +217,7 @@ static bool may_hold_functions(int tag)
            tag == DW_TAG_enumeration_type;
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): at most NESTING_MAX deep
 static int index_functions(struct ranges *functions, Dwarf_Die *parent, unsigned int depth,
                            size_t *budget)
 {

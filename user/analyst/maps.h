@@ -9,12 +9,12 @@
 
 struct mapping {
     uint64_t start, end;
-    uint64_t offset;   /* in the file */
-    uint64_t device;   /* major << 32 | minor */
-    uint64_t inode;    /* 0: anonymous */
+    uint64_t offset; /* in the file */
+    uint64_t device; /* major << 32 | minor */
+    uint64_t inode;  /* 0: anonymous */
     bool readable, writable, executable;
-    const char *path;  /* "" for none; "[vdso]", "[stack]" and the like as they are; a trailing
-                          " (deleted)" is cut off and noted in `deleted` */
+    const char *path; /* "" for none; "[vdso]", "[stack]" and the like as they are; a trailing
+                         " (deleted)" is cut off and noted in `deleted` */
     bool deleted;
 };
 

@@ -28,6 +28,8 @@ struct outbox {
     struct losses *losses;
     struct table strings;
     struct table stacks;
+    size_t n_bytes;  /* of all strings */
+    size_t n_frames; /* of all stacks */
     size_t used;
     size_t last; /* where the last message begins in the buffer; `used`: none */
     char buffer[BUFFER_SIZE];
@@ -140,11 +142,14 @@ uint32_t outbox_string(struct outbox *outbox, const char *text)
     known = table_find(&outbox->strings, new.key);
     if (known)
         return known->number;
-    if (table_add(&outbox->strings, &new, NULL)) {
+    /* The monitor's bounds, too: it would leave out what is beyond them for as long as it has this
+     * analyst. */
+    if (outbox->n_bytes + length + 1 > WIRE_TEXT_MAX || table_add(&outbox->strings, &new, NULL)) {
         outbox->losses->count[LOSS_strings_capped]++;
         outbox->full = true;
         return 0;
     }
+    outbox->n_bytes += length + 1;
     send_string(outbox, new.number, text, length);
     return new.number;
 }
@@ -173,16 +178,17 @@ int outbox_stack(struct outbox *outbox, const struct stack *stack)
         .site = stack->site,
         .has_creator = stack->creator != NULL,
     };
-    size_t n = 0;
+    size_t n_new = stack->n_frames + head.has_creator, n = 0;
     char *at;
 
     if (table_find(&outbox->stacks, stack_key(&new)))
         return 0;
-    if (table_add(&outbox->stacks, &new, NULL)) {
+    if (outbox->n_frames + n_new > WIRE_FRAMES_MAX || table_add(&outbox->stacks, &new, NULL)) {
         outbox->losses->count[LOSS_stacks_capped]++;
         outbox->full = true;
         return -ENOSPC;
     }
+    outbox->n_frames += n_new;
     /* The names first: they are messages of their own. */
     head.reason = outbox_string(outbox, stack->reason);
     for (; n < stack->n_frames; n++)

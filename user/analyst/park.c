@@ -2,6 +2,7 @@
 #include "analyst/park.h"
 
 #include <stdbool.h>
+#include <sys/syscall.h>
 
 #include "reason.h"
 
@@ -31,7 +32,7 @@ static void physical(const struct thread_record *record, struct sample *sample)
     }
 }
 
-static void logical(const struct thread_record *record, const struct sample *before,
+static void logical(const struct thread_record *record, const struct earlier_wait *earlier,
                     uint64_t attach_ns, struct sample *sample)
 {
     const struct park *park = &record->park;
@@ -39,23 +40,27 @@ static void logical(const struct thread_record *record, const struct sample *bef
     sample->rewaits = park->wait_timeouts;
     sample->not_before_ns = 0;
     if (park->wait_since_ns) {
-        sample->since_ns = sample->seen_ns = park->wait_since_ns;
+        sample->since_ns = park->wait_since_ns;
         if (park->served)
             sample->not_before_ns = park->wait_since_ns;
-    } else if (before && before->object_kind == OBJECT_FUTEX &&
-               before->object == park->wait_address) {
-        sample->since_ns = before->since_ns;
-        sample->seen_ns = before->seen_ns;
+    } else if (earlier->address == park->wait_address) {
+        sample->since_ns = earlier->since_ns;
     } else {
-        sample->since_ns = sample->seen_ns = attach_ns;
+        sample->since_ns = attach_ns;
     }
 }
 
-void park_since(const struct thread_record *record, const struct sample *before, uint64_t attach_ns,
-                struct sample *sample)
+static bool is_wait(const struct thread_record *record)
 {
+    return reason_syscall(record) == SYS_futex && reason_class_of(record) != PARK_FUTEX_LOCK;
+}
+
+void park_since(const struct thread_record *record, struct earlier_wait *earlier,
+                uint64_t attach_ns, struct sample *sample)
+{
+    physical(record, sample);
     if (is_logical_wait(record))
-        logical(record, before, attach_ns, sample);
-    else
-        physical(record, sample);
+        logical(record, earlier, attach_ns, sample);
+    if (is_wait(record))
+        *earlier = (struct earlier_wait){record->regs[REGS_DI], sample->since_ns};
 }

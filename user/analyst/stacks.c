@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "hash.h"
+#include "reason.h"
 #include "table.h"
 
 #define CACHE_MAX (64 * 1024) /* stacks found by their addresses; then all are forgotten */
@@ -131,22 +132,31 @@ static const struct frame *name_creator(struct stacks *stacks, uint64_t creator,
     return &frames[0];
 }
 
+/* The word of a barrier counts its rounds: at 2 its wait looks like a lock's (glibc
+ * nptl/pthread_barrier_wait.c). */
+static const char *reason_in(const char *reason, enum wait_shape shape)
+{
+    const char *lock = reason_name(PARK_FUTEX_LOCK);
+
+    return shape == WAIT_BARRIER && !strcmp(reason, lock) ? reason_name(PARK_FUTEX_WAIT) : reason;
+}
+
 static int name_stack(struct stacks *stacks, const struct raw_stack *raw,
                       struct known_stack *ret_known)
 {
     struct frame creator[SYMBOL_INLINE_MAX];
     struct stack stack = {
         .kind = stacks->kind,
-        .reason = raw->reason,
         .frames = stacks->frames,
         .creator = name_creator(stacks, raw->creator, creator),
     };
 
     stack.n_frames = name_frames(stacks, raw);
     stack.site = stacks->namer.site(stacks->namer.context, stacks->frames, stack.n_frames);
+    ret_known->shape = waits_shape(stacks->frames, stack.n_frames);
+    stack.reason = reason_in(raw->reason, ret_known->shape);
     stack.id = stack_id(&stack);
     ret_known->id = stack.id;
-    ret_known->shape = waits_shape(stacks->frames, stack.n_frames);
     return outbox_stack(stacks->outbox, &stack);
 }
 

@@ -32,6 +32,7 @@ struct thread {
     bool zombie;
     struct owner_word owner_word;
     uint32_t owner_seen; /* ns_tid that the word named when it was read last */
+    struct earlier_wait earlier;
     struct sample sample;
 };
 
@@ -113,7 +114,7 @@ static int start_anew(struct threads *threads)
     for (uint32_t i = 0; i < threads->table.n; i++)
         take_back(threads, &all[i]);
     table_clear(&threads->table);
-    threads->n_pending = 0;
+    threads->n_pending = threads->n_fresh = 0;
     native_free(&threads->native);
     return native_new(threads->remote, threads->outbox, threads->losses, &threads->native);
 }
@@ -177,16 +178,8 @@ static bool is_past_threshold(const struct threads *threads, const struct thread
 static void begin_park(struct threads *threads, struct thread *thread,
                        const struct thread_record *record)
 {
-    struct sample before = thread->sample;
-
     thread->sample = (struct sample){.id = record->tid, .kind = SAMPLE_THREAD};
-    park_since(record, before.since_ns ? &before : NULL, threads->options.attach_ns,
-               &thread->sample);
-    /* Kept although it is described only past the threshold: a logical wait goes on by it. */
-    if (reason_syscall(record) == SYS_futex) {
-        thread->sample.object_kind = OBJECT_FUTEX;
-        thread->sample.object = record->regs[REGS_DI];
-    }
+    park_since(record, &thread->earlier, threads->options.attach_ns, &thread->sample);
     thread->parked = true;
     thread->switches = record->switches;
     thread->owner_word = (struct owner_word){0};
@@ -444,6 +437,13 @@ static void abandon(struct threads *threads)
             continue;
         all[i].fresh = false;
         all[i].switches = UINT64_MAX;
+    }
+    /* The monitor may still have the samples of their parks before. */
+    for (size_t i = 0; i < threads->n_pending; i++) {
+        struct thread *thread = find(threads, threads->pending[i].ns_tid);
+
+        if (thread)
+            thread->switches = UINT64_MAX;
     }
     threads->n_fresh = threads->n_pending = 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One target's address space as elfutils sees it: native stacks from registers and memory, and names
- * for their addresses. The only module that knows elfutils; it does no I/O of its own but through
- * struct unwind_target, so the target is never stopped and tests need no process.
+ * One target's address space as elfutils sees it: native stacks from registers and memory, and
+ * names for their addresses. The only module that knows elfutils; it does no I/O of its own but
+ * through struct unwind_target, so the target is never stopped and tests need no process.
  */
 #pragma once
 

@@ -50,10 +50,11 @@ static ssize_t receive(struct inbox *inbox, void *to, size_t size)
         struct cmsghdr align;
     } control;
     struct iovec part = {.iov_base = to, .iov_len = size};
+    /* CMSG_SPACE() rounds up to where a second descriptor would have room, and stay open. */
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+                             .msg_controllen = CMSG_LEN(sizeof(int))};
     ssize_t n;
 
     do
@@ -73,7 +74,7 @@ static int fill(struct inbox *inbox, char *part, size_t before, size_t size)
         ssize_t n = receive(inbox, part + at, size - at);
 
         if (n <= 0)
-            return n;
+            return (int)n;
         inbox->have += n;
     }
     return 1;

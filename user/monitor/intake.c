@@ -146,7 +146,8 @@ static bool check_counters(const void *payload, size_t length)
 
     (void)length;
     memcpy(&counters, payload, sizeof(counters));
-    if (counters.index >= RECORD_TARGETS_MAX || counters.n_programs > WIRE_PROGRAMS_MAX)
+    if (counters.index >= RECORD_TARGETS_MAX || counters.n_programs > WIRE_PROGRAMS_MAX ||
+        counters.has_futex > 1)
         return false;
     for (size_t i = 0; i < counters.n_programs; i++)
         if (!is_terminated(counters.programs[i].name, sizeof(counters.programs[i].name)))

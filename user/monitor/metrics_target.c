@@ -349,6 +349,8 @@ void metrics_target_futex_waits(struct exposition *to, const struct family *fami
     const uint64_t *waits = series->target->counters.parks.futex_waits;
 
     (void)family;
+    if (!series->target->counters.has_futex)
+        return;
     for (int i = 0; i < FUTEX_OUTCOME_MAX; i++)
         write_labelled(to, series, "outcome", outcomes[i], (double)waits[i]);
 }
@@ -359,6 +361,8 @@ void metrics_target_futex_wakes(struct exposition *to, const struct family *fami
     const uint64_t *wakes = series->target->counters.parks.futex_wakes;
 
     (void)family;
+    if (!series->target->counters.has_futex)
+        return;
     write_labelled(to, series, "woke", "some", (double)wakes[1]);
     write_labelled(to, series, "woke", "none", (double)wakes[0]);
 }

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -23,6 +22,10 @@
 #include "monitor/store.h"
 #include "monitor/text.h"
 #include "sandbox.h"
+
+/* Of one analyst's messages before others have their turn: more than its socket holds, so that what
+ * it sent before the probe asked for the report is in it. */
+#define TURN_BYTES (4 * 1024 * 1024)
 
 struct monitor {
     const struct monitor_options *options;
@@ -48,10 +51,7 @@ static void monitor_close(struct monitor *monitor)
 
 static void make_report(struct monitor *monitor, struct report *ret_report)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    store_report(monitor->store, clock_now(), now.tv_sec + now.tv_nsec / 1e9, ret_report);
+    store_report(monitor->store, clock_now(), clock_seconds(CLOCK_REALTIME), ret_report);
 }
 
 static int render_metrics(struct monitor *monitor, const struct report *report,
@@ -200,12 +200,15 @@ static int read_probe(struct monitor *monitor)
 static void read_analyst(struct monitor *monitor, uint32_t index)
 {
     struct inbox *inbox = &monitor->analysts[index];
-    int r;
+    size_t taken = 0;
+    int r = 1;
 
     if (inbox->socket < 0)
         return;
-    while ((r = inbox_read(inbox)) > 0)
+    while (taken < TURN_BYTES && (r = inbox_read(inbox)) > 0) {
         store_analyst_message(monitor->store, index, &inbox->header, inbox->payload);
+        taken += sizeof(inbox->header) + inbox->header.length;
+    }
     if (r < 0)
         inbox_close(inbox);
 }

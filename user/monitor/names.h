@@ -14,8 +14,8 @@
 #include "sample.h"
 #include "wire.h"
 
-#define NAMES_BYTES_MAX  (64 * 1024 * 1024) /* of all strings of one target */
-#define NAMES_FRAMES_MAX (1024 * 1024)      /* of all stacks of one target */
+#define NAMES_BYTES_MAX  WIRE_TEXT_MAX
+#define NAMES_FRAMES_MAX WIRE_FRAMES_MAX
 
 struct names;
 

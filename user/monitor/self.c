@@ -4,18 +4,10 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "probe/procfs.h"
-
-static double seconds(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return now.tv_sec + now.tv_nsec / 1e9;
-}
 
 static double start_time(int stat_fd)
 {
@@ -23,8 +15,8 @@ static double start_time(int stat_fd)
 
     if (procfs_read_stat(stat_fd, &stat))
         return -1;
-    return seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME) +
-           (double)stat.start_ticks / sysconf(_SC_CLK_TCK);
+    return clock_seconds(CLOCK_REALTIME) - clock_seconds(CLOCK_BOOTTIME) +
+           (double)stat.start_ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 void self_open(struct self *ret_self)
@@ -47,7 +39,7 @@ void self_close(struct self *self)
 
 static double kib(uint64_t kib)
 {
-    return kib == PROCFS_UNKNOWN ? -1 : kib * 1024.0;
+    return kib == PROCFS_UNKNOWN ? -1 : (double)kib * 1024;
 }
 
 /* Entries of the directory but "." and "..", counted raw: readdir() would want to allocate. */
@@ -61,15 +53,20 @@ static double count_fds(int fd)
         char name[];
     };
     char buffer[4096];
-    double n = -2;
-    long got;
+    long got, n = 0;
 
     if (lseek(fd, 0, SEEK_SET) < 0)
         return -1;
-    while ((got = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
+    while ((got = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
         for (long at = 0; at < got; n++)
             at += ((struct linux_dirent64 *)(buffer + at))->length;
-    return got < 0 ? -1 : n;
+    }
+    return got < 0 ? -1 : (double)(n - 2);
+}
+
+static double time_seconds(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
 void self_read(const struct self *self, struct metrics_self *ret_metrics)
@@ -80,8 +77,7 @@ void self_read(const struct self *self, struct metrics_self *ret_metrics)
     getrusage(RUSAGE_SELF, &usage);
     procfs_read_status(self->status_fd, &status);
     *ret_metrics = (struct metrics_self){
-        .cpu_seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
-                       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+        .cpu_seconds = time_seconds(usage.ru_utime) + time_seconds(usage.ru_stime),
         .resident_bytes = kib(status.resident_kib),
         .virtual_bytes = kib(status.virtual_kib),
         .open_fds = count_fds(self->fds_fd),

@@ -155,6 +155,18 @@ void store_analyst_reset(struct store *store, uint32_t index)
         target_reset_analyst(&store->targets[index]);
 }
 
+/* How long ago the newest scan was taken: ages in a report are as of then. */
+static uint64_t scan_age(const struct store *store, uint64_t now_ns)
+{
+    uint64_t newest = 0;
+
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
+        if (store->targets[i].known && store->targets[i].report.scanned &&
+            store->targets[i].report.scan.time_ns > newest)
+            newest = store->targets[i].report.scan.time_ns;
+    return newest && newest < now_ns ? now_ns - newest : 0;
+}
+
 void store_report(struct store *store, uint64_t now_ns, double realtime, struct report *ret_report)
 {
     size_t n = 0;
@@ -174,7 +186,7 @@ void store_report(struct store *store, uint64_t now_ns, double realtime, struct 
     }
     *ret_report = (struct report){
         .version = PARKWATCH_VERSION,
-        .time = realtime,
+        .time = realtime - (double)scan_age(store, now_ns) / 1e9,
         .threshold_ns = store->options.threshold_ns,
         .n_targets = n,
         .targets = store->reports,

@@ -109,7 +109,6 @@ static int start_analyst(struct attached *attached)
         return r;
     attached->analyst_fd = TAKE_FD(to_analyst);
     attached->service.socket = attached->analyst_fd;
-    attached->finished = attached->number;
     attached->described.analyst = 1;
     r = wire_send(attached->monitor, WIRE_TARGET, &attached->described, sizeof(attached->described),
                   monitor_end);
@@ -153,9 +152,20 @@ int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
     return start_analyst(attached);
 }
 
+/* A lost analyst is noticed by attached_answer(). */
+static int ask_for_scan(struct attached *attached)
+{
+    struct rpc_tick tick = {.number = attached->number};
+
+    attached->asked_ns = clock_now();
+    if (send(attached->analyst_fd, &tick, sizeof(tick), MSG_NOSIGNAL) < 0 && errno != EPIPE)
+        return -errno;
+    return 0;
+}
+
 int attached_tick(struct attached *attached)
 {
-    struct rpc_tick tick = {.number = attached->number + 1};
+    int r = 0;
 
     if (!attached->up)
         return 0;
@@ -163,14 +173,13 @@ int attached_tick(struct attached *attached)
         attached->losses.count[LOSS_scan_late]++;
         return 0;
     }
-    bpf_set_clock(attached->bpf);
+    if (!attached->analyst)
+        r = start_analyst(attached);
+    if (r)
+        return r;
     attached->number++;
     attached->retried = false;
-    attached->asked_ns = clock_now();
-    /* A lost analyst is noticed, and its scan asked for again, by attached_answer(). */
-    if (send(attached->analyst_fd, &tick, sizeof(tick), MSG_NOSIGNAL) < 0 && errno != EPIPE)
-        return -errno;
-    return 0;
+    return ask_for_scan(attached);
 }
 
 bool attached_is_idle(const struct attached *attached)
@@ -190,27 +199,30 @@ static void end_analyst(struct attached *attached)
     attached->analyst = 0;
 }
 
-/* A scan that was under way is asked for once again, so that a report does not lack this target. An
- * analyst that ends twice over one scan would do so for ever: that scan is left out. */
-static int restart_analyst(struct attached *attached)
+/* One that fails at its start is not started over and over: without a scan under way another one
+ * has time until the next. */
+static void lose_analyst(struct attached *attached)
 {
-    bool busy = !attached_is_idle(attached);
-    int r;
-
     end_analyst(attached);
     service_close(&attached->service);
     attached->losses.count[LOSS_analyst_restarts]++;
-    r = start_analyst(attached);
-    if (r || !busy)
-        return r;
+}
+
+/* A scan that was under way is asked for once again, so that a report does not lack this target. An
+ * analyst that ends twice over one scan would do so for ever: that scan is left out. */
+static int retry_scan(struct attached *attached)
+{
+    int r;
+
     if (attached->retried) {
         log_warning("the analyst of process %d failed twice in a row; its waiters are missing",
                     attached->target.pid);
+        attached->finished = attached->number;
         return 0;
     }
-    r = attached_tick(attached);
     attached->retried = true;
-    return r;
+    r = start_analyst(attached);
+    return r ? r : ask_for_scan(attached);
 }
 
 /* Follows the target's threads from its first record on. */
@@ -231,8 +243,10 @@ int attached_answer(struct attached *attached)
     r = service_answer(&attached->service, &done, &number);
     if (r == -EAGAIN)
         return 0;
-    if (r)
-        return attached->up ? restart_analyst(attached) : 0;
+    if (r) {
+        lose_analyst(attached);
+        return attached_is_idle(attached) ? 0 : retry_scan(attached);
+    }
     follow(attached, tgid);
     if (done && number == attached->number)
         attached->finished = number;
@@ -286,6 +300,7 @@ static int report_counters(struct attached *attached)
 
     if (bpf_counters(attached->bpf, attached->index, &counters.parks))
         return 0;
+    counters.has_futex = bpf_has_futex(attached->bpf);
     counters.n_programs = bpf_programs(attached->bpf, counters.programs);
     counters.losses = attached->losses;
     counters.losses.count[LOSS_task_storage] = counters.parks.storage_failed;

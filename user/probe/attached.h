@@ -11,7 +11,7 @@
 #include "probe/target.h"
 
 /* A scan that takes longer than this is taken for hung: its analyst is ended and started anew. */
-#define ATTACHED_SCAN_MAX_NS (60ll * 1000000000)
+#define ATTACHED_SCAN_MAX_NS (30ll * 1000000000)
 
 /* What to look for in a target. */
 struct attached_options {

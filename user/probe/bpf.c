@@ -163,7 +163,13 @@ int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd)
     return iterate(bpf->skeleton->progs.kernel_frames, pid, ret_fd);
 }
 
-/* Our own record right after a sleep: the switch onto the CPU was moments before its reading. */
+bool bpf_has_futex(const struct bpf *bpf)
+{
+    return bpf->skeleton->links.on_sys_exit;
+}
+
+/* Our own record right after a sleep: the switch onto the CPU was moments before its reading. The
+ * offset has to be 0 meanwhile. */
 static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
 {
     struct timespec moment = {.tv_nsec = 1};
@@ -171,7 +177,6 @@ static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
     AUTO_CLOSE int fd = -1;
     int r;
 
-    bpf->skeleton->bss->clock_offset_ns = 0;
     r = bpf_iterate_threads(bpf, getpid(), &fd);
     if (r)
         return r;
@@ -180,23 +185,24 @@ static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
         return -EIO;
     if (!record.arrival_ns)
         return -ENOTSUP;
-    *ret_lag_ns = record.now_ns - record.arrival_ns;
+    *ret_lag_ns = (int64_t)(record.now_ns - record.arrival_ns);
     return 0;
 }
 
 int bpf_set_clock(struct bpf *bpf)
 {
+    int64_t before = bpf->skeleton->bss->clock_offset_ns;
     int64_t least = INT64_MAX, lag;
-    int r;
+    int r = 0;
 
-    for (int i = 0; i < CLOCK_TRIES; i++) {
+    bpf->skeleton->bss->clock_offset_ns = 0;
+    for (int i = 0; i < CLOCK_TRIES && !r; i++) {
         r = measure_clock(bpf, &lag);
-        if (r)
-            return r;
-        least = lag < least ? lag : least;
+        if (!r && lag < least)
+            least = lag;
     }
-    bpf->skeleton->bss->clock_offset_ns = least;
-    return 0;
+    bpf->skeleton->bss->clock_offset_ns = r ? before : least;
+    return r;
 }
 
 /* Adds up counters made of nothing but u64. */

@@ -34,11 +34,15 @@ int bpf_iterate_threads(struct bpf *bpf, pid_t pid, int *ret_fd);
 int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd);
 
 /* Measures the scheduler's clock against CLOCK_MONOTONIC, so that records carry the latter. They
- * drift apart with the steering of the latter: call it before each scan. Sleeps for some 0.1 ms. */
+ * drift apart with the steering of the latter: call it before each scan. Sleeps for some 0.1 ms.
+ * After an error the offset is the one before. */
 int bpf_set_clock(struct bpf *bpf);
 
 /* The counts of a target, summed over CPUs. */
 int bpf_counters(struct bpf *bpf, uint32_t index, struct park_counters *ret_counters);
+
+/* Whether futex calls are followed. */
+bool bpf_has_futex(const struct bpf *bpf);
 
 /* Run-time statistics of the programs: zeros where the kernel keeps none
  * (sysctl kernel.bpf_stats_enabled). Returns how many. */

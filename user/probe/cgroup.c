@@ -45,11 +45,12 @@ void cgroup_parse_place(const char *line, struct cgroup_place *place)
     bool v2 = path == controllers && strncmp(line, "0:", 2) == 0;
     if (!list_has(controllers, (size_t)(path - controllers), "memory") && !(v2 && !place->found))
         return;
-    if (strlen(++path) >= sizeof(place->path))
+    size_t length = strlen(++path);
+    if (length >= sizeof(place->path))
         return;
     place->found = true;
     place->v2 = v2;
-    strcpy(place->path, path);
+    memcpy(place->path, path, length + 1);
 }
 
 /* Copies one field; the kernel writes blank, tab, newline and backslash in it as \ooo. False: it
@@ -108,7 +109,7 @@ const char *cgroup_below(const struct cgroup_mount *mount, const struct cgroup_p
 
     if (mount->v2 != place->v2 || strstr(place->path, "/../") || strstr(mount->root, "/.."))
         return NULL;
-    if (strncmp(place->path, "/..", 4) == 0 || strncmp(place->path, mount->root, length) != 0)
+    if (strcmp(place->path, "/..") == 0 || strncmp(place->path, mount->root, length) != 0)
         return NULL;
     if (*rest != '/' && *rest != '\0')
         return NULL;

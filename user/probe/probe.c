@@ -294,6 +294,7 @@ static int scan_all(struct probe *probe)
 
     for (size_t i = 0; i < probe->n_targets && !r; i++)
         r = attached_report(&probe->targets[i]);
+    bpf_set_clock(probe->bpf); /* or ages are by the offset that was measured last */
     for (size_t i = 0; i < probe->n_targets && !r; i++)
         r = attached_tick(&probe->targets[i]);
     return r;

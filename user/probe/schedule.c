@@ -43,7 +43,7 @@ int schedule_timeout_ms(const struct schedule *schedule, uint64_t now_ns)
     if (schedule->ended)
         return -1;
     if (now_ns < schedule->next_ns)
-        return (schedule->next_ns - now_ns + 999999) / 1000000;
+        return (int)((schedule->next_ns - now_ns + 999999) / 1000000);
     /* Due already, but a scan is under way: its end wakes the caller. */
     return -1;
 }

@@ -88,7 +88,7 @@ static int check_identity(struct service *service, const struct thread_record *r
             records[i].leader_start_ns != service->leader_start_ns)
             return -ESRCH;
         if (!service->live_tid && !records[i].exit_state && !(records[i].flags & RECORD_KERNEL))
-            service->live_tid = records[i].tid;
+            service->live_tid = (pid_t)records[i].tid;
     }
     return target_alive(service->target) ? 0 : -ESRCH;
 }

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #define GO_POINTER_SIZE 8
-#define GO_PC_QUANTUM   1 /* bytes that one step of a pc table stands for (internal/sys.PCQuantum) \
-                           */
+#define GO_PC_QUANTUM   1 /* bytes of code that a pc table counts in (sys.PCQuantum) */
 #define GO_CALL_PUSHES  8 /* bytes: a call puts its return address on the stack */
 
 /* Where the return address of a frame lies, `delta` bytes of which are on the stack at its sp. An

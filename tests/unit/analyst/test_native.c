@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is made of one parked thread: its stack with names, its object, its memory. */
+#include "follow.h"
+#include "self.h"
+
+struct fixture {
+    struct follow *follow;
+    struct native *native;
+    struct native_thread thread; /* described last */
+};
+
+static int start(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    fixture->follow = follow_new(0);
+    *state = fixture;
+    return native_new(fixture->follow->remote, fixture->follow->outbox, &fixture->follow->losses,
+                      &fixture->native);
+}
+
+static int end(void **state)
+{
+    struct fixture *fixture = *state;
+
+    native_free(&fixture->native);
+    follow_free(fixture->follow);
+    free(fixture);
+    return 0;
+}
+
+static int try_describe(struct fixture *fixture, const struct thread_record *record)
+{
+    fixture->thread = (struct native_thread){0};
+    return native_describe(fixture->native, record, 1, &fixture->thread);
+}
+
+/* Describes one thread; its stack as the monitor gets it. */
+static const struct mailbox_stack *describe(struct fixture *fixture,
+                                            const struct thread_record *record)
+{
+    struct follow *follow = fixture->follow;
+    const struct mailbox_stack *stack;
+
+    assert_int_equal(try_describe(fixture, record), 0);
+    assert_int_equal(fixture->thread.error, 0);
+    assert_int_equal(outbox_scan(follow->outbox, &(struct wire_scan){.number = 1}), 0);
+    mailbox_collect(follow->mailbox);
+    stack = mailbox_stack(follow->mailbox, fixture->thread.stack.id);
+    assert_non_null(stack);
+    return stack;
+}
+
+static const char *string(struct fixture *fixture, uint32_t id)
+{
+    return id ? fixture->follow->mailbox->strings[id] : "";
+}
+
+static const char *function(struct fixture *fixture, const struct mailbox_stack *stack, uint32_t i)
+{
+    return i < stack->head.n_frames ? string(fixture, stack->frames[i].function) : "";
+}
+
+static __attribute__((noinline)) const struct mailbox_stack *park_inner(struct fixture *fixture)
+{
+    struct thread_record *record = follow_add(fixture->follow, 10);
+    uint64_t number = record->regs[REGS_ORIG_AX], futex = record->regs[REGS_DI];
+    const struct mailbox_stack *stack;
+    ucontext_t context;
+
+    getcontext(&context);
+    self_registers(&context, record->regs);
+    record->regs[REGS_ORIG_AX] = number;
+    record->regs[REGS_DI] = futex;
+    stack = describe(fixture, record);
+    __asm__ volatile("" ::: "memory"); /* no tail call */
+    return stack;
+}
+
+static __attribute__((noinline)) const struct mailbox_stack *park_outer(struct fixture *fixture)
+{
+    const struct mailbox_stack *stack = park_inner(fixture);
+
+    __asm__ volatile("" ::: "memory");
+    return stack;
+}
+
+static void test_whole_stack_has_names(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct mailbox_stack *stack = park_outer(fixture);
+
+    assert_string_equal(string(fixture, stack->head.reason), "futex wait");
+    assert_int_equal(stack->head.kind, SAMPLE_THREAD);
+    assert_string_equal(function(fixture, stack, 0), "park_inner");
+    assert_string_equal(function(fixture, stack, 1), "park_outer");
+    assert_string_equal(function(fixture, stack, 2), "test_whole_stack_has_names");
+    assert_string_equal(string(fixture, stack->frames[0].module), "test_native");
+    assert_true(stack->frames[0].line > 0);
+    assert_int_equal(stack->head.site, 0);
+    assert_int_equal(fixture->follow->losses.count[LOSS_unwind_cut], 0);
+    assert_int_equal(fixture->thread.wait.kind, OBJECT_FUTEX);
+    assert_int_equal(fixture->thread.memory_bytes, 8192);
+}
+
+static void test_stack_is_sent_once(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct thread_record *record = follow_add(fixture->follow, 10);
+
+    describe(fixture, record);
+    assert_int_equal(fixture->follow->mailbox->n_stacks, 1);
+    describe(fixture, record);
+    assert_int_equal(fixture->follow->mailbox->n_stacks, 1);
+    assert_int_equal(fixture->follow->mailbox->n_messages, 1);
+}
+
+/* An address without code keeps its place in the stack, and the cut is counted. */
+static void test_frame_without_a_name_is_shown(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct mailbox_stack *stack = describe(fixture, follow_add(fixture->follow, 10));
+
+    assert_int_equal(stack->head.n_frames, 1);
+    assert_int_equal(stack->frames[0].address, 0x10);
+    assert_int_equal(stack->frames[0].function, 0);
+    assert_int_equal(stack->frames[0].module, 0);
+    assert_int_equal(fixture->follow->losses.count[LOSS_unwind_cut], 1);
+}
+
+static __attribute__((noinline)) void callee_example(void)
+{
+    __asm__ volatile("nop");
+}
+
+static __attribute__((noinline)) void caller_example(void)
+{
+    __asm__ volatile("nop; nop");
+}
+
+/* The copy of a stack is found behind one that could not be read. */
+static void test_stacks_of_a_batch_are_kept_apart(void **state)
+{
+    struct fixture *fixture = *state;
+    struct follow *follow = fixture->follow;
+    void *unreadable = mmap(NULL, 1 << 16, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct thread_record *records = follow->records;
+    struct native_thread threads[2] = {0};
+    const struct mailbox_stack *stack;
+    uint64_t *sp;
+
+    assert_ptr_not_equal(unreadable, MAP_FAILED);
+    follow_add(follow, 10)->regs[REGS_SP] = (uint64_t)(uintptr_t)unreadable;
+    follow_add(follow, 11)->regs[REGS_IP] = (uint64_t)(uintptr_t)callee_example;
+    sp = (uint64_t *)(uintptr_t)records[1].regs[REGS_SP];
+    *sp = (uint64_t)(uintptr_t)caller_example + 1; /* where it returns to */
+    assert_int_equal(native_describe(fixture->native, records, 2, threads), 0);
+    assert_int_equal(outbox_scan(follow->outbox, &(struct wire_scan){.number = 1}), 0);
+    mailbox_collect(follow->mailbox);
+    stack = mailbox_stack(follow->mailbox, threads[1].stack.id);
+    assert_non_null(stack);
+    assert_string_equal(function(fixture, stack, 0), "callee_example");
+    assert_string_equal(function(fixture, stack, 1), "caller_example");
+    munmap(unreadable, 1 << 16);
+}
+
+static void test_kernel_frames_of_uninterruptible_threads(void **state)
+{
+    static const struct kernel_record kernel[] = {
+        {.tid = 9, .n = 1, .name = {"other"}},
+        {.tid = 10, .n = 2, .name = {"io_schedule", "folio_wait_bit_common"}},
+    };
+    struct fixture *fixture = *state;
+    struct fake_probe *probe = &fixture->follow->probe;
+    struct thread_record *record = follow_add(fixture->follow, 10);
+    const struct mailbox_stack *stack;
+
+    probe->kernel = kernel;
+    probe->n_kernel = 2;
+    record->state = 2;
+    record->regs[REGS_ORIG_AX] = SYS_pread64;
+    stack = describe(fixture, record);
+    assert_string_equal(string(fixture, stack->head.reason), "io");
+    assert_int_equal(stack->head.n_frames, 3);
+    assert_string_equal(function(fixture, stack, 0), "io_schedule");
+    assert_string_equal(function(fixture, stack, 1), "folio_wait_bit_common");
+    assert_string_equal(string(fixture, stack->frames[0].module), "[kernel]");
+    assert_int_equal(stack->head.site, 2);
+    assert_int_equal(probe->n_requests[RPC_KERNEL], 1);
+
+    describe(fixture, record); /* in the same scan */
+    assert_int_equal(probe->n_requests[RPC_KERNEL], 1);
+    native_begin(fixture->native);
+    describe(fixture, record);
+    assert_int_equal(probe->n_requests[RPC_KERNEL], 2);
+}
+
+static void test_kernel_frames_may_be_missing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct thread_record *record = follow_add(fixture->follow, 10);
+
+    record->state = 2; /* the probe has none to give: -ENOENT */
+    assert_int_equal(describe(fixture, record)->head.n_frames, 1);
+    record->state = 1;
+    native_begin(fixture->native);
+    describe(fixture, record);
+    assert_int_equal(fixture->follow->probe.n_requests[RPC_KERNEL], 1); /* asked by nobody */
+}
+
+/* Neither has registers that could be unwound. */
+static void test_workers_and_32_bit_threads_have_no_frames(void **state)
+{
+    struct fixture *fixture = *state;
+    struct thread_record *record = follow_add(fixture->follow, 10);
+    const struct mailbox_stack *stack;
+
+    record->flags = RECORD_WORKER;
+    stack = describe(fixture, record);
+    assert_string_equal(string(fixture, stack->head.reason), "io_uring");
+    assert_int_equal(stack->head.n_frames, 0);
+    assert_int_equal(fixture->thread.wait.kind, OBJECT_NONE);
+    record->flags = RECORD_COMPAT;
+    assert_int_equal(describe(fixture, record)->head.n_frames, 0);
+    assert_int_equal(fixture->follow->losses.count[LOSS_unwind_cut], 0);
+}
+
+/* Notes what was asked to be measured, and what to be copied of the first. */
+struct asked {
+    struct rpc_range resident;
+    struct rpc_range copied;
+};
+
+static void note_ranges(struct fake_probe *probe, const struct rpc_request *request)
+{
+    struct asked *asked = probe->context;
+
+    if (request->type == RPC_RESIDENT)
+        asked->resident = request->ranges[0];
+    if (request->type == RPC_READ && !asked->copied.address)
+        asked->copied = request->ranges[0];
+}
+
+#define PAGE 4096ull
+
+static struct asked ask(struct fixture *fixture, uint64_t sp, uint64_t tls)
+{
+    struct follow *follow = fixture->follow;
+    struct thread_record record = *follow_add(follow, 10);
+    struct asked asked = {0};
+
+    record.regs[REGS_SP] = sp;
+    record.tls = tls;
+    follow->probe.before = note_ranges;
+    follow->probe.context = &asked;
+    native_begin(fixture->native);
+    assert_int_equal(try_describe(fixture, &record), 0);
+    follow->probe.before = NULL;
+    return asked;
+}
+
+static void assert_range(struct rpc_range range, uint64_t address, uint64_t length)
+{
+    assert_int_equal(range.address, address);
+    assert_int_equal(range.length, length);
+}
+
+static void test_memory_is_that_of_the_stack(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t size = 64 * PAGE;
+    uint8_t *pages = mmap(NULL, size + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t stack = (uint64_t)(uintptr_t)pages + PAGE, top = stack + size, sp = top - 9 * PAGE + 8;
+    struct asked asked;
+
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    assert_int_equal(mprotect(pages + PAGE, size, PROT_READ | PROT_WRITE), 0);
+
+    /* The thread pointer is close to the end of the mapping: it is the thread's own. */
+    asked = ask(fixture, sp, top - PAGE);
+    assert_range(asked.resident, stack, size);
+    assert_range(asked.copied, sp, 4 * PAGE);
+    /* Others share it. */
+    sp = stack + 3 * PAGE + 16;
+    assert_range(ask(fixture, sp, stack + 5 * PAGE + 1).resident, stack + 3 * PAGE, 3 * PAGE);
+    /* Not between its thread pointer and anything: that of a coroutine, or no stack at all. */
+    assert_range(ask(fixture, sp, stack).resident, sp, 0);
+    assert_range(ask(fixture, sp, 0).resident, sp, 0);
+    /* Close to the top there is no more to copy. */
+    sp = top - 24;
+    assert_range(ask(fixture, sp, top - 16).copied, sp, 24);
+    /* Nothing is mapped there. */
+    asked = ask(fixture, 8, 16);
+    assert_range(asked.resident, 8, 0);
+    munmap(pages, size + 2 * PAGE);
+}
+
+static void test_memory_that_cannot_be_measured_is_0(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->follow->probe.resident = UINT64_MAX;
+    describe(fixture, follow_add(fixture->follow, 10));
+    assert_int_equal(fixture->thread.memory_bytes, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_whole_stack_has_names),
+        TEST(test_stack_is_sent_once),
+        TEST(test_frame_without_a_name_is_shown),
+        TEST(test_stacks_of_a_batch_are_kept_apart),
+        TEST(test_kernel_frames_of_uninterruptible_threads),
+        TEST(test_kernel_frames_may_be_missing),
+        TEST(test_workers_and_32_bit_threads_have_no_frames),
+        TEST(test_memory_is_that_of_the_stack),
+        TEST(test_memory_that_cannot_be_measured_is_0),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Distinct stacks: what makes two of them one, and what is done once. */
+#include "mailbox.h"
+#include "self.h"
+
+#include "analyst/stacks.h"
+
+struct fixture {
+    struct self self;
+    struct mailbox *mailbox;
+    struct losses losses;
+    struct outbox *outbox;
+    struct stacks *stacks;
+};
+
+static int start(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    self_start(&fixture->self);
+    fixture->mailbox = mailbox_new();
+    *state = fixture;
+    if (outbox_new(fixture->mailbox->sockets[0], &fixture->losses, &fixture->outbox))
+        return -1;
+    return stacks_new(fixture->outbox, &fixture->losses, &fixture->stacks);
+}
+
+static int end(void **state)
+{
+    struct fixture *fixture = *state;
+
+    stacks_free(&fixture->stacks);
+    outbox_free(&fixture->outbox);
+    mailbox_free(fixture->mailbox);
+    self_stop(&fixture->self);
+    free(fixture);
+    return 0;
+}
+
+static struct known_stack look_up(struct fixture *fixture, const struct raw_stack *raw)
+{
+    struct known_stack known;
+
+    assert_int_equal(stacks_find(fixture->stacks, fixture->self.unwinder, raw, &known), 0);
+    assert_int_equal(outbox_scan(fixture->outbox, &(struct wire_scan){.number = 1}), 0);
+    mailbox_collect(fixture->mailbox);
+    assert_non_null(mailbox_stack(fixture->mailbox, known.id));
+    return known;
+}
+
+/* Many places on one line, and a name that tells a primitive. */
+static __attribute__((noinline)) void sem_wait_example(void)
+{
+    __asm__ volatile("nop; nop; nop; nop; nop; nop; nop; nop; nop; nop; nop; nop");
+}
+
+static struct raw_frame in_example(uint64_t offset)
+{
+    return (struct raw_frame){(uint64_t)(uintptr_t)sem_wait_example + offset, true};
+}
+
+static void test_stack_is_named_and_sent_once(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct raw_frame frames[] = {in_example(0), {0x10, false}};
+    const struct raw_stack raw = {.reason = "futex wait", .frames = frames, .n_frames = 2};
+    struct known_stack first = look_up(fixture, &raw);
+    const struct mailbox_stack *sent = mailbox_stack(fixture->mailbox, first.id);
+    unsigned int n_reads = fixture->self.n_reads;
+
+    assert_int_equal(first.shape, WAIT_SEMAPHORE);
+    assert_int_equal(sent->head.n_frames, 2);
+    assert_string_equal(fixture->mailbox->strings[sent->frames[0].function], "sem_wait_example");
+    assert_int_equal(sent->frames[1].function, 0);
+    assert_int_equal(look_up(fixture, &raw).id, first.id);
+    assert_int_equal(fixture->mailbox->n_messages, 1);
+    /* The module's names may have changed, but they have not. */
+    stacks_forget(fixture->stacks);
+    assert_int_equal(look_up(fixture, &raw).id, first.id);
+    assert_int_equal(look_up(fixture, &raw).shape, WAIT_SEMAPHORE);
+    assert_int_equal(fixture->mailbox->n_stacks, 1);
+    assert_int_equal(fixture->self.n_reads, n_reads);
+}
+
+static void test_places_on_one_line_are_one_stack(void **state)
+{
+    struct fixture *fixture = *state;
+    /* Among the nops, be there a prologue or not. */
+    const struct raw_frame one = in_example(5), other = in_example(6);
+    struct raw_stack raw = {.reason = "futex wait", .frames = &one, .n_frames = 1};
+    uint64_t id = look_up(fixture, &raw).id;
+
+    raw.frames = &other;
+    assert_int_equal(look_up(fixture, &raw).id, id);
+    assert_int_equal(fixture->mailbox->n_stacks, 1);
+}
+
+static void test_reason_and_kernel_frames_are_part_of_it(void **state)
+{
+    static const struct kernel_record one = {.n = 1, .name = {"io_schedule"}};
+    static const struct kernel_record other = {.n = 1, .name = {"folio_wait"}};
+    static const struct kernel_record two = {.n = 2, .name = {"io_schedule", "folio_wait"}};
+    struct fixture *fixture = *state;
+    struct raw_stack raw = {.reason = "io"};
+    uint64_t bare = look_up(fixture, &raw).id, with_one, with_two;
+
+    raw.reason = "io_uring";
+    assert_int_not_equal(look_up(fixture, &raw).id, bare);
+    raw.kernel = &one;
+    with_one = look_up(fixture, &raw).id;
+    raw.kernel = &other;
+    assert_int_not_equal(look_up(fixture, &raw).id, with_one);
+    raw.kernel = &two;
+    with_two = look_up(fixture, &raw).id;
+    assert_int_not_equal(with_one, with_two);
+    assert_int_not_equal(with_one, bare);
+    assert_int_equal(mailbox_stack(fixture->mailbox, with_two)->head.n_frames, 2);
+    assert_int_equal(fixture->mailbox->n_stacks, 5);
+}
+
+static void test_id_is_the_same_for_another_analyst(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct raw_frame frame = in_example(0);
+    const struct raw_stack raw = {.reason = "futex wait", .frames = &frame, .n_frames = 1};
+    uint64_t id = look_up(fixture, &raw).id;
+
+    end(state);
+    assert_int_equal(start(state), 0);
+    assert_int_equal(look_up(*state, &raw).id, id);
+}
+
+static void test_frames_are_bounded(void **state)
+{
+    static const struct kernel_record kernel = {.n = 2, .name = {"io_schedule", "folio_wait"}};
+    struct fixture *fixture = *state;
+    struct raw_frame frames[STACK_FRAMES_MAX] = {{0}};
+    struct raw_stack raw = {.reason = "io", .frames = frames, .n_frames = STACK_FRAMES_MAX};
+
+    for (size_t i = 0; i < STACK_FRAMES_MAX; i++)
+        frames[i].pc = i + 1;
+    look_up(fixture, &raw);
+    assert_int_equal(fixture->losses.count[LOSS_frames_capped], 0);
+    raw.kernel = &kernel;
+    assert_int_equal(mailbox_stack(fixture->mailbox, look_up(fixture, &raw).id)->head.n_frames,
+                     STACK_FRAMES_MAX);
+    assert_int_equal(fixture->losses.count[LOSS_frames_capped], 1);
+}
+
+static void test_no_room_for_another_stack(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct raw_stack raw = {.reason = "read"};
+    struct stack filler = {.reason = "read"};
+    struct known_stack known;
+
+    shutdown(fixture->mailbox->sockets[1], SHUT_RDWR);
+    for (filler.id = 1; filler.id <= WIRE_STACKS_MAX; filler.id++)
+        assert_int_equal(outbox_stack(fixture->outbox, &filler), 0);
+    for (int i = 0; i < 2; i++) /* it is not found the second time either */
+        assert_int_equal(stacks_find(fixture->stacks, fixture->self.unwinder, &raw, &known),
+                         -ENOSPC);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_stack_is_named_and_sent_once),
+        TEST(test_places_on_one_line_are_one_stack),
+        TEST(test_reason_and_kernel_frames_are_part_of_it),
+        TEST(test_id_is_the_same_for_another_analyst),
+        TEST(test_frames_are_bounded),
+        TEST(test_no_room_for_another_stack),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
