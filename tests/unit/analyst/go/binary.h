@@ -315,7 +315,7 @@ static inline void binary_add_functions(struct binary *binary)
 static inline void binary_add_bait(struct binary *binary)
 {
     binary_put(binary, BINARY_NAMES + 0x300, "behind.names", sizeof("behind.names"));
-    binary_put(binary, BINARY_VALUES + 0x400, "\4\x80\4", 4);
+    binary_put(binary, BINARY_VALUES + 0x408, "\4\x80\4", 4);
 }
 
 static inline void binary_add_header(struct binary *binary)

@@ -166,7 +166,7 @@ static void test_spoilt_functions_lose_what_is_spoilt(void **state)
         {func, 0x77, 1, false, false},            /* of another place */
         {func + layout->name, UINT32_MAX, 3, false, true},
         {func + layout->name, 0x300, 3, false, true},
-        {func + layout->tables + 4, 0x400, 3, true, false},      /* pcfile */
+        {func + layout->tables + 4, 0x408, 3, true, false},      /* pcfile */
         {func + layout->tables + 8, UINT32_MAX, 3, true, false}, /* pcln */
         {func + layout->unit, 15, 3, true, false},
         {func + layout->unit, UINT32_MAX, 3, true, false},
