@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "analyst/go/program.h"
 #include "analyst/native.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
@@ -26,6 +27,7 @@ struct follow {
     struct losses losses;
     struct remote *remote;
     struct outbox *outbox;
+    struct program *program;
     struct threads *threads;
     uint8_t *stack; /* of all threads: empty, so that unwinding ends at once */
     size_t n;       /* threads of the target */
@@ -34,7 +36,8 @@ struct follow {
 
 static inline struct follow *follow_new(int64_t threshold_ns)
 {
-    const struct threads_options options = {threshold_ns, FOLLOW_ATTACH};
+    const struct threads_options options = {
+        .threshold_ns = threshold_ns, .attach_ns = FOLLOW_ATTACH, .samples = true};
     struct follow *follow = calloc(1, sizeof(*follow));
 
     assert_non_null(follow);
@@ -45,15 +48,17 @@ static inline struct follow *follow_new(int64_t threshold_ns)
     follow->mailbox = mailbox_new();
     assert_int_equal(remote_new(follow->probe.sockets[0], follow->probe.area, &follow->remote), 0);
     assert_int_equal(outbox_new(follow->mailbox->sockets[0], &follow->losses, &follow->outbox), 0);
-    assert_int_equal(
-        threads_new(&options, follow->remote, follow->outbox, &follow->losses, &follow->threads),
-        0);
+    assert_int_equal(program_new(follow->remote, &follow->losses, &follow->program), 0);
+    assert_int_equal(threads_new(&options, follow->program, follow->remote, follow->outbox,
+                                 &follow->losses, &follow->threads),
+                     0);
     return follow;
 }
 
 static inline void follow_free(struct follow *follow)
 {
     threads_free(&follow->threads);
+    program_free(&follow->program);
     outbox_free(&follow->outbox);
     remote_free(&follow->remote);
     fake_probe_stop(&follow->probe);

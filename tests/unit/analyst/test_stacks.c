@@ -3,6 +3,7 @@
 #include "mailbox.h"
 #include "self.h"
 
+#include "analyst/site.h"
 #include "analyst/stacks.h"
 
 struct fixture {
@@ -13,6 +14,20 @@ struct fixture {
     struct stacks *stacks;
 };
 
+static size_t name_frame(void *context, const struct raw_frame *raw,
+                         struct frame ret_frames[static SYMBOL_INLINE_MAX])
+{
+    const struct fixture *fixture = context;
+
+    return unwinder_symbolize(fixture->self.unwinder, raw, ret_frames);
+}
+
+static uint32_t find_site(void *context, const struct frame *frames, uint32_t n)
+{
+    (void)context;
+    return site_find(frames, n);
+}
+
 static int start(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -22,7 +37,8 @@ static int start(void **state)
     *state = fixture;
     if (outbox_new(fixture->mailbox->sockets[0], &fixture->losses, &fixture->outbox))
         return -1;
-    return stacks_new(fixture->outbox, &fixture->losses, &fixture->stacks);
+    return stacks_new(SAMPLE_THREAD, &(struct namer){name_frame, find_site, fixture},
+                      fixture->outbox, &fixture->losses, &fixture->stacks);
 }
 
 static int end(void **state)
@@ -41,7 +57,7 @@ static struct known_stack look_up(struct fixture *fixture, const struct raw_stac
 {
     struct known_stack known;
 
-    assert_int_equal(stacks_find(fixture->stacks, fixture->self.unwinder, raw, &known), 0);
+    assert_int_equal(stacks_find(fixture->stacks, raw, &known), 0);
     assert_int_equal(outbox_scan(fixture->outbox, &(struct wire_scan){.number = 1}), 0);
     mailbox_collect(fixture->mailbox);
     assert_non_null(mailbox_stack(fixture->mailbox, known.id));
@@ -158,8 +174,7 @@ static void test_no_room_for_another_stack(void **state)
     for (filler.id = 1; filler.id <= WIRE_STACKS_MAX; filler.id++)
         assert_int_equal(outbox_stack(fixture->outbox, &filler), 0);
     for (int i = 0; i < 2; i++) /* it is not found the second time either */
-        assert_int_equal(stacks_find(fixture->stacks, fixture->self.unwinder, &raw, &known),
-                         -ENOSPC);
+        assert_int_equal(stacks_find(fixture->stacks, &raw, &known), -ENOSPC);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
