@@ -45,11 +45,16 @@ int sandbox_probe(void)
 
 static int drop_identity(void)
 {
+    capng_flags_t flags = CAPNG_DROP_SUPP_GRP;
+
     if (capng_get_caps_process())
         return -EPERM;
+    /* An analyst's bounding set is the probe's already. */
+    if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+        flags |= CAPNG_CLEAR_BOUNDING;
     capng_clear(CAPNG_SELECT_CAPS);
     if (geteuid() == 0) {
-        if (capng_change_id(NOBODY, NOBODY, CAPNG_DROP_SUPP_GRP))
+        if (capng_change_id(NOBODY, NOBODY, flags))
             return -EPERM;
     } else if (capng_apply(CAPNG_SELECT_CAPS)) {
         return -EPERM;

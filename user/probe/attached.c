@@ -294,10 +294,12 @@ static int report_resources(struct attached *attached)
     return wire_send(attached->monitor, WIRE_RESOURCES, &resources, sizeof(resources), -1);
 }
 
-static int report_counters(struct attached *attached)
+int attached_count(struct attached *attached)
 {
     struct wire_counters counters = {.index = attached->index};
 
+    if (!attached->up)
+        return 0;
     if (bpf_counters(attached->bpf, attached->index, &counters.parks))
         return 0;
     counters.has_futex = bpf_has_futex(attached->bpf);
@@ -316,7 +318,7 @@ int attached_report(struct attached *attached)
     r = report_description(attached);
     if (!r)
         r = report_resources(attached);
-    return r ? r : report_counters(attached);
+    return r ? r : attached_count(attached);
 }
 
 void attached_close(struct attached *attached)

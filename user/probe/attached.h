@@ -68,5 +68,8 @@ int attached_ended(struct attached *attached);
 /* Sends what the probe itself reads: description if it changed, resources, counters. */
 int attached_report(struct attached *attached);
 
+/* The counters alone: of what happened up to now. */
+int attached_count(struct attached *attached);
+
 /* Ends the analyst and gives everything back. */
 void attached_close(struct attached *attached);
