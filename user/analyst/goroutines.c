@@ -254,8 +254,8 @@ static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan
 /* Waits until enough time has gone by for the second look. */
 static void wait_for_second_look(const struct goroutines *goroutines)
 {
-    int64_t gap = (goroutines->now_ns - goroutines->previous_ns) / SECOND_LOOK_PART;
-    int64_t since = clock_now() - goroutines->now_ns;
+    int64_t gap = (int64_t)(goroutines->now_ns - goroutines->previous_ns) / SECOND_LOOK_PART;
+    int64_t since = (int64_t)(clock_now() - goroutines->now_ns);
 
     if (gap > SECOND_LOOK_MAX_NS)
         gap = SECOND_LOOK_MAX_NS;

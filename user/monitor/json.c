@@ -234,11 +234,8 @@ static json_t *creator(const struct frame *frame)
 static json_t *wait_item(const void *base, size_t index)
 {
     static const char *const kinds[] = {
-        [OBJECT_NONE] = "none",
-        [OBJECT_FUTEX] = "futex",
-        [OBJECT_FILE] = "file",
-        [OBJECT_CHANNEL] = "channel",
-        [OBJECT_SEMAPHORE] = "semaphore",
+        [OBJECT_NONE] = "none",       [OBJECT_FUTEX] = "futex",         [OBJECT_FILE] = "file",
+        [OBJECT_CHANNEL] = "channel", [OBJECT_SEMAPHORE] = "semaphore",
     };
     const struct waited_on *wait = (const struct waited_on *)base + index;
     bool is_file = wait->kind == OBJECT_FILE;

@@ -10,8 +10,9 @@
 struct go_memory {
     /* Copies `size` bytes. All or nothing: 0 or -errno. */
     int (*read)(void *context, uint64_t address, void *buffer, size_t size);
-    /* Copies ranges, at most RPC_RANGES_MAX and RPC_DATA_SIZE together, packed one behind the other;
-     * lengths[i] of range i could be read. Results are good until the next call. 0 or -errno. */
+    /* Copies ranges, at most RPC_RANGES_MAX and RPC_DATA_SIZE together, packed one behind the
+     * other; lengths[i] of range i could be read. Results are good until the next call. 0 or
+     * -errno. */
     int (*read_ranges)(void *context, const struct rpc_range *ranges, size_t n,
                        const uint8_t **ret_bytes, const uint32_t **ret_lengths);
     void *context;
