@@ -14,6 +14,10 @@
 #define ID_CGOCALLBACK           4
 #define ID_WRAPPER_FROM_SIGPANIC 3
 
+/* mcall, morestack and mstart come right before panicwrap in every version. */
+#define ID_PANICWRAP_FROM_MCALL     3
+#define ID_PANICWRAP_FROM_MORESTACK 2
+
 const struct go_module *go_code_module(const struct go_code *code, uint64_t pc)
 {
     for (size_t i = 0; i < code->n_modules; i++)
@@ -72,6 +76,8 @@ static bool learn_ids(struct go_code *code)
         .async_preempt = ID_ASYNC_PREEMPT,
         .cgocallback = ID_CGOCALLBACK,
         .gopanic = layout->ids.gopanic,
+        .mcall = layout->ids.panicwrap - ID_PANICWRAP_FROM_MCALL,
+        .morestack = layout->ids.panicwrap - ID_PANICWRAP_FROM_MORESTACK,
         .panicwrap = layout->ids.panicwrap,
         .sigpanic = sigpanic.id,
         .wrapper = sigpanic.id + ID_WRAPPER_FROM_SIGPANIC,

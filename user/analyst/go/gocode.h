@@ -18,7 +18,7 @@
 /* Special functions, by abi.FuncID. */
 struct go_ids {
     uint8_t async_preempt, cgocallback; /* the same in all versions */
-    uint8_t gopanic, panicwrap, sigpanic, wrapper;
+    uint8_t gopanic, mcall, morestack, panicwrap, sigpanic, wrapper;
 };
 
 struct go_steps;

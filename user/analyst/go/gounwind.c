@@ -21,6 +21,7 @@ struct step {
     uint8_t id;
     uint8_t go : 1;       /* is Go code, with tables that can be read */
     uint8_t top : 1;      /* outermost on its stack */
+    uint8_t base : 1;     /* first on a system stack, which it changed to */
     uint8_t opaque : 1;   /* changes sp in ways we cannot know */
     uint8_t at_entry : 1; /* has not run yet */
     uint8_t wrapper : 1;  /* generated, and nothing was inlined into it here */
@@ -59,6 +60,7 @@ static struct step find_step(struct go_code *code, uint64_t pc)
     step.go = true;
     step.id = function.id;
     step.top = !!(function.flags & GO_FUNCTION_TOP);
+    step.base = function.id == code->ids.mcall || function.id == code->ids.morestack;
     step.at_entry = pc == function.entry;
     step.wrapper = function.id == code->ids.wrapper &&
                    !go_inlined_at(code->windows, &function, pc - !step.at_entry, &inlined);
@@ -170,7 +172,7 @@ enum unwind_end go_code_unwind(struct go_code *code, uint64_t pc, uint64_t sp,
         } else {
             ret_frames[(*ret_n)++] = (struct raw_frame){walk.pc, walk.injected || step.at_entry};
         }
-        if (step.top)
+        if (step.top || (step.base && !walk.innermost))
             return UNWIND_WHOLE;
         if (!walk_up(code, &stack, &step, &walk))
             return UNWIND_CUT;

@@ -47,6 +47,7 @@ enum binary_function {
     BINARY_LEAF,    /* 0x40 of stack behind its first 0x10 bytes; calls inlined from 0x80 to 0xa0 */
     BINARY_WRAPPER, /* generated */
     BINARY_GENERIC,
+    BINARY_MCALL, /* first on a system stack */
     BINARY_FUNCTIONS_MAX
 };
 
@@ -301,6 +302,9 @@ static inline void binary_add_functions(struct binary *binary)
     binary_add_function(binary, BINARY_WRAPPER, "main.(*T).wrapper", 0x10, layout->sigpanic + 3, 0);
     binary_add_function(binary, BINARY_GENERIC, "main.Map[go.shape.int,go.shape.[]string].func1",
                         0x18, 0, 0);
+    /* jmpdefer was between them in 1.17. */
+    binary_add_function(binary, BINARY_MCALL, "runtime.mcall", 0x8,
+                        layout->gopanic + (layout->minor == 117 ? 3 : 2), 2);
     binary_add_inlining(binary);
     if (layout->minor == 117)
         binary_put64(binary, end, binary_entry(BINARY_FUNCTIONS_MAX));

@@ -243,6 +243,29 @@ static void test_stack_that_cannot_be_followed(void **state)
     binary_free(binary);
 }
 
+static void test_system_stack_ends_at_mcall(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < BINARY_LAYOUTS; i++) {
+        struct binary *binary = binary_new(&binary_layouts[i]);
+        struct go_code *code = open_code(binary);
+        struct stack_copy none = {0};
+        struct raw_frame frames[8];
+        uint64_t sp = BINARY_STACK;
+        size_t n;
+
+        put_return(binary, &sp, 0x40, binary_entry(BINARY_MCALL) + 0x20);
+        put_return(binary, &sp, 0x8, binary_entry(BINARY_GENERIC) + 0x20);
+        assert_int_equal(go_code_unwind(code, binary_entry(BINARY_LEAF) + 0x20, BINARY_STACK, &none,
+                                        frames, 8, &n),
+                         UNWIND_WHOLE);
+        assert_int_equal(n, 2);
+        assert_int_equal(frames[1].pc, binary_entry(BINARY_MCALL) + 0x20);
+        go_code_free(&code);
+        binary_free(binary);
+    }
+}
+
 static void test_deep_stack_is_capped(void **state)
 {
     struct binary *binary = binary_new(&binary_layouts[4]);
@@ -430,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_goroutine_that_has_not_run),
         cmocka_unit_test(test_frame_below_a_panic),
         cmocka_unit_test(test_stack_that_cannot_be_followed),
+        cmocka_unit_test(test_system_stack_ends_at_mcall),
         cmocka_unit_test(test_deep_stack_is_capped),
         cmocka_unit_test(test_addresses_of_the_file),
         cmocka_unit_test(test_other_forms_of_versions),
