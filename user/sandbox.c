@@ -14,8 +14,13 @@
 
 #include "cleanup.h"
 
-#define NOBODY             65534
-#define ANALYST_MEMORY_MAX (1ul << 30) /* private writable memory; mapped files are not in it */
+#define NOBODY 65534
+/* Private writable memory; mapped files are not in it. The sanitizers' shadow of all memory is. */
+#ifdef __SANITIZE_ADDRESS__
+#define ANALYST_MEMORY_MAX (1ul << 50)
+#else
+#define ANALYST_MEMORY_MAX (1ul << 30)
+#endif
 
 static const unsigned int probe_capabilities[] = {
     CAP_BPF,    CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE,
@@ -78,6 +83,9 @@ static const int common_calls[] = {
     SCMP_SYS(ppoll),        SCMP_SYS(exit),         SCMP_SYS(exit_group),
     SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(getpid),       SCMP_SYS(gettid),       SCMP_SYS(restart_syscall),
+#ifdef __SANITIZE_ADDRESS__
+    SCMP_SYS(sigaltstack),
+#endif
 };
 
 static const int monitor_calls[] = {
