@@ -46,6 +46,7 @@ struct frame {
     const char *function; /* demangled */
     const char *file;     /* source file as the debug information names it */
     const char *module;   /* base name of the mapped file; "[kernel]" for kernel frames */
+    const char *build_id; /* of that file, as buildid.h has it */
     uint64_t address;     /* return address or program counter, as in the target */
     uint64_t offset; /* of that address in the module's own addresses; meaningless without one */
     uint32_t line;   /* 0: unknown */

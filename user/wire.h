@@ -48,7 +48,7 @@ struct wire_frame {
     uint32_t module;
     uint32_t line;
     uint32_t inlined;
-    uint32_t pad;
+    uint32_t build_id; /* string */
 };
 
 struct wire_stack {

@@ -164,6 +164,7 @@ static struct wire_frame wire_frame(struct outbox *outbox, const struct frame *f
         .module = outbox_string(outbox, frame->module),
         .line = frame->line,
         .inlined = frame->inlined,
+        .build_id = outbox_string(outbox, frame->build_id),
     };
 }
 

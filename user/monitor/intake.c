@@ -38,7 +38,7 @@ static bool check_frame(const void *bytes)
 
     memcpy(&frame, bytes, sizeof(frame));
     return is_string_id(frame.function) && is_string_id(frame.file) && is_string_id(frame.module) &&
-           frame.inlined <= 1;
+           is_string_id(frame.build_id) && frame.inlined <= 1;
 }
 
 static bool check_stack(const void *payload, size_t length)

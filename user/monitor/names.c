@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buildid.h"
 #include "cleanup.h"
 #include "reason.h"
 #include "table.h"
@@ -127,18 +128,26 @@ const char *names_string(const struct names *names, uint32_t id)
     return names->strings[id];
 }
 
+static bool has_build_id(const struct names *names, uint32_t id)
+{
+    const char *text = names_string(names, id);
+
+    return names_has_string(names, id) && (!text || buildid_is(text));
+}
+
 static bool read_frame(const struct names *names, const void *bytes, struct frame *ret_frame)
 {
     struct wire_frame wire;
 
     memcpy(&wire, bytes, sizeof(wire));
     if (!names_has_string(names, wire.function) || !names_has_string(names, wire.file) ||
-        !names_has_string(names, wire.module))
+        !names_has_string(names, wire.module) || !has_build_id(names, wire.build_id))
         return false;
     *ret_frame = (struct frame){
         .function = names_string(names, wire.function),
         .file = names_string(names, wire.file),
         .module = names_string(names, wire.module),
+        .build_id = names_string(names, wire.build_id),
         .address = wire.address,
         .offset = wire.offset,
         .line = wire.line,

@@ -10,7 +10,9 @@
  *
  * Addresses are in their module's own numbering, as the files have them, so that profiles of two
  * runs compare and a file found by pprof fits; mappings carry no memory range, which pprof takes to
- * mean just that. Frames of no module keep the address in the target.
+ * mean just that. They are known by their files' GNU build ids, as Go's own profiles have them:
+ * pprof compares no other kind, and refuses a file of which one of another kind was given. Frames
+ * of no module keep the address in the target.
  */
 #pragma once
 

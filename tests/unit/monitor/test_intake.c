@@ -144,6 +144,9 @@ static void test_stack_fields(void **state)
     message.frames[0].module = WIRE_STRINGS_MAX + 1;
     assert_false(stack_passes(&message, 1));
     message = good;
+    message.frames[0].build_id = WIRE_STRINGS_MAX + 1;
+    assert_false(stack_passes(&message, 1));
+    message = good;
     message.frames[0].inlined = 2;
     assert_false(stack_passes(&message, 1));
     message = (struct stack_message){.stack = {.reason = 1}};
