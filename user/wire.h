@@ -24,7 +24,7 @@
 
 enum wire_type {
     WIRE_STRING,    /* u32 id (counting from 1), then its bytes */
-    WIRE_STACK,     /* struct wire_stack, then its frames and, if it has one, its creator */
+    WIRE_STACK,     /* struct wire_stack, its frames, if it has one its creator, its labels */
     WIRE_PUT,       /* struct sample[] */
     WIRE_DROP,      /* struct wire_key[] */
     WIRE_SCAN,      /* struct wire_scan: the samples are now those of this scan */
@@ -58,7 +58,12 @@ struct wire_stack {
     uint32_t n_frames;
     uint32_t site;
     uint32_t has_creator; /* 1: one more frame follows the n_frames */
-    uint32_t pad;
+    uint32_t n_labels;
+};
+
+struct wire_label {
+    uint32_t key; /* strings */
+    uint32_t value;
 };
 
 struct wire_key {
@@ -93,8 +98,8 @@ struct wire_scan {
     uint64_t has_goroutines; /* 1: the target runs Go and its records were read */
     uint32_t note;           /* string that says why they were not; 0: none */
     uint32_t pad;
-    struct losses losses;    /* of this analyst, since its start */
-    char runtime[16];        /* "native" or "go" */
+    struct losses losses; /* of this analyst, since its start */
+    char runtime[16];     /* "native" or "go" */
     char runtime_version[32];
 };
 

@@ -156,6 +156,24 @@ static bool read_frame(const struct names *names, const void *bytes, struct fram
     return true;
 }
 
+/* Labels with a string that was left out are left out too. */
+static bool read_labels(const struct names *names, const struct wire_stack *wire, const char *bytes,
+                        struct named_stack *stack)
+{
+    for (uint32_t i = 0; i < wire->n_labels; i++) {
+        struct label *label = &stack->labels[stack->stack.n_labels];
+        struct wire_label at;
+
+        memcpy(&at, bytes + i * sizeof(at), sizeof(at));
+        if (!names_has_string(names, at.key) || !names_has_string(names, at.value))
+            return false;
+        *label = (struct label){names_string(names, at.key), names_string(names, at.value)};
+        stack->stack.n_labels += label->key && label->value;
+    }
+    stack->stack.labels = stack->labels;
+    return true;
+}
+
 static int read_stack(const struct names *names, const struct wire_stack *wire, const char *bytes,
                       struct named_stack **ret_stack)
 {
@@ -181,6 +199,8 @@ static int read_stack(const struct names *names, const struct wire_stack *wire, 
         .frames = stack->frames,
         .creator = wire->has_creator ? &stack->frames[wire->n_frames] : NULL,
     };
+    if (!read_labels(names, wire, bytes + n * sizeof(struct wire_frame), stack))
+        return -EBADMSG;
     stack->idle_rule = idle_rule(names->idle, &stack->stack);
     *ret_stack = TAKE_PTR(stack);
     return 0;

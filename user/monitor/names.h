@@ -22,6 +22,7 @@ struct names;
 struct named_stack {
     struct stack stack;
     const char *idle_rule; /* NULL: not idle by design */
+    struct label labels[STACK_LABELS_MAX];
     struct frame frames[]; /* and the creator behind them, if there is one */
 };
 

@@ -235,6 +235,8 @@ static void add_labels(struct profile *profile, const struct group *group)
         add_label(profile, "idle", group->idle_rule);
     if (creator && creator->function)
         add_label(profile, "created_by", creator->function);
+    for (uint32_t i = 0; i < group->stack->n_labels; i++)
+        add_label(profile, group->stack->labels[i].key, group->stack->labels[i].value);
     if (profile->names_targets)
         add_label(profile, "target", profile->target->name);
 }

@@ -6,7 +6,7 @@
  * It holds the waiters that the report counts: those parked past the threshold, all that run or
  * wait for less are missing. Each group is one sample with these labels: wait_reason; oldest, how
  * long the oldest waiter has been parked; idle, the rule by which the group is idle by design;
- * created_by; target, where the profile is of several.
+ * created_by; target, where the profile is of several; and those that the program itself gave.
  *
  * Addresses are in their module's own numbering, as the files have them, so that profiles of two
  * runs compare and a file found by pprof fits; mappings carry no memory range, which pprof takes to

@@ -128,6 +128,27 @@ static void test_stack(void **state)
     assert_int_equal(add_stack(fixture, &message), -EBADMSG);
 }
 
+static void test_labels(void **state)
+{
+    struct fixture *fixture = *state;
+    struct {
+        struct wire_stack stack;
+        struct wire_label labels[2];
+    } message = {.stack = {.id = 7, .reason = 1, .n_labels = 2}, .labels = {{1, 2}, {2, 3}}};
+    const struct stack *stack;
+
+    add_string(fixture, 1, "one", 3);
+    add_string(fixture, 2, "two", 3);
+    assert_int_equal(names_add_stack(fixture->names, &message, &fixture->losses), -EBADMSG);
+    message.labels[1].value = 1;
+    assert_int_equal(names_add_stack(fixture->names, &message, &fixture->losses), 0);
+    stack = &names_stack(fixture->names, 7)->stack;
+    assert_int_equal(stack->n_labels, 2);
+    assert_string_equal(stack->labels[0].key, "one");
+    assert_string_equal(stack->labels[0].value, "two");
+    assert_string_equal(stack->labels[1].key, "two");
+}
+
 static void test_build_ids_are_checked(void **state)
 {
     struct fixture *fixture = *state;
@@ -225,6 +246,7 @@ int main(void)
         TEST(test_stack),
         TEST(test_stack_of_unknown_strings),
         TEST(test_build_ids_are_checked),
+        TEST(test_labels),
         TEST(test_strings_capped),
         TEST(test_frames_capped),
         TEST(test_stacks_capped),

@@ -291,6 +291,8 @@ static void samples_have_locations_and_labels(void **state)
 
     (void)state;
     example_fill(&example);
+    example.stacks[0].n_labels = 1;
+    example.stacks[0].labels = &(struct label){"tenant", "t1"};
     profile = profile_of(&example.report, NULL, SAMPLE_GOROUTINE);
     assert_int_equal(count_packed(profile->messages[2][0], 1), 2);
     location = location_of(profile, 0, 0);
@@ -303,6 +305,7 @@ static void samples_have_locations_and_labels(void **state)
     expect_line(profile, location, 0, "main.fetchScores", "/src/recommend.go", 153);
     assert_string_equal(text_label(profile, 0, "wait_reason"), "chan send");
     assert_string_equal(text_label(profile, 0, "created_by"), "main.recommend");
+    assert_string_equal(text_label(profile, 0, "tenant"), "t1");
     assert_null(text_label(profile, 0, "idle"));
     assert_null(text_label(profile, 0, "target"));
     assert_true(number_of(label_of(profile, 0, "oldest"), 3) == 10260 * EXAMPLE_S);

@@ -81,9 +81,9 @@ uint64_t go_object_bias(struct go_windows *windows, const struct maps *maps,
 
 /*
  * Finds the build id among the notes of a segment of `size` bytes, and the one that follows it: of
- * the two notes that Go's linker makes it has its own one only in a segment (1.24, 1.26 and 1.27 do).
- * NOTE_MAX bytes behind the segment must be there. Names and contents are padded to four bytes, or
- * to eight where the segment is.
+ * the two notes that Go's linker makes it has its own one only in a segment (1.24, 1.26 and 1.27
+ * do). NOTE_MAX bytes behind the segment must be there. Names and contents are padded to four
+ * bytes, or to eight where the segment is.
  */
 static bool find_build_id(const uint8_t *notes, size_t size, uint64_t align,
                           char ret_text[static BUILD_ID_TEXT_MAX])
