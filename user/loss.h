@@ -22,6 +22,7 @@
     X(frames_capped, "stacks longer than the bound of frames")                                     \
     X(stacks_capped, "distinct stacks beyond the bound")                                           \
     X(samples_capped, "waiters beyond the bound")                                                  \
+    X(labels_capped, "goroutines shown without labels: more sets of them than the bound")          \
     X(strings_capped, "distinct names beyond the bound")                                           \
     X(scan_late, "scans skipped because the one before had not ended")                             \
     X(analyst_restarts, "analysts that ended and were started anew")                               \

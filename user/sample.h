@@ -46,6 +46,7 @@ struct frame {
     const char *function; /* demangled */
     const char *file;     /* source file as the debug information names it */
     const char *module;   /* base name of the mapped file; "[kernel]" for kernel frames */
+    const char *build_id; /* of that file, as buildid.h has it */
     uint64_t address;     /* return address or program counter, as in the target */
     uint64_t offset; /* of that address in the module's own addresses; meaningless without one */
     uint32_t line;   /* 0: unknown */
@@ -53,8 +54,16 @@ struct frame {
 };
 
 #define STACK_FRAMES_MAX 256
+#define STACK_LABELS_MAX 16
 
-/* One distinct stack: what samples are grouped by. The kind and the reason are part of it. */
+/* What the program itself says of a waiter. */
+struct label {
+    const char *key;
+    const char *value;
+};
+
+/* One distinct stack: what samples are grouped by. The kind, the reason and the
+ * labels are part of it. */
 struct stack {
     uint64_t id; /* stable over restarts of the target: no addresses go into it */
     enum sample_kind kind;
@@ -63,4 +72,6 @@ struct stack {
     uint32_t site;               /* index of the first frame that is the program's own */
     const struct frame *frames;  /* may be empty: n_frames == 0 */
     const struct frame *creator; /* "created by", goroutines; or NULL */
+    uint32_t n_labels;
+    const struct label *labels; /* of runtime/pprof, goroutines */
 };

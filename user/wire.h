@@ -24,7 +24,7 @@
 
 enum wire_type {
     WIRE_STRING,    /* u32 id (counting from 1), then its bytes */
-    WIRE_STACK,     /* struct wire_stack, then its frames and, if it has one, its creator */
+    WIRE_STACK,     /* struct wire_stack, its frames, if it has one its creator, its labels */
     WIRE_PUT,       /* struct sample[] */
     WIRE_DROP,      /* struct wire_key[] */
     WIRE_SCAN,      /* struct wire_scan: the samples are now those of this scan */
@@ -48,7 +48,7 @@ struct wire_frame {
     uint32_t module;
     uint32_t line;
     uint32_t inlined;
-    uint32_t pad;
+    uint32_t build_id; /* string */
 };
 
 struct wire_stack {
@@ -58,7 +58,12 @@ struct wire_stack {
     uint32_t n_frames;
     uint32_t site;
     uint32_t has_creator; /* 1: one more frame follows the n_frames */
-    uint32_t pad;
+    uint32_t n_labels;
+};
+
+struct wire_label {
+    uint32_t key; /* strings */
+    uint32_t value;
 };
 
 struct wire_key {

@@ -6,12 +6,14 @@
  * libdwfl's own ways to find a file (dwfl_linux_proc_find_elf, dwfl_standard_find_debuginfo) are
  * never used: they open paths of this process' root, and ask debuginfod.
  */
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "buildid.h"
 #include "cleanup.h"
 #include "unwinder.h"
 
@@ -280,6 +282,17 @@ static int open_image(struct unwinder *unwinder, struct module *module)
     return r;
 }
 
+static const char *keep_build_id(struct unwinder *unwinder, Elf *elf)
+{
+    char text[BUILD_ID_TEXT_MAX];
+    const void *build_id;
+    ssize_t size = dwelf_elf_gnu_build_id(elf, &build_id);
+
+    if (size <= 0 || !buildid_format(build_id, (size_t)size, text))
+        return NULL;
+    return interns_keep(unwinder->interns, text);
+}
+
 /* Tells elfutils about an opened module, and checks that it places it where it is. */
 static int introduce(struct unwinder *unwinder, struct module *module)
 {
@@ -289,6 +302,7 @@ static int introduce(struct unwinder *unwinder, struct module *module)
 
     if (r < 0)
         return r;
+    module->build_id = keep_build_id(unwinder, module->elf);
     module->bias = place.bias;
     module->low = place.low;
     module->high = place.high;

@@ -164,19 +164,30 @@ static struct wire_frame wire_frame(struct outbox *outbox, const struct frame *f
         .module = outbox_string(outbox, frame->module),
         .line = frame->line,
         .inlined = frame->inlined,
+        .build_id = outbox_string(outbox, frame->build_id),
     };
+}
+
+static void name_labels(struct outbox *outbox, const struct stack *stack,
+                        struct wire_label ret_labels[static STACK_LABELS_MAX])
+{
+    for (uint32_t i = 0; i < stack->n_labels; i++)
+        ret_labels[i] = (struct wire_label){outbox_string(outbox, stack->labels[i].key),
+                                            outbox_string(outbox, stack->labels[i].value)};
 }
 
 int outbox_stack(struct outbox *outbox, const struct stack *stack)
 {
     struct sent_stack new = {.id = stack->id};
     struct wire_frame frames[STACK_FRAMES_MAX + 1];
+    struct wire_label labels[STACK_LABELS_MAX];
     struct wire_stack head = {
         .id = stack->id,
         .kind = stack->kind,
         .n_frames = stack->n_frames,
         .site = stack->site,
         .has_creator = stack->creator != NULL,
+        .n_labels = stack->n_labels,
     };
     size_t n_new = stack->n_frames + head.has_creator, n = 0;
     char *at;
@@ -195,9 +206,12 @@ int outbox_stack(struct outbox *outbox, const struct stack *stack)
         frames[n] = wire_frame(outbox, &stack->frames[n]);
     if (stack->creator)
         frames[n++] = wire_frame(outbox, stack->creator);
-    at = append(outbox, WIRE_STACK, sizeof(head) + n * sizeof(frames[0]));
+    name_labels(outbox, stack, labels);
+    at = append(outbox, WIRE_STACK,
+                sizeof(head) + n * sizeof(frames[0]) + stack->n_labels * sizeof(labels[0]));
     memcpy(at, &head, sizeof(head));
     memcpy(at + sizeof(head), frames, n * sizeof(frames[0]));
+    memcpy(at + sizeof(head) + n * sizeof(frames[0]), labels, stack->n_labels * sizeof(labels[0]));
     return 0;
 }
 

@@ -63,6 +63,13 @@ void stacks_forget(struct stacks *stacks)
     table_clear(&stacks->cache);
 }
 
+static uint64_t label_hash(uint64_t hash, const struct label *labels, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        hash = hash_text(hash_text(hash, labels[i].key), labels[i].value);
+    return hash;
+}
+
 static uint64_t raw_hash(uint64_t hash, const struct raw_stack *raw)
 {
     hash = hash_u64(hash_text(hash, raw->reason), raw->creator);
@@ -70,7 +77,7 @@ static uint64_t raw_hash(uint64_t hash, const struct raw_stack *raw)
         hash = hash_text(hash, raw->kernel->name[i]);
     for (size_t i = 0; i < raw->n_frames; i++)
         hash = hash_u64(hash, raw->frames[i].pc * 2 + raw->frames[i].activation);
-    return hash;
+    return label_hash(hash, raw->labels, raw->n_labels);
 }
 
 /* Over names, lines and offsets in files, so that it outlives the target's restart. */
@@ -88,7 +95,9 @@ static uint64_t stack_id(const struct stack *stack)
 
     for (uint32_t i = 0; i < stack->n_frames; i++)
         hash = frame_hash(hash, &stack->frames[i]);
-    return stack->creator ? frame_hash(hash, stack->creator) : hash;
+    if (stack->creator)
+        hash = frame_hash(hash, stack->creator);
+    return label_hash(hash, stack->labels, stack->n_labels);
 }
 
 static size_t kernel_frames(struct stacks *stacks, const struct kernel_record *kernel)
@@ -149,6 +158,8 @@ static int name_stack(struct stacks *stacks, const struct raw_stack *raw,
         .kind = stacks->kind,
         .frames = stacks->frames,
         .creator = name_creator(stacks, raw->creator, creator),
+        .n_labels = raw->n_labels,
+        .labels = raw->labels,
     };
 
     stack.n_frames = name_frames(stacks, raw);

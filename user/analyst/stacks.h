@@ -20,6 +20,8 @@ struct raw_stack {
     const struct raw_frame *frames;     /* innermost first; none for a kernel worker */
     size_t n_frames;
     uint64_t creator; /* return address of what made the goroutine; 0: none */
+    const struct label *labels;
+    uint32_t n_labels;
 };
 
 /* What is known of it. */

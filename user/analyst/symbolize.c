@@ -167,6 +167,7 @@ size_t unwinder_symbolize(struct unwinder *unwinder, const struct raw_frame *raw
         n = cached_symbol(unwinder, module, address, ret_frames);
     for (size_t i = 0; i < n; i++) {
         ret_frames[i].module = module->name;
+        ret_frames[i].build_id = module->build_id;
         ret_frames[i].address = raw->pc;
         ret_frames[i].offset = offset_in(module, raw->pc);
     }

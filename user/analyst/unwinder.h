@@ -40,6 +40,7 @@ struct module {
     /* From here on only of a loaded module. */
     Dwfl_Module *dwfl; /* two modules of one file may share it */
     struct module_context context;
+    const char *build_id;        /* in unwinder.interns; NULL: none */
     uint64_t bias;               /* address in the target - address in the file */
     uint64_t low, high;          /* what elfutils was told about its place */
     Elf *elf;                    /* on its way to elfutils */

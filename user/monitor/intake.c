@@ -38,7 +38,15 @@ static bool check_frame(const void *bytes)
 
     memcpy(&frame, bytes, sizeof(frame));
     return is_string_id(frame.function) && is_string_id(frame.file) && is_string_id(frame.module) &&
-           frame.inlined <= 1;
+           is_string_id(frame.build_id) && frame.inlined <= 1;
+}
+
+static bool check_label(const void *bytes)
+{
+    struct wire_label label;
+
+    memcpy(&label, bytes, sizeof(label));
+    return is_string_id(label.key) && is_string_id(label.value);
 }
 
 static bool check_stack(const void *payload, size_t length)
@@ -49,15 +57,21 @@ static bool check_stack(const void *payload, size_t length)
 
     memcpy(&stack, payload, sizeof(stack));
     if (stack.kind >= SAMPLE_KIND_MAX || stack.has_creator > 1 || !stack.reason ||
-        !is_string_id(stack.reason) || stack.n_frames > STACK_FRAMES_MAX)
+        !is_string_id(stack.reason) || stack.n_frames > STACK_FRAMES_MAX ||
+        stack.n_labels > STACK_LABELS_MAX)
         return false;
     if (stack.n_frames ? stack.site >= stack.n_frames : stack.site)
         return false;
     n = stack.n_frames + stack.has_creator;
-    if (length != sizeof(stack) + n * sizeof(struct wire_frame))
+    if (length !=
+        sizeof(stack) + n * sizeof(struct wire_frame) + stack.n_labels * sizeof(struct wire_label))
         return false;
     for (size_t i = 0; i < n; i++)
         if (!check_frame(frames + i * sizeof(struct wire_frame)))
+            return false;
+    frames += n * sizeof(struct wire_frame);
+    for (size_t i = 0; i < stack.n_labels; i++)
+        if (!check_label(frames + i * sizeof(struct wire_label)))
             return false;
     return true;
 }

@@ -273,6 +273,15 @@ static void put_ages(struct object *object, const struct group *group)
     put(object, "oldest_seconds_at_most", bounded ? seconds(group->at_most_ns) : json_null());
 }
 
+static json_t *labels(const struct stack *stack)
+{
+    struct object object = object_new();
+
+    for (uint32_t i = 0; i < stack->n_labels; i++)
+        put(&object, stack->labels[i].key, text(stack->labels[i].value));
+    return object_take(&object);
+}
+
 static json_t *make_group(const struct group *group)
 {
     const struct stack *stack = group->stack;
@@ -294,6 +303,7 @@ static json_t *make_group(const struct group *group)
     put(&object, "waits_on", list(group->n_waits, wait_item, group->waits));
     put(&object, "frames", list(stack->n_frames, frame_item, stack->frames));
     put(&object, "created_by", creator(stack->creator));
+    put(&object, "labels", labels(stack));
     return object_take(&object);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buildid.h"
 #include "cleanup.h"
 #include "reason.h"
 #include "table.h"
@@ -127,23 +128,49 @@ const char *names_string(const struct names *names, uint32_t id)
     return names->strings[id];
 }
 
+static bool has_build_id(const struct names *names, uint32_t id)
+{
+    const char *text = names_string(names, id);
+
+    return names_has_string(names, id) && (!text || buildid_is(text));
+}
+
 static bool read_frame(const struct names *names, const void *bytes, struct frame *ret_frame)
 {
     struct wire_frame wire;
 
     memcpy(&wire, bytes, sizeof(wire));
     if (!names_has_string(names, wire.function) || !names_has_string(names, wire.file) ||
-        !names_has_string(names, wire.module))
+        !names_has_string(names, wire.module) || !has_build_id(names, wire.build_id))
         return false;
     *ret_frame = (struct frame){
         .function = names_string(names, wire.function),
         .file = names_string(names, wire.file),
         .module = names_string(names, wire.module),
+        .build_id = names_string(names, wire.build_id),
         .address = wire.address,
         .offset = wire.offset,
         .line = wire.line,
         .inlined = wire.inlined,
     };
+    return true;
+}
+
+/* Labels with a string that was left out are left out too. */
+static bool read_labels(const struct names *names, const struct wire_stack *wire, const char *bytes,
+                        struct named_stack *stack)
+{
+    for (uint32_t i = 0; i < wire->n_labels; i++) {
+        struct label *label = &stack->labels[stack->stack.n_labels];
+        struct wire_label at;
+
+        memcpy(&at, bytes + i * sizeof(at), sizeof(at));
+        if (!names_has_string(names, at.key) || !names_has_string(names, at.value))
+            return false;
+        *label = (struct label){names_string(names, at.key), names_string(names, at.value)};
+        stack->stack.n_labels += label->key && label->value;
+    }
+    stack->stack.labels = stack->labels;
     return true;
 }
 
@@ -172,6 +199,8 @@ static int read_stack(const struct names *names, const struct wire_stack *wire, 
         .frames = stack->frames,
         .creator = wire->has_creator ? &stack->frames[wire->n_frames] : NULL,
     };
+    if (!read_labels(names, wire, bytes + n * sizeof(struct wire_frame), stack))
+        return -EBADMSG;
     stack->idle_rule = idle_rule(names->idle, &stack->stack);
     *ret_stack = TAKE_PTR(stack);
     return 0;

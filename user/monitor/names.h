@@ -22,6 +22,7 @@ struct names;
 struct named_stack {
     struct stack stack;
     const char *idle_rule; /* NULL: not idle by design */
+    struct label labels[STACK_LABELS_MAX];
     struct frame frames[]; /* and the creator behind them, if there is one */
 };
 
@@ -31,7 +32,7 @@ void names_free(struct names **names);
 
 /* Both take the payload of a message that intake_check() let pass. What goes beyond a bound is left
  * out and counted in `losses`: such a string reads as unknown. -EBADMSG: the id is taken, or names
- * a string that was not sent; -ENOMEM. */
+ * a string that was not sent or is not what it has to be; -ENOMEM. */
 int names_add_string(struct names *names, const void *payload, size_t length,
                      struct losses *losses);
 int names_add_stack(struct names *names, const void *payload, struct losses *losses);

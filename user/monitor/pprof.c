@@ -37,6 +37,7 @@ enum label_field { LABEL_KEY = 1, LABEL_TEXT = 2, LABEL_NUMBER = 3, LABEL_UNIT =
 
 enum mapping_field {
     MAPPING_FILE = 5,
+    MAPPING_BUILD_ID = 6,
     MAPPING_HAS_FUNCTIONS = 7,
     MAPPING_HAS_FILES = 8,
     MAPPING_HAS_LINES = 9,
@@ -116,7 +117,7 @@ static const char *base_of(const char *path)
 
 /* The program itself by its path, which names the profile where it is shown; a library by the name
  * that is known of it. */
-static uint64_t mapping_of(struct profile *profile, const char *module)
+static uint64_t mapping_of(struct profile *profile, const char *module, const char *build_id)
 {
     const char *exe = profile->target->exe;
     struct protobuf *message = &profile->inner;
@@ -124,6 +125,7 @@ static uint64_t mapping_of(struct profile *profile, const char *module)
     protobuf_reset(message);
     protobuf_number(message, MAPPING_FILE,
                     string_of(profile, strcmp(module, base_of(exe)) ? module : exe));
+    protobuf_number(message, MAPPING_BUILD_ID, string_of(profile, build_id));
     /* Names were looked up: pprof is not to try it again. */
     protobuf_number(message, MAPPING_HAS_FUNCTIONS, 1);
     protobuf_number(message, MAPPING_HAS_FILES, 1);
@@ -162,7 +164,7 @@ static uint64_t location_of(struct profile *profile, const struct frame *frames,
 {
     const struct frame *frame = &frames[n - 1];
     uint64_t address = frame->module ? frame->offset : frame->address;
-    uint64_t mapping = frame->module ? mapping_of(profile, frame->module) : 0;
+    uint64_t mapping = frame->module ? mapping_of(profile, frame->module, frame->build_id) : 0;
 
     protobuf_reset(&profile->outer);
     protobuf_number(&profile->outer, LOCATION_MAPPING, mapping);
@@ -233,6 +235,8 @@ static void add_labels(struct profile *profile, const struct group *group)
         add_label(profile, "idle", group->idle_rule);
     if (creator && creator->function)
         add_label(profile, "created_by", creator->function);
+    for (uint32_t i = 0; i < group->stack->n_labels; i++)
+        add_label(profile, group->stack->labels[i].key, group->stack->labels[i].value);
     if (profile->names_targets)
         add_label(profile, "target", profile->target->name);
 }
@@ -273,12 +277,27 @@ static void add_group(struct profile *profile, const struct group *group)
     protobuf_bytes(&profile->samples, PROFILE_SAMPLE, profile->outer.bytes, profile->outer.size);
 }
 
+/* The build id of the program itself, if any frame is of it. */
+static const char *program_build_id(const struct target_report *target)
+{
+    const char *program = base_of(target->exe);
+
+    for (size_t i = 0; i < target->n_groups; i++) {
+        const struct stack *stack = target->groups[i].stack;
+
+        for (size_t j = 0; j < stack->n_frames; j++)
+            if (stack->frames[j].module && !strcmp(stack->frames[j].module, program))
+                return stack->frames[j].build_id;
+    }
+    return NULL;
+}
+
 static void add_target(struct profile *profile, const struct target_report *target)
 {
     profile->target = target;
     /* The first mapping is taken for the program. */
     if (*target->exe)
-        mapping_of(profile, base_of(target->exe));
+        mapping_of(profile, base_of(target->exe), program_build_id(target));
     for (size_t i = 0; i < target->n_groups; i++) {
         const struct group *group = &target->groups[i];
 

@@ -6,11 +6,13 @@
  * It holds the waiters that the report counts: those parked past the threshold, all that run or
  * wait for less are missing. Each group is one sample with these labels: wait_reason; oldest, how
  * long the oldest waiter has been parked; idle, the rule by which the group is idle by design;
- * created_by; target, where the profile is of several.
+ * created_by; target, where the profile is of several; and those that the program itself gave.
  *
  * Addresses are in their module's own numbering, as the files have them, so that profiles of two
  * runs compare and a file found by pprof fits; mappings carry no memory range, which pprof takes to
- * mean just that. Frames of no module keep the address in the target.
+ * mean just that. They are known by their files' GNU build ids, as Go's own profiles have them:
+ * pprof compares no other kind, and refuses a file of which one of another kind was given. Frames
+ * of no module keep the address in the target.
  */
 #pragma once
 

@@ -363,6 +363,17 @@ static void write_waits(const struct page *page, size_t indent, const struct gro
     }
 }
 
+static void write_labels(const struct page *page, size_t indent, const struct stack *stack)
+{
+    struct line line = {.used = 0};
+
+    for (uint32_t i = 0; i < stack->n_labels; i++)
+        line_add(&line, "%s%s=%s", i ? ", " : "labels ", stack->labels[i].key,
+                 stack->labels[i].value);
+    if (line.used > 0)
+        page_line(page, indent, &line);
+}
+
 /* How the group moves: its newest waiter, re-waits, growth. */
 static void write_motion(const struct page *page, size_t indent, const struct group *group)
 {
@@ -396,6 +407,7 @@ static void write_group(const struct page *page, const struct columns *columns,
     }
     putc('\n', page->out);
     write_frames(page, indent, group->stack);
+    write_labels(page, indent, group->stack);
     write_waits(page, indent, group);
     write_motion(page, indent, group);
 }

@@ -23,7 +23,7 @@
 
 struct mailbox_stack {
     struct wire_stack head;
-    struct wire_frame frames[STACK_FRAMES_MAX + 1];
+    struct wire_frame frames[STACK_FRAMES_MAX + 1]; /* and behind the last one the labels */
 };
 
 struct mailbox {
@@ -99,7 +99,8 @@ static inline void mailbox_take_stack(struct mailbox *mailbox, const char *paylo
     assert_true(length >= sizeof(stack->head) && length <= sizeof(*stack));
     memcpy(stack, payload, length);
     n_frames = stack->head.n_frames + stack->head.has_creator;
-    assert_int_equal(length, sizeof(stack->head) + n_frames * sizeof(stack->frames[0]));
+    assert_int_equal(length, sizeof(stack->head) + n_frames * sizeof(stack->frames[0]) +
+                                 stack->head.n_labels * sizeof(struct wire_label));
     /* All that it names was sent before. */
     assert_true(stack->head.reason <= mailbox->n_strings);
     for (size_t i = 0; i < n_frames; i++)

@@ -144,7 +144,11 @@ static void test_stack_is_sent_once_behind_its_names(void **state)
 {
     struct fixture *fixture = *state;
     const struct frame frames[] = {
-        {.function = "read", .module = "libc.so.6", .address = 0x10, .offset = 0x1},
+        {.function = "read",
+         .module = "libc.so.6",
+         .build_id = "93ac61",
+         .address = 0x10,
+         .offset = 0x1},
         {.function = "main",
          .file = "a.c",
          .module = "a",
@@ -159,7 +163,10 @@ static void test_stack_is_sent_once_behind_its_names(void **state)
                           .n_frames = 2,
                           .site = 1,
                           .frames = frames,
-                          .creator = &creator};
+                          .creator = &creator,
+                          .n_labels = 1,
+                          .labels = &(struct label){"tenant", "a.c"}};
+    struct wire_label label;
     struct mailbox *mailbox = fixture->mailbox;
     const struct mailbox_stack *sent;
 
@@ -170,7 +177,8 @@ static void test_stack_is_sent_once_behind_its_names(void **state)
     assert_int_equal(finish(fixture, 1), 0);
     mailbox_collect(mailbox);
     ASSERT_ORDER(mailbox, WIRE_STRING, WIRE_STRING, WIRE_STRING, WIRE_STRING, WIRE_STRING,
-                 WIRE_STRING, WIRE_STRING, WIRE_STACK, WIRE_STACK, WIRE_SCAN);
+                 WIRE_STRING, WIRE_STRING, WIRE_STRING, WIRE_STRING, WIRE_STACK, WIRE_STACK,
+                 WIRE_SCAN);
     sent = mailbox_stack(mailbox, 77);
     assert_int_equal(sent->head.kind, SAMPLE_GOROUTINE);
     assert_int_equal(sent->head.n_frames, 2);
@@ -178,12 +186,18 @@ static void test_stack_is_sent_once_behind_its_names(void **state)
     assert_int_equal(sent->head.has_creator, 1);
     assert_string_equal(mailbox->strings[sent->head.reason], "IO wait");
     assert_string_equal(mailbox->strings[sent->frames[0].module], "libc.so.6");
+    assert_string_equal(mailbox->strings[sent->frames[0].build_id], "93ac61");
+    assert_int_equal(sent->frames[1].build_id, 0);
     assert_int_equal(sent->frames[0].file, 0);
     assert_int_equal(sent->frames[0].offset, 1);
     assert_string_equal(mailbox->strings[sent->frames[1].file], "a.c");
     assert_int_equal(sent->frames[1].line, 7);
     assert_int_equal(sent->frames[1].inlined, 1);
     assert_string_equal(mailbox->strings[sent->frames[2].function], "main.start");
+    assert_int_equal(sent->head.n_labels, 1);
+    memcpy(&label, &sent->frames[3], sizeof(label));
+    assert_string_equal(mailbox->strings[label.key], "tenant");
+    assert_string_equal(mailbox->strings[label.value], "a.c");
     sent = mailbox_stack(mailbox, 78);
     assert_int_equal(sent->head.n_frames, 0);
     assert_int_equal(sent->head.has_creator, 0);

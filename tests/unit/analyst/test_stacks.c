@@ -134,6 +134,27 @@ static void test_reason_and_kernel_frames_are_part_of_it(void **state)
     assert_int_equal(fixture->mailbox->n_stacks, 5);
 }
 
+static void test_labels_are_part_of_it(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct raw_frame frame = in_example(0);
+    struct label labels[] = {{"tenant", "a"}, {"route", "b"}};
+    struct raw_stack raw = {.reason = "select", .frames = &frame, .n_frames = 1};
+    uint64_t bare = look_up(fixture, &raw).id, one;
+
+    raw.labels = labels;
+    raw.n_labels = 1;
+    one = look_up(fixture, &raw).id;
+    assert_true(one != bare);
+    raw.n_labels = 2;
+    assert_true(look_up(fixture, &raw).id != one);
+    raw.n_labels = 1;
+    labels[0].value = "b";
+    assert_true(look_up(fixture, &raw).id != one);
+    labels[0].value = "a";
+    assert_true(look_up(fixture, &raw).id == one);
+}
+
 static void test_id_is_the_same_for_another_analyst(void **state)
 {
     struct fixture *fixture = *state;
@@ -185,6 +206,7 @@ int main(void)
         TEST(test_stack_is_named_and_sent_once),
         TEST(test_places_on_one_line_are_one_stack),
         TEST(test_reason_and_kernel_frames_are_part_of_it),
+        TEST(test_labels_are_part_of_it),
         TEST(test_id_is_the_same_for_another_analyst),
         TEST(test_frames_are_bounded),
         TEST(test_no_room_for_another_stack),

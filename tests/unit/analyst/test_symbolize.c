@@ -7,9 +7,12 @@
 
 #include <cmocka.h>
 #include <dlfcn.h>
+#include <elfutils/libdwelf.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "buildid.h"
+#include "cleanup.h"
 #include "self.h"
 
 static uint64_t code_address(void (*function)(void))
@@ -99,6 +102,25 @@ static void test_offset_is_the_files_address(void **state)
 
     name_of(*state, code_address(look), true, frames);
     assert_int_equal(frames[0].offset, code_address(look) - (uint64_t)__executable_start);
+}
+
+static void test_build_id_is_the_files(void **state)
+{
+    AUTO_CLOSE int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    struct frame frames[SYMBOL_INLINE_MAX];
+    char text[BUILD_ID_TEXT_MAX];
+    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    const void *build_id;
+    ssize_t size = dwelf_elf_gnu_build_id(elf, &build_id);
+
+    if (size <= 0)
+        skip();
+    assert_true(buildid_format(build_id, (size_t)size, text));
+    elf_end(elf);
+    name_of(*state, code_address(look), true, frames);
+    assert_string_equal(frames[0].build_id, text);
+    name_of(*state, 0x10, true, frames);
+    assert_null(frames[0].build_id);
 }
 
 static void test_cached_names_are_the_same(void **state)
@@ -357,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_inlined_frames, start, end),
         cmocka_unit_test_setup_teardown(test_offset_is_the_files_address, start, end),
+        cmocka_unit_test_setup_teardown(test_build_id_is_the_files, start, end),
         cmocka_unit_test_setup_teardown(test_cached_names_are_the_same, start, end),
         cmocka_unit_test_setup_teardown(test_symbol_ends_with_its_size, start, end),
         cmocka_unit_test_setup_teardown(test_label_reaches_a_short_way, start, end),

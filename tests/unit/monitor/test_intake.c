@@ -144,12 +144,39 @@ static void test_stack_fields(void **state)
     message.frames[0].module = WIRE_STRINGS_MAX + 1;
     assert_false(stack_passes(&message, 1));
     message = good;
+    message.frames[0].build_id = WIRE_STRINGS_MAX + 1;
+    assert_false(stack_passes(&message, 1));
+    message = good;
     message.frames[0].inlined = 2;
     assert_false(stack_passes(&message, 1));
     message = (struct stack_message){.stack = {.reason = 1}};
     assert_true(stack_passes(&message, 0));
     message.stack.site = 1;
     assert_false(stack_passes(&message, 0));
+}
+
+static void test_stack_labels(void **state)
+{
+    struct {
+        struct wire_stack stack;
+        struct wire_label labels[STACK_LABELS_MAX + 1];
+    } message = {.stack = {.reason = 1, .n_labels = 2}};
+    const size_t head = sizeof(message.stack), each = sizeof(message.labels[0]);
+
+    (void)state;
+    assert_true(passes(WIRE_STACK, &message, head + 2 * each));
+    assert_false(passes(WIRE_STACK, &message, head + each));
+    assert_false(passes(WIRE_STACK, &message, head + 3 * each));
+    message.labels[1].key = WIRE_STRINGS_MAX + 1;
+    assert_false(passes(WIRE_STACK, &message, head + 2 * each));
+    message.labels[1].key = 1;
+    message.labels[1].value = WIRE_STRINGS_MAX + 1;
+    assert_false(passes(WIRE_STACK, &message, head + 2 * each));
+    message.labels[1].value = 1;
+    message.stack.n_labels = STACK_LABELS_MAX + 1;
+    assert_false(passes(WIRE_STACK, &message, sizeof(message)));
+    message.stack.n_labels = UINT32_MAX;
+    assert_false(passes(WIRE_STACK, &message, head));
 }
 
 static bool sample_passes(struct sample sample)
@@ -268,11 +295,17 @@ static void test_resources_and_counters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header),       cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_string),       cmocka_unit_test(test_stack_bounds),
-        cmocka_unit_test(test_stack_fields), cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_put_and_drop), cmocka_unit_test(test_scan),
-        cmocka_unit_test(test_target),       cmocka_unit_test(test_resources_and_counters),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_string),
+        cmocka_unit_test(test_stack_bounds),
+        cmocka_unit_test(test_stack_fields),
+        cmocka_unit_test(test_stack_labels),
+        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_put_and_drop),
+        cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_target),
+        cmocka_unit_test(test_resources_and_counters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

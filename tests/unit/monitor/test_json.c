@@ -136,6 +136,8 @@ static void group_has_its_fields(void **state)
 
     (void)state;
     example_fill(&example);
+    example.stacks[0].n_labels = 1;
+    example.stacks[0].labels = &(struct label){"tenant", "t1"};
     example.groups[0].oldest_ns = INT64_C(1234567891999);
     example.groups[0].at_most_ns = -1;
     json = parse(&example.report);
@@ -152,6 +154,10 @@ static void group_has_its_fields(void **state)
     assert_string_equal(string_in(group_of(json, 2), "stack_id"), "0000000000003333");
     assert_string_equal(string_in(group_of(json, 2), "idle_rule"), "event loop");
     assert_json_null(group_of(json, 1), "created_by");
+    assert_int_equal(json_object_size(json_object_get(group, "labels")), 1);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(group, "labels"), "tenant")), "t1");
+    assert_true(json_is_object(json_object_get(group_of(json, 1), "labels")));
     json_decref(json);
 }
 

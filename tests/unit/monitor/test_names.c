@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buildid.h"
 #include "monitor/names.h"
 
 struct fixture {
@@ -127,6 +128,45 @@ static void test_stack(void **state)
     assert_int_equal(add_stack(fixture, &message), -EBADMSG);
 }
 
+static void test_labels(void **state)
+{
+    struct fixture *fixture = *state;
+    struct {
+        struct wire_stack stack;
+        struct wire_label labels[2];
+    } message = {.stack = {.id = 7, .reason = 1, .n_labels = 2}, .labels = {{1, 2}, {2, 3}}};
+    const struct stack *stack;
+
+    add_string(fixture, 1, "one", 3);
+    add_string(fixture, 2, "two", 3);
+    assert_int_equal(names_add_stack(fixture->names, &message, &fixture->losses), -EBADMSG);
+    message.labels[1].value = 1;
+    assert_int_equal(names_add_stack(fixture->names, &message, &fixture->losses), 0);
+    stack = &names_stack(fixture->names, 7)->stack;
+    assert_int_equal(stack->n_labels, 2);
+    assert_string_equal(stack->labels[0].key, "one");
+    assert_string_equal(stack->labels[0].value, "two");
+    assert_string_equal(stack->labels[1].key, "two");
+}
+
+static void test_build_ids_are_checked(void **state)
+{
+    struct fixture *fixture = *state;
+    struct message message = {.stack = {.id = 7, .reason = 1, .n_frames = 1}};
+    char long_id[BUILD_ID_TEXT_MAX + 1];
+
+    memset(long_id, 'a', sizeof(long_id));
+    add_string(fixture, 1, "read", 4);
+    add_string(fixture, 2, "../ab", 5);
+    add_string(fixture, 3, long_id, sizeof(long_id));
+    add_string(fixture, 4, "93ac61", 6);
+    for (uint32_t id = 1; id <= 5; id++) {
+        message.frames[0].build_id = id;
+        assert_int_equal(add_stack(fixture, &message), id == 4 ? 0 : -EBADMSG);
+    }
+    assert_string_equal(names_stack(fixture->names, 7)->stack.frames[0].build_id, "93ac61");
+}
+
 static void test_stack_of_unknown_strings(void **state)
 {
     struct fixture *fixture = *state;
@@ -201,9 +241,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_strings),        TEST(test_strings_are_cleaned),
-        TEST(test_stack),          TEST(test_stack_of_unknown_strings),
-        TEST(test_strings_capped), TEST(test_frames_capped),
+        TEST(test_strings),
+        TEST(test_strings_are_cleaned),
+        TEST(test_stack),
+        TEST(test_stack_of_unknown_strings),
+        TEST(test_build_ids_are_checked),
+        TEST(test_labels),
+        TEST(test_strings_capped),
+        TEST(test_frames_capped),
         TEST(test_stacks_capped),
     };
 

@@ -291,6 +291,8 @@ static void samples_have_locations_and_labels(void **state)
 
     (void)state;
     example_fill(&example);
+    example.stacks[0].n_labels = 1;
+    example.stacks[0].labels = &(struct label){"tenant", "t1"};
     profile = profile_of(&example.report, NULL, SAMPLE_GOROUTINE);
     assert_int_equal(count_packed(profile->messages[2][0], 1), 2);
     location = location_of(profile, 0, 0);
@@ -303,6 +305,7 @@ static void samples_have_locations_and_labels(void **state)
     expect_line(profile, location, 0, "main.fetchScores", "/src/recommend.go", 153);
     assert_string_equal(text_label(profile, 0, "wait_reason"), "chan send");
     assert_string_equal(text_label(profile, 0, "created_by"), "main.recommend");
+    assert_string_equal(text_label(profile, 0, "tenant"), "t1");
     assert_null(text_label(profile, 0, "idle"));
     assert_null(text_label(profile, 0, "target"));
     assert_true(number_of(label_of(profile, 0, "oldest"), 3) == 10260 * EXAMPLE_S);
@@ -326,6 +329,35 @@ static void inlined_frames_share_the_location_they_are_inlined_into(void **state
                 "/usr/lib/go-1.19/src/runtime/proc.go", 364);
     expect_line(profile, location_of(profile, 0, 0), 1, "main.fetchScores", "/src/recommend.go",
                 153);
+    profile_free(profile);
+}
+
+static const char *build_id_of(const struct profile *profile, size_t mapping)
+{
+    return string_of(profile, number_of(profile->messages[3][mapping], 6));
+}
+
+static void mappings_have_build_ids(void **state)
+{
+    struct example example;
+    struct profile *profile;
+
+    (void)state;
+    example_fill(&example);
+    for (size_t i = 0; i < 2; i++)
+        example.leak_frames[i].build_id = "0123ef";
+    profile = profile_of(&example.report, NULL, SAMPLE_GOROUTINE);
+    /* The program's, which comes first whoever waits, is not there twice. */
+    assert_int_equal(profile->n_messages[3], 1);
+    assert_string_equal(build_id_of(profile, 0), "0123ef");
+    profile_free(profile);
+
+    /* Two files of one name. */
+    example.leak_frames[1].build_id = "ab";
+    profile = profile_of(&example.report, NULL, SAMPLE_GOROUTINE);
+    assert_int_equal(profile->n_messages[3], 2);
+    assert_string_equal(build_id_of(profile, 0), "0123ef");
+    assert_string_equal(build_id_of(profile, 1), "ab");
     profile_free(profile);
 }
 
@@ -556,6 +588,7 @@ int main(void)
         cmocka_unit_test(goroutines_have_the_shape_of_gos_own_profile),
         cmocka_unit_test(samples_have_locations_and_labels),
         cmocka_unit_test(inlined_frames_share_the_location_they_are_inlined_into),
+        cmocka_unit_test(mappings_have_build_ids),
         cmocka_unit_test(threads_have_a_profile_of_their_own),
         cmocka_unit_test(all_kinds_have_a_value_each),
         cmocka_unit_test(a_program_without_goroutines_shows_its_threads),

@@ -245,6 +245,21 @@ static void waits_are_listed_or_summed(void **state)
     free(text);
 }
 
+static void labels_are_shown(void **state)
+{
+    const struct label labels[] = {{"route", "/buy"}, {"tenant", "t1"}};
+    struct example example;
+    char *text;
+
+    (void)state;
+    example_fill(&example);
+    example.stacks[0].labels = labels;
+    example.stacks[0].n_labels = 2;
+    text = render(&example.report, 0, false);
+    assert_contains(text, "labels route=/buy, tenant=t1\n");
+    free(text);
+}
+
 static void long_stacks_lose_their_middle(void **state)
 {
     struct frame frames[STACK_FRAMES_MAX];
@@ -367,6 +382,7 @@ int main(void)
         cmocka_unit_test(unknown_resources_are_left_out),
         cmocka_unit_test(bounds_show_where_they_say_more),
         cmocka_unit_test(waits_are_listed_or_summed),
+        cmocka_unit_test(labels_are_shown),
         cmocka_unit_test(long_stacks_lose_their_middle),
         cmocka_unit_test(long_names_are_cut_to_the_width),
         cmocka_unit_test(hostile_names_do_no_harm),

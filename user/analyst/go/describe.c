@@ -9,11 +9,29 @@
 #include "analyst/go/site.h"
 #include "analyst/stacks.h"
 #include "cleanup.h"
+#include "hash.h"
+#include "table.h"
 
 #define STACK_COPY (8 * 1024) /* of each stack at once: nearly all are smaller */
 #define STACK_GAP  1024       /* a goroutine's first stack has 2048 bytes: neighbours go together */
 #define GOID_MAIN  1          /* made by assembly: no go statement */
 #define HEAP_GAP   256        /* between two sudogs or channels that are read together */
+
+/* Distinct sets of labels. Beyond them they are left out, so that labels of single requests do not
+ * make a stack of each goroutine. */
+#define LABEL_SETS_MAX 1024
+
+struct label_set {
+    struct table_key key;
+};
+
+static struct table_key label_set_key(const void *element)
+{
+    return ((const struct label_set *)element)->key;
+}
+
+static const struct table_type label_sets_type = {sizeof(struct label_set), LABEL_SETS_MAX,
+                                                  label_set_key};
 
 struct describer {
     struct go_code *code;
@@ -22,6 +40,8 @@ struct describer {
     struct outbox *outbox;
     struct losses *losses;
     struct stacks *stacks;
+    struct interns *interns; /* of labels */
+    struct table label_sets;
     struct subject *subjects; /* of this batch */
     size_t copied;
     struct piece pieces[DESCRIBE_MAX];
@@ -57,6 +77,10 @@ int describer_new(struct go_code *code, const struct g_layout *layout,
     describer->memory = memory;
     describer->outbox = outbox;
     describer->losses = losses;
+    table_init(&describer->label_sets, &label_sets_type);
+    r = interns_new(&describer->interns);
+    if (r)
+        return r;
     r = stacks_new(SAMPLE_GOROUTINE, &(struct namer){name_frame, find_site, describer}, outbox,
                    losses, &describer->stacks);
     if (r)
@@ -70,6 +94,8 @@ void describer_free(struct describer **describer)
     if (!*describer)
         return;
     stacks_free(&(*describer)->stacks);
+    interns_free(&(*describer)->interns);
+    table_clear(&(*describer)->label_sets);
     free(*describer);
     *describer = NULL;
 }
@@ -162,6 +188,86 @@ static int read_channels(struct describer *describer, size_t n)
     return gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_channel, describer);
 }
 
+static void take_label_set(void *context, const struct piece *piece, const uint8_t *bytes,
+                           size_t got)
+{
+    struct describer *describer = context;
+    struct subject *subject = &describer->subjects[piece->index];
+
+    if (got == piece->size)
+        subject->n_labels = labels_decode(bytes, &subject->labels_at);
+}
+
+static void take_label_list(void *context, const struct piece *piece, const uint8_t *bytes,
+                            size_t got)
+{
+    struct describer *describer = context;
+    struct subject *subject = &describer->subjects[piece->index];
+
+    memcpy(subject->label_list, bytes, got);
+    if (got < piece->size)
+        subject->n_labels = 0;
+}
+
+static int read_label_lists(struct describer *describer, size_t n)
+{
+    size_t asked = 0;
+    int r;
+
+    for (size_t i = 0; i < n; i++)
+        if (describer->subjects[i].goroutine.labels)
+            describer->pieces[asked++] = (struct piece){describer->subjects[i].goroutine.labels,
+                                                        LABELS_SET_SIZE, (uint32_t)i};
+    gather_sort(describer->pieces, asked);
+    r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_label_set, describer);
+    asked = 0;
+    for (size_t i = 0; i < n && !r; i++) {
+        const struct subject *subject = &describer->subjects[i];
+
+        if (subject->n_labels)
+            describer->pieces[asked++] =
+                (struct piece){subject->labels_at, subject->n_labels * LABELS_SIZE, (uint32_t)i};
+    }
+    gather_sort(describer->pieces, asked);
+    return r ? r
+             : gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_label_list,
+                      describer);
+}
+
+/* Whether there is room for this set, or it is known. */
+static bool has_room(struct describer *describer, const struct subject *subject)
+{
+    struct label_set set = {{HASH_START, ~HASH_START}};
+
+    for (uint32_t i = 0; i < subject->n_labels; i++) {
+        const struct label *label = &subject->labels[i];
+
+        set.key.low = hash_text(hash_text(set.key.low, label->key), label->value);
+        set.key.high = hash_text(hash_text(set.key.high, label->key), label->value);
+    }
+    return table_find(&describer->label_sets, set.key) ||
+           !table_add(&describer->label_sets, &set, NULL);
+}
+
+static void read_labels(struct describer *describer, struct subject *subject)
+{
+    if (!subject->n_labels)
+        return;
+    subject->n_labels = labels_read(describer->memory, describer->interns, subject->label_list,
+                                    subject->n_labels, subject->labels);
+    if (subject->n_labels && !has_room(describer, subject)) {
+        describer->losses->count[LOSS_labels_capped]++;
+        subject->n_labels = 0;
+    }
+}
+
+/* Goroutines inherit the set of the one that made them. */
+static void copy_labels(struct subject *subject, const struct subject *from)
+{
+    subject->n_labels = from->n_labels;
+    memcpy(subject->labels, from->labels, sizeof(subject->labels));
+}
+
 int describe_read(struct describer *describer, struct subject *subjects, size_t n)
 {
     int r;
@@ -173,7 +279,17 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     r = read_stacks(describer, n);
     if (!r)
         r = read_sudogs(describer, n);
-    return r ? r : read_channels(describer, n);
+    if (!r)
+        r = read_channels(describer, n);
+    if (!r)
+        r = read_label_lists(describer, n);
+    for (size_t i = 0; i < n && !r; i++) {
+        if (i && subjects[i].goroutine.labels == subjects[i - 1].goroutine.labels)
+            copy_labels(&subjects[i], &subjects[i - 1]);
+        else
+            read_labels(describer, &subjects[i]);
+    }
+    return r;
 }
 
 static void name_object(struct describer *describer, struct subject *subject)
@@ -201,6 +317,8 @@ int describe_name(struct describer *describer, struct subject *subject)
         .reason = goroutine_reason(describer->layout, goroutine),
         .frames = describer->frames,
         .creator = goroutine->goid == GOID_MAIN ? 0 : goroutine->gopc,
+        .labels = subject->labels,
+        .n_labels = subject->n_labels,
     };
     struct known_stack known;
     enum unwind_end end;

@@ -9,6 +9,7 @@
 #include "analyst/go/channel.h"
 #include "analyst/go/code.h"
 #include "analyst/go/goroutine.h"
+#include "analyst/go/labels.h"
 #include "analyst/go/layout.h"
 #include "analyst/go/memory.h"
 #include "analyst/outbox.h"
@@ -27,6 +28,10 @@ struct subject {
     struct channel channel;
     uint64_t next_sudog;
     uint32_t n_cases;
+    uint32_t n_labels;
+    uint64_t labels_at; /* the list of them, of which label_list is a copy */
+    uint8_t label_list[STACK_LABELS_MAX * LABELS_SIZE];
+    struct label labels[STACK_LABELS_MAX];
     uint32_t copy_at, copy_size; /* of its stack */
 
     /* What describe_name() made of it. */
@@ -44,8 +49,8 @@ int describer_new(struct go_code *code, const struct g_layout *layout,
                   struct describer **ret_describer);
 void describer_free(struct describer **describer);
 
-/* Reads the stacks, sudogs and channels of at most DESCRIBE_MAX subjects. What could not be read is
- * left out. -errno of the memory. */
+/* Reads the stacks, sudogs, channels and labels of at most DESCRIBE_MAX subjects. What could not be
+ * read is left out. -errno of the memory. */
 int describe_read(struct describer *describer, struct subject *subjects, size_t n);
 
 /* Unwinds and names what was read of one, after it was seen that the goroutine has not run

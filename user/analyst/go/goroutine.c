@@ -34,6 +34,7 @@ bool goroutine_decode(const struct g_layout *layout, uint64_t address, const uin
         .stack_hi = word_at(bytes, GO_G_STACK_HI),
         .waitsince = word_at(bytes, layout->waitsince),
         .waiting = word_at(bytes, layout->waiting),
+        .labels = word_at(bytes, layout->labels),
         .gopc = word_at(bytes, layout->gopc),
         .startpc = word_at(bytes, layout->startpc),
         .parent = word_at(bytes, layout->parent),

@@ -35,6 +35,7 @@ struct goroutine {
     uint64_t sp, pc;    /* where it stands; meaningless while it runs */
     uint64_t waitsince; /* CLOCK_MONOTONIC; 0: unknown */
     uint64_t waiting;   /* sudog; 0: none */
+    uint64_t labels;    /* labelMap; 0: none */
     uint64_t gopc;      /* behind the go statement that made it */
     uint64_t startpc;
     uint64_t parent; /* goid; 0: unknown */

@@ -213,6 +213,7 @@ size_t go_code_symbolize(struct go_code *code, const struct raw_frame *raw,
         ret_frames[i].address = raw->pc;
         if (module) {
             ret_frames[i].module = module->name;
+            ret_frames[i].build_id = module->build_id;
             ret_frames[i].offset = raw->pc - module->bias;
         }
     }

@@ -36,7 +36,8 @@ struct g_layout {
     uint16_t gopc;
     uint16_t startpc;
     uint16_t waiting;
-    uint16_t size; /* bytes of it that hold all of these */
+    uint16_t labels; /* a labelMap of labels.h, or GO_NONE */
+    uint16_t size;   /* bytes of it that hold all of these */
 
     /* struct sudog */
     uint16_t sudog_elem;

@@ -69,6 +69,7 @@ struct go_module {
     size_t n_sections;
     struct rpc_range variables[4]; /* noptrdata, data, bss, noptrbss */
     const char *name;              /* base name of the file, borrowed */
+    const char *build_id;          /* of the file, borrowed; NULL: none */
     uint64_t bias;                 /* address in the target - address in the file */
 };
 
@@ -86,7 +87,7 @@ int go_module_data(struct go_windows *windows, uint64_t address, struct rpc_rang
 /*
  * Reads the moduledata at `address` and proves it: its tables lie in one another as the header of
  * them says, its code is mapped as code, its variables as data. 0, -EFAULT, or -EILSEQ: *ret_check
- * (static) says which check failed. Leaves `name` and `bias` alone.
+ * (static) says which check failed. Leaves `name`, `build_id` and `bias` alone.
  */
 int go_module_load(struct go_windows *windows, const struct maps *maps, uint64_t address,
                    const struct go_layout *layout, struct go_module *ret_module,

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "analyst/go/arch.h"
-#include "analyst/go/bias.h"
 #include "analyst/go/buildversion.h"
 #include "analyst/go/gocode.h"
+#include "analyst/go/object.h"
 #include "cleanup.h"
 
 #define CHUNK_SIZE   (1024 * 1024)
@@ -172,6 +172,7 @@ static const char *base_name(const char *path)
 static int add_module(struct search *search, const struct finding *finding, const char **ret_check)
 {
     struct go_code *code = search->code;
+    char build_id[BUILD_ID_TEXT_MAX];
     const struct mapping *mapping;
     struct go_module module;
     int r;
@@ -187,7 +188,9 @@ static int add_module(struct search *search, const struct finding *finding, cons
         return -EILSEQ;
     mapping = maps_find(search->maps, module.minpc);
     module.name = interns_keep(code->interns, base_name(mapping->path));
-    module.bias = go_bias(code->windows, search->maps, mapping);
+    module.bias = go_object_bias(code->windows, search->maps, mapping);
+    if (go_object_build_id(code->windows, search->maps, mapping, build_id))
+        module.build_id = interns_keep(code->interns, build_id);
     code->modules[code->n_modules++] = module;
     return 0;
 }
