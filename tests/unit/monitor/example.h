@@ -65,12 +65,12 @@ static inline void example_fill_stacks(struct example *example)
     example->poll_frames[1] =
         (struct frame){.function = "loop_run", .file = "loop.c", .module = "recommendd", .line = 9};
     example->stacks[0] =
-        (struct stack){0x1111111111111111,   SAMPLE_GOROUTINE,      "chan send", 2, 1,
-                       example->leak_frames, &example->leak_creator, 0, NULL};
-    example->stacks[1] = (struct stack){0x2222222222222222,   SAMPLE_THREAD, "futex lock", 4, 2,
-                                        example->lock_frames, NULL, 0, NULL};
-    example->stacks[2] =
-        (struct stack){0x0000000000003333, SAMPLE_THREAD, "poll", 2, 1, example->poll_frames, NULL, 0, NULL};
+        (struct stack){0x1111111111111111,   SAMPLE_GOROUTINE,       "chan send", 2,   1,
+                       example->leak_frames, &example->leak_creator, 0,           NULL};
+    example->stacks[1] = (struct stack){
+        0x2222222222222222, SAMPLE_THREAD, "futex lock", 4, 2, example->lock_frames, NULL, 0, NULL};
+    example->stacks[2] = (struct stack){0x0000000000003333,   SAMPLE_THREAD, "poll", 2,   1,
+                                        example->poll_frames, NULL,          0,      NULL};
 }
 
 static inline void example_fill_groups(struct example *example)
