@@ -14,13 +14,6 @@
 
 static const char prefix[] = "parkwatch: ";
 
-static enum log_level max_level = LOG_LEVEL_INFO;
-
-void log_set_level(enum log_level level)
-{
-    max_level = level;
-}
-
 /* Names of processes and files come from targets: what could steer a terminal must not pass. U+0080
  * to U+009F are controls too; in UTF-8 they start with 0xc2. */
 static void mask_controls(unsigned char *text, size_t length)
@@ -33,7 +26,7 @@ static void mask_controls(unsigned char *text, size_t length)
     }
 }
 
-void log_write(enum log_level level, const char *format, ...)
+void log_write(const char *format, ...)
 {
     char line[sizeof(prefix) + LINE_MAX_BYTES];
     const size_t start = sizeof(prefix) - 1;
@@ -41,9 +34,6 @@ void log_write(enum log_level level, const char *format, ...)
     va_list arguments;
     int length;
     ssize_t written;
-
-    if (level > max_level)
-        return;
 
     va_start(arguments, format);
     length = vsnprintf(line + start, LINE_MAX_BYTES, format, arguments);

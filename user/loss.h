@@ -27,7 +27,7 @@
     X(scan_late, "scans skipped because the one before had not ended")                             \
     X(analyst_restarts, "analysts that ended and were started anew")                               \
     X(message_invalid, "messages from an analyst that the monitor refused")                        \
-    X(resources_unreadable, "readings of memory, CPU or network that failed")
+    X(resources_unreadable, "readings of memory, CPU, network or BPF counters that failed")
 
 enum loss {
 #define X(name, text) LOSS_##name,

@@ -329,10 +329,3 @@ bool module_load(struct unwinder *unwinder, struct module *module)
     module->state = MODULE_LOADED;
     return true;
 }
-
-const char *unwinder_module(struct unwinder *unwinder, uint64_t pc)
-{
-    const struct module *module = module_find(unwinder, pc);
-
-    return module ? module->name : NULL;
-}

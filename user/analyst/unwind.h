@@ -78,6 +78,3 @@ enum unwind_end unwinder_unwind(struct unwinder *unwinder, const uint64_t *regs,
  */
 size_t unwinder_symbolize(struct unwinder *unwinder, const struct raw_frame *raw,
                           struct frame ret_frames[static SYMBOL_INLINE_MAX]);
-
-/* The module that holds `pc`: its base name, or NULL. Lives as long as the unwinder. */
-const char *unwinder_module(struct unwinder *unwinder, uint64_t pc);

@@ -300,8 +300,10 @@ int attached_count(struct attached *attached)
 
     if (!attached->up)
         return 0;
-    if (bpf_counters(attached->bpf, attached->index, &counters.parks))
+    if (bpf_counters(attached->bpf, attached->index, &counters.parks)) {
+        attached->losses.count[LOSS_resources_unreadable]++;
         return 0;
+    }
     counters.has_futex = bpf_has_futex(attached->bpf);
     counters.n_programs = bpf_programs(attached->bpf, counters.programs);
     counters.losses = attached->losses;

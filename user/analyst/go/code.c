@@ -169,10 +169,3 @@ bool go_code_has(const struct go_code *code, uint64_t pc)
 {
     return go_code_module(code, pc) != NULL;
 }
-
-uint64_t go_code_entry(struct go_code *code, const char *name)
-{
-    struct go_function function;
-
-    return find_named(code, name, &function) ? function.entry : 0;
-}

@@ -47,9 +47,6 @@ bool go_code_has(const struct go_code *code, uint64_t pc);
 /* The name of the function that holds `pc`, e.g. "runtime.gopark"; NULL: none. The entry of it. */
 const char *go_code_function(struct go_code *code, uint64_t pc, uint64_t *ret_entry);
 
-/* The entry address of the function with this name, or 0: a linear search, for set-up only. */
-uint64_t go_code_entry(struct go_code *code, const char *name);
-
 /*
  * Unwinds from pc and sp with pcsp tables, to runtime.goexit or another outermost function
  * (UNWIND_WHOLE), which itself is left out, as are the generated wrappers that Go's own tracebacks

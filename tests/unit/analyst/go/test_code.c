@@ -27,8 +27,6 @@ static void test_every_version(void **state)
         assert_true(go_code_has(code, BINARY_TEXT));
         assert_false(go_code_has(code, BINARY_TEXT - 1));
         assert_false(go_code_has(code, binary_entry(BINARY_FUNCTIONS_MAX)));
-        assert_int_equal(go_code_entry(code, "main.leaf"), binary_entry(BINARY_LEAF));
-        assert_int_equal(go_code_entry(code, "main.lea"), 0);
         assert_string_equal(go_code_function(code, binary_entry(BINARY_GOPANIC) + 5, &entry),
                             "runtime.gopanic");
         assert_int_equal(entry, binary_entry(BINARY_GOPANIC));
