@@ -93,7 +93,7 @@ url() {
 start_prometheus() {
     local end=$((SECONDS + patience)) known=process:parkwatch_target_resident_memory_bytes:sum
     work=$(mktemp -d)
-    scripts/prometheus.sh "127.0.0.1:$port" "$work" > "$work/urls" &
+    scripts/prometheus.sh "$work" "127.0.0.1:$port" > "$work/urls" &
     prometheus_pid=$!
     until [ -n "$(promtool query instant "$(url prometheus)" "$known" 2> /dev/null)" ]; do
         kill -0 "$prometheus_pid" 2> /dev/null || die "Prometheus ended"
