@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh [--fixed[=select|call]] [--pid N] [--with-prometheus] [--once]: shows parkwatch at work on a
-# Go service that leaks goroutines under a short load, or that is repaired; or on process N. Installs
-# what is missing, builds, prints a report, and serves metrics until Ctrl-C; --once ends before that.
-# --with-prometheus has parkwatch watch before the load comes, and real Prometheus and Alertmanager
-# beside it, sixty times as fast as they run elsewhere, and prints the alert that arrives.
+# demo.sh [--fixed[=select|call]] [--pid N] [--with-prometheus] [--once]: shows parkwatch at work on
+# a Go service that leaks goroutines under a short load, or that is repaired; or on process N.
+# Installs what is missing, builds, prints a report, and serves metrics until Ctrl-C; --once ends
+# before that. --with-prometheus has parkwatch watch before the load comes, and real Prometheus and
+# Alertmanager beside it, sixty times as fast as they run elsewhere, and prints the alert that
+# arrives.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."

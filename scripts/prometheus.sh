@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# prometheus.sh DIRECTORY ADDRESS...: Prometheus, which scrapes parkwatch at ADDRESS, and Alertmanager,
-# on free ports of 127.0.0.1, until it is ended. They run by what is in dashboards/, but sixty times
-# as fast: minutes are seconds there, hours are minutes, and seconds are one second. What they write
-# is in DIRECTORY. Says in two lines where they listen, once they are ready.
+# prometheus.sh DIRECTORY ADDRESS...: Prometheus, which scrapes parkwatch at ADDRESS, and
+# Alertmanager, on free ports of 127.0.0.1, until it is ended. They run by what is in dashboards/,
+# but sixty times as fast: minutes are seconds there, hours are minutes, and seconds are one second.
+# What they write is in DIRECTORY. Says in two lines where they listen, once they are ready.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh build|demo|prometheus|test: installs what is missing to build parkwatch, to show it, alone or
-# with Prometheus, or to test it, on Debian.
+# setup.sh build|demo|prometheus|test: installs what is missing to build parkwatch, to show it,
+# alone or with Prometheus, or to test it, on Debian.
 # Calls apt-get only when something is missing, asks nothing, and starts no services.
 set -eu
 

@@ -48,7 +48,9 @@ def without_texts(expression):
 
 def metrics(expression):
     """The names of all metrics in it."""
-    return set(METRIC.findall(re.sub(r"\b(on|by|group_left) \([^)]*\)", "", without_texts(expression))))
+    return set(
+        METRIC.findall(re.sub(r"\b(on|by|group_left) \([^)]*\)", "", without_texts(expression)))
+    )
 
 
 def selectors(expression):
@@ -72,7 +74,12 @@ def rules(name="alerts.yml"):
 def check_tool(test, *command, **options):
     """Fails the test with what the tool says."""
     done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=300, check=False, **options
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        **options,
     )
     test.assertEqual(done.returncode, 0, done.stdout + done.stderr)
     return done.stdout

@@ -110,7 +110,9 @@ class Dashboards(unittest.TestCase):
             values = {name: "x" for name in boards.variables(board)}
             for number, (_, expression) in enumerate(boards.queries(board)):
                 expr = boards.substitute(expression, values)
-                records.append({"record": f"q:{board['uid'].replace('-', '_')}:{number}", "expr": expr})
+                records.append(
+                    {"record": f"q:{board['uid'].replace('-', '_')}:{number}", "expr": expr}
+                )
         with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
             yaml.safe_dump({"groups": [{"name": "queries", "rules": records}]}, file)
             file.flush()
@@ -120,13 +122,17 @@ class Dashboards(unittest.TestCase):
     def test_target_rate_interval(self):
         for where, expression in self.each_query():
             for function, window in re.findall(r"\b(\w+)\(\w+\{[^}]*\}\[([^]]+)\]", expression):
-                allowed = {"$__rate_interval"} | ({"$__range"} if function == "increase" else set())
+                allowed = {"$__rate_interval"} | (
+                    {"$__range"} if function == "increase" else set()
+                )
                 self.assertIn(window, allowed, f"{where}: {expression}")
 
     def check_matcher(self, label):
         for where, expression in self.each_query():
             found = boards.selectors(expression)
-            self.assertEqual({name for name, _ in found}, boards.metrics(expression), f"{where}: {expression}")
+            self.assertEqual(
+                {name for name, _ in found}, boards.metrics(expression), f"{where}: {expression}"
+            )
             for name, matchers in found:
                 self.assertIn(f'{label}=~"${label}"', matchers.split(", "), f"{where}: {name}")
 
@@ -139,7 +145,9 @@ class Dashboards(unittest.TestCase):
     def test_target_counter_agg(self):
         for where, expression in self.each_query():
             plain = without_matchers(expression)
-            for before, name, after in re.findall(r"(\w*\(?)\b(\w+_total|\w+_(?:bucket|count|sum))\b(\[?)", plain):
+            for before, name, after in re.findall(
+                r"(\w*\(?)\b(\w+_total|\w+_(?:bucket|count|sum))\b(\[?)", plain
+            ):
                 self.assertIn(before, ("rate(", "irate(", "increase("), f"{where}: {name}")
                 self.assertEqual(after, "[", f"{where}: {name}")
 
@@ -177,7 +185,9 @@ class Dashboards(unittest.TestCase):
             self.assertLessEqual(set(re.findall(r'"/d/([\w-]+)', text)), uids)
             self.assertEqual([link["tags"] for link in board["links"]], [board["tags"]])
             for link in links_of(board):
-                self.assertRegex(link["url"], r"^(/d/parkwatch-target\?|http://\$\{__\w+\.[\w.]+\}/#target=\$)")
+                self.assertRegex(
+                    link["url"], r"^(/d/parkwatch-target\?|http://\$\{__\w+\.[\w.]+\}/#target=\$)"
+                )
         texts = "".join(path.read_text(encoding="utf-8") for path, _ in self.boards)
         self.assertIn("/d/parkwatch-target?", texts)
         self.assertIn("&stack=${__field.labels.stack_id}", texts)
@@ -186,7 +196,11 @@ class Dashboards(unittest.TestCase):
         """What a link takes from a series is what its queries keep, by sum by (...) or whole."""
         for where, panel in self.each_panel():
             links = panel["fieldConfig"]["defaults"].get("links", [])
-            wanted = {label for link in links for label in re.findall(r"__field\.labels\.(\w+)", link["url"])}
+            wanted = {
+                label
+                for link in links
+                for label in re.findall(r"__field\.labels\.(\w+)", link["url"])
+            }
             for target in panel["targets"]:
                 for labels in re.findall(r"\b(?:sum|max) by \(([^)]*)\)", target["expr"])[:1]:
                     self.assertLessEqual(wanted, set(labels.split(", ")), where)

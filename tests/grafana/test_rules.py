@@ -26,7 +26,9 @@ class Tools(unittest.TestCase):
         boards.check_tool(self, "promtool", "test", "rules", boards.DASHBOARDS / "alerts_test.yml")
 
     def test_prometheus_config(self):
-        said = boards.check_tool(self, "promtool", "check", "config", boards.DASHBOARDS / "prometheus.yml")
+        said = boards.check_tool(
+            self, "promtool", "check", "config", boards.DASHBOARDS / "prometheus.yml"
+        )
         self.assertIn("2 rule files found", said)
 
     def test_alertmanager_config(self):
@@ -80,7 +82,12 @@ class Alerts(unittest.TestCase):
         names = {rule["alert"].lower() for rule in self.alerts}
         self.assertEqual(names, set(self.runbooks))
         for name, text in self.runbooks.items():
-            for part in ("**Meaning.**", "**First look.**", "**What to do.**", "**Harmless when**"):
+            for part in (
+                "**Meaning.**",
+                "**First look.**",
+                "**What to do.**",
+                "**Harmless when**",
+            ):
                 self.assertIn(part, text, name)
 
     def test_tested_firing_and_not(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dashboards against Grafana's published types: TypeScript's compiler checks each file as a value
-of the type in types.ts. Its packages are pinned by package-lock.json and installed into build/."""
+"""The dashboards against Grafana's published types: TypeScript's compiler checks each file as a
+value of the type in types.ts. Its packages are pinned by package-lock.json and installed into
+build/."""
 
 import copy
 import json

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The shape of the files in dashboards/: Grafana's own types, narrowed to what is used here, as JSON
-// has them. A key that Grafana does not know is then an error, and so is a value it does not know.
+// The shape of the files in dashboards/: Grafana's own types, narrowed to what is used here, as
+// JSON has them. A key that Grafana does not know is then an error, and so is a value it does not
+// know.
 import type * as common from '@grafana/grafana-foundation-sdk/common';
 import type * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import type * as heatmap from '@grafana/grafana-foundation-sdk/heatmap';
@@ -61,5 +62,4 @@ type Panel =
   | PanelOf<'table', table.Options, Partial<common.TableFieldOptions>>
   | Fields<dashboard.RowPanel>;
 
-// A step, which Grafana's type of an annotation has, goes with its expression.
 export type Dashboard = Omit<Fields<dashboard.Dashboard>, 'panels'> & { panels: Panel[] };

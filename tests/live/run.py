@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the tests of a directory, or the live tests: run.py [DIRECTORY] [PATTERN...], PATTERN being a
-part of FILE.CLASS.TEST. The last line is "N passed, N failed, N skipped". A skip fails the run where
-CI=true."""
+"""Runs the tests of a directory, or the live tests: run.py [DIRECTORY] [PATTERN...], PATTERN being
+a part of FILE.CLASS.TEST. The last line is "N passed, N failed, N skipped". A skip fails the run
+where CI=true."""
 
 import os
 import pathlib

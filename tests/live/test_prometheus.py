@@ -74,7 +74,12 @@ class Prometheus(unittest.TestCase):
         directory = tempfile.TemporaryDirectory(prefix="parkwatch-test-")
         cls.addClassCleanup(directory.cleanup)
         process = subprocess.Popen(
-            [*harness.BOUND, str(harness.ROOT / "scripts" / "prometheus.sh"), directory.name, *addresses],
+            [
+                *harness.BOUND,
+                str(harness.ROOT / "scripts" / "prometheus.sh"),
+                directory.name,
+                *addresses,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             bufsize=0,
@@ -133,17 +138,25 @@ class Prometheus(unittest.TestCase):
             return all(rule["health"] != "unknown" for rule in rules) and rules
 
         rules = harness.wait_for(evaluated, "an evaluation", SLOWLY)
-        self.assertEqual(len(rules), len(boards.rules("rules.yml")) + len(boards.rules("alerts.yml")))
+        self.assertEqual(
+            len(rules), len(boards.rules("rules.yml")) + len(boards.rules("alerts.yml"))
+        )
         self.assertEqual([rule for rule in rules if rule["health"] != "ok"], [])
 
     def test_metrics(self):
         """Every metric named in dashboards/ is exported, and every one exported is named there."""
         text = self.watch.fetch("/metrics")[2].decode()
         families = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
-        queries = [query for path in boards.FILES for _, query in boards.queries(boards.load(path))]
-        rules = [rule["expr"] for name in ("rules.yml", "alerts.yml") for rule in boards.rules(name)]
+        queries = [
+            query for path in boards.FILES for _, query in boards.queries(boards.load(path))
+        ]
+        rules = [
+            rule["expr"] for name in ("rules.yml", "alerts.yml") for rule in boards.rules(name)
+        ]
         recorded = {rule["record"] for rule in boards.rules("rules.yml")}
-        shown = {self.family(name, families) for query in queries for name in boards.metrics(query)}
+        shown = {
+            self.family(name, families) for query in queries for name in boards.metrics(query)
+        }
         self.assertEqual(shown - FOREIGN, families)
         for record in recorded:
             rules = [rule.replace(record, "") for rule in rules]
@@ -160,7 +173,9 @@ class Prometheus(unittest.TestCase):
 
         def arrived():
             query = urllib.parse.urlencode([("filter", text) for text in filters])
-            with urllib.request.urlopen(f"{self.alertmanager}/api/v2/alerts?{query}", timeout=10) as answer:
+            with urllib.request.urlopen(
+                f"{self.alertmanager}/api/v2/alerts?{query}", timeout=10
+            ) as answer:
                 return json.load(answer)
 
         [alert] = harness.wait_for(arrived, f"{name} {labels}", SLOWLY)
