@@ -87,36 +87,30 @@ static int fill_status(struct answer *answer, unsigned int status, const char *t
     return fill(answer, text);
 }
 
+static int open_body(struct answer *answer, FILE **ret_out)
+{
+    if (answer->gzip)
+        return gzip_open(&answer->body, &answer->size, ret_out);
+    *ret_out = open_memstream(&answer->body, &answer->size);
+    return *ret_out ? 0 : -errno;
+}
+
 /* Has the callback write a page into memory. */
 static int render(const struct http *http, const struct http_request *request,
                   struct answer *answer)
 {
-    FILE *out = open_memstream(&answer->body, &answer->size);
+    FILE *out;
     int r;
 
-    if (!out)
-        return -errno;
+    r = open_body(answer, &out);
+    if (r < 0)
+        return r;
     r = http->options.render(http->options.context, request, out);
     if (!r && ferror(out))
         r = -ENOMEM;
     if (fclose(out) && !r)
-        r = -errno;
+        r = -ENOMEM;
     return r;
-}
-
-static int compress(struct answer *answer)
-{
-    void *packed;
-    size_t size;
-    const int r = gzip_compress(answer->body, answer->size, &packed, &size);
-
-    if (r < 0)
-        return r;
-    free(answer->body);
-    answer->body = packed;
-    answer->size = size;
-    answer->gzip = true;
-    return 0;
 }
 
 static const char *header_of(struct MHD_Connection *connection, const char *name)
@@ -133,16 +127,11 @@ static int fill_page(const struct http *http, struct MHD_Connection *connection,
         [HTTP_PAGE_REPORT] = "application/json",
         [HTTP_PAGE_HISTORY] = "application/json",
     };
-    int r;
 
     answer->type = types[request->page];
     answer->is_negotiated = true;
-    r = render(http, request, answer);
-    if (r < 0)
-        return r;
-    if (accept_gzip(header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
-        return compress(answer);
-    return 0;
+    answer->gzip = accept_gzip(header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+    return render(http, request, answer);
 }
 
 static int fill_metrics(const struct http *http, struct MHD_Connection *connection,

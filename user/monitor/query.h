@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arguments of a URL's query, each a text or NULL where it was not given. -EINVAL: it is not one. */
+/* Arguments of a URL's query, each a text or NULL where it was not given. -EINVAL: it is not one.
+ */
 #pragma once
 
 #include <stdint.h>
