@@ -78,10 +78,10 @@ class Leak(HistoryTest):
     def grow(self, fixture, n):
         """Orders n more waiters. Returns the program's own count of them."""
         fixture.process.stdin.write(b"%d\n" % n)
-        return int(read_line(fixture.process.stdout, b"grown "))
+        return int(read_line(fixture.process.stdout, b"held "))
 
     def test_counts_rise_as_the_program_says(self):
-        fixture = self.fixture("grow")
+        fixture = self.fixture("hoard")
         watch = self.watch(fixture.pid, *QUICK)
         steps = []
         for n in (5, 15, 40):
@@ -106,14 +106,14 @@ class Leak(HistoryTest):
 
     def assert_first(self, target, fixture):
         site = target["sites"][0]
-        self.assertRegex(site["site"], r"^wait_for_reply grow\.c:\d+$")
+        self.assertRegex(site["site"], r"^wait_for_reply hoard\.c:\d+$")
         self.assertEqual((site["kind"], site["reason"]), ("thread", "futex wait"))
         self.assertFalse(site["idle"])
-        self.assertEqual((target["pid"], target["target"]), (fixture.pid, "grow"))
+        self.assertEqual((target["pid"], target["target"]), (fixture.pid, "hoard"))
         self.assertEqual((target["runtime"], target["up"], target["ended"]), ("native", True, None))
 
     def test_a_late_site_has_zeros_before(self):
-        fixture = self.fixture("grow")
+        fixture = self.fixture("hoard")
         watch = self.watch(fixture.pid, *QUICK)
         self.wait_points(watch, 3)
         self.grow(fixture, 7)
@@ -122,7 +122,7 @@ class Leak(HistoryTest):
         self.assertEqual((counts[0], counts[1], counts[-1]), (0, 0, 7))
 
     def test_memory_is_that_of_proc(self):
-        fixture = self.fixture("grow")
+        fixture = self.fixture("hoard")
         watch = self.watch(fixture.pid, *QUICK)
         self.wait_points(watch, 2)
         before = status_bytes(fixture.pid, "VmRSS")
@@ -197,18 +197,18 @@ class Resources(HistoryTest):
 
 class Time(HistoryTest):
     def test_an_ended_target_stays(self):
-        ending, staying = self.fixture("grow"), self.fixture("cond")
+        ending, staying = self.fixture("hoard"), self.fixture("cond")
         watch = self.watch([ending.pid, staying.pid], *QUICK)
-        self.wait_points(watch, 3, target="grow")
+        self.wait_points(watch, 3, target="hoard")
         began = time.time()
         ending.end()
         ended = wait_for(
-            lambda: (t := self.target(watch, target="grow")) and not t["up"] and t, "it ended"
+            lambda: (t := self.target(watch, target="hoard")) and not t["up"] and t, "it ended"
         )
         self.assertGreaterEqual(ended["ended"], began - CLOCK_STEP)
         self.assertLessEqual(ended["ended"], time.time() + CLOCK_STEP)
         self.wait_points(watch, 5, target="cond")
-        later = self.target(watch, target="grow")
+        later = self.target(watch, target="hoard")
         self.assertGreaterEqual(len(later["times"]), 3)
         self.assertEqual(later, ended)
         self.assertEqual(len(self.history(watch)["targets"]), 2)
