@@ -209,15 +209,25 @@ static void the_newest_settles_with_its_scan(void **state)
     assert_int_equal(history_n_settled(only(scene)), 0);
     scan(scene, 0.1);
     assert_int_equal(history_n_settled(only(scene)), 1);
-    read_resources(scene, INTERVAL_S);
+    for (int i = 1; i <= 6; i++)
+        read_resources(scene, i * INTERVAL_S);
     assert_int_equal(history_n_settled(only(scene)), 1);
-    /* None came for it. */
-    read_resources(scene, 2 * INTERVAL_S);
-    assert_int_equal(history_n_settled(only(scene)), 2);
-    /* None will. */
-    scene->target->up = false;
-    take(scene, 2 * INTERVAL_S + 1);
+    scan_late(scene, 2 * INTERVAL_S, 6 * INTERVAL_S + 1);
     assert_int_equal(history_n_settled(only(scene)), 3);
+}
+
+static void points_settle_when_no_scan_can_come(void **state)
+{
+    struct scene *scene = *state;
+
+    for (int i = 0; i <= 6; i++)
+        read_resources(scene, i * INTERVAL_S);
+    assert_int_equal(history_n_settled(only(scene)), 1);
+    read_resources(scene, 7 * INTERVAL_S);
+    assert_int_equal(history_n_settled(only(scene)), 2);
+    scene->target->up = false;
+    take(scene, 7 * INTERVAL_S + 1);
+    assert_int_equal(history_n_settled(only(scene)), 8);
 }
 
 static void a_clock_set_forward_leaves_a_gap(void **state)
@@ -375,6 +385,7 @@ int main(void)
         WITH_SCENE(a_scan_without_a_reading_has_a_point),
         WITH_SCENE(what_was_not_read_is_a_gap),
         WITH_SCENE(the_newest_settles_with_its_scan),
+        WITH_SCENE(points_settle_when_no_scan_can_come),
         WITH_SCENE(a_clock_set_forward_leaves_a_gap),
         WITH_SCENE(a_clock_set_back_takes_the_points_with_it),
         WITH_SCENE(a_clock_set_back_by_a_second_needs_nothing),
