@@ -181,7 +181,8 @@ static int take_scan(struct history *history, struct history_target *target,
     struct point *point = get_point(history, target, at_ns, clock);
 
     target->scan = report->scan.number;
-    if (!point)
+    /* One for each point: what an analyst sends beyond that costs nothing here. */
+    if (!point || point->threads != POINT_UNKNOWN)
         return 0;
     point->threads = sum(report->scan.threads, THREAD_STATE_MAX);
     point->parked[SAMPLE_THREAD] = (uint32_t)report->threads_parked;

@@ -301,6 +301,21 @@ static void an_analyst_reaches_neither_past_nor_future(void **state)
     assert_int_equal(point_of(scene, 1)->time_ms, at_ms(100 + INTERVAL_S));
 }
 
+static void a_point_has_one_scan(void **state)
+{
+    struct scene *scene = *state;
+
+    read_resources(scene, 0);
+    scan(scene, 0.1);
+    scene->target->threads_parked = 7;
+    scan(scene, 0.2);
+    assert_int_equal(timeline_n(timeline_of(scene)), 1);
+    assert_int_equal(point_of(scene, 0)->parked[SAMPLE_THREAD], 1023);
+    read_resources(scene, INTERVAL_S);
+    scan(scene, INTERVAL_S + 0.1);
+    assert_int_equal(point_of(scene, 1)->parked[SAMPLE_THREAD], 7);
+}
+
 static void an_ended_target_keeps_its_points(void **state)
 {
     struct scene *scene = *state;
@@ -391,6 +406,7 @@ int main(void)
         WITH_SCENE(a_clock_set_back_by_a_second_needs_nothing),
         WITH_SCENE(another_target_moves_along),
         WITH_SCENE(an_analyst_reaches_neither_past_nor_future),
+        WITH_SCENE(a_point_has_one_scan),
         WITH_SCENE(an_ended_target_keeps_its_points),
         WITH_SCENE(a_name_follows_the_report),
         WITH_SCENE(a_new_process_forgets_the_one_that_ended_first),
