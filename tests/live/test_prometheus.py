@@ -33,8 +33,8 @@ def fetch(url, **query):
 
 
 def relaxed(expression):
-    """The same as fast as it runs here, and with thresholds that all values are past: data, if all of
-    its parts find each other."""
+    """The same as fast as it runs here, and with thresholds that all values are past: data, if all
+    of its parts find each other."""
     expression = re.sub(r"\b(\d+)m\b", r"\1s", expression)
     expression = re.sub(r"\b(\d+)h\b", r"\1m", expression)
     expression = re.sub(r"< [\d.]+ \*", "<= 1 *", expression)
@@ -42,8 +42,8 @@ def relaxed(expression):
 
 
 class Prometheus(unittest.TestCase):
-    """A Go program that leaks, C programs whose threads wait in each way, one that ends, a parkwatch
-    that merges stacks, and one that is not there."""
+    """A Go program that leaks, C programs whose threads wait in each way, one that ends, a
+    parkwatch that merges stacks, and one that is not there."""
 
     maxDiff = None
 
