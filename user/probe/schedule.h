@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When scans are due: for a watch at every interval, for a report at the start, each second, and at
+/* When scans are due: for a watch or a top at every interval, for a report at the start, each second, and at
  * the end of the observation. Pure: the clock is an argument, CLOCK_MONOTONIC nanoseconds. */
 #pragma once
 
