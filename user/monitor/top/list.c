@@ -183,14 +183,25 @@ static void draw_head(struct canvas *canvas, unsigned row, const struct widths *
     }
 }
 
-/* A function's beginning and the line's number both say more than what is between them. */
+/* Cut from the end of the function: where it stands, and by which rule it is idle, is behind it. */
 static void draw_site(struct canvas *canvas, unsigned row, unsigned column, unsigned width,
-                      enum canvas_style style, const char *site)
+                      enum canvas_style style, const struct group *group)
 {
-    char fitted[CANVAS_COLUMNS_MAX * UTF8_CHAR_MAX + 1];
+    const char *place = strrchr(group->site, ' ');
+    size_t length = place ? (size_t)(place - group->site) : strlen(group->site);
+    char text[CELL_SIZE];
+    char function[CELL_SIZE];
+    unsigned columns, used;
 
-    utf8_fit(site, width, fitted, sizeof(fitted));
-    canvas_put(canvas, row, column, width, style, fitted);
+    format_site(group, text);
+    columns = (unsigned)utf8_columns(text + length);
+    if (columns > width * 2 / 3) {
+        canvas_put(canvas, row, column, width, style, text);
+        return;
+    }
+    snprintf(function, sizeof(function), "%.*s", (int)length, text);
+    used = canvas_put(canvas, row, column, width - columns, style, function);
+    canvas_put(canvas, row, column + used, columns, style, text + length);
 }
 
 static enum canvas_style cell_style(const struct group *group, enum column column)
@@ -215,7 +226,7 @@ static void draw_row(struct canvas *canvas, unsigned row, const struct widths *w
             continue;
         format_cell(group, i, text);
         if (i == COLUMN_SITE)
-            draw_site(canvas, row, column, widths->of[i], style, text);
+            draw_site(canvas, row, column, widths->of[i], style, group);
         else if (heads[i].right)
             canvas_put_right(canvas, row, column, widths->of[i], style, text);
         else

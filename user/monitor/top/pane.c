@@ -61,7 +61,7 @@ static enum canvas_style take_sequence(const char *sequence)
 
 /* Draws one line, or none for row -1, in the style that the lines before it left. */
 static void draw_line(const char *line, size_t length, struct canvas *canvas, int row,
-                      enum canvas_style *style, enum canvas_style all)
+                      unsigned columns, enum canvas_style *style, enum canvas_style all)
 {
     const char *end = line + length;
     unsigned column = 0;
@@ -82,13 +82,13 @@ static void draw_line(const char *line, size_t length, struct canvas *canvas, in
         segment[n] = '\0';
         line += n;
         if (row >= 0)
-            column += canvas_put(canvas, (unsigned)row, column, canvas->columns,
+            column += canvas_put(canvas, (unsigned)row, column, columns - column,
                                  all != STYLE_PLAIN ? all : *style, segment);
     }
 }
 
 unsigned pane_draw(const struct pane *pane, size_t first, struct canvas *canvas, unsigned row,
-                   unsigned rows, enum canvas_style style)
+                   unsigned rows, unsigned columns, enum canvas_style style)
 {
     enum canvas_style now = STYLE_PLAIN;
     const char *line = pane->text;
@@ -96,7 +96,8 @@ unsigned pane_draw(const struct pane *pane, size_t first, struct canvas *canvas,
     for (size_t i = 0; i < pane->n && i < first + rows; i++) {
         size_t length = strcspn(line, "\n");
 
-        draw_line(line, length, canvas, i < first ? -1 : (int)(row + i - first), &now, style);
+        draw_line(line, length, canvas, i < first ? -1 : (int)(row + i - first), columns, &now,
+                  style);
         line += length + 1;
     }
     if (first >= pane->n)

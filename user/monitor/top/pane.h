@@ -23,7 +23,7 @@ int pane_begin(struct pane *pane, size_t columns);
 int pane_end(struct pane *pane);
 void pane_free(struct pane *pane);
 
-/* Draws at most `rows` lines from line `first` on. With a `style` other than STYLE_PLAIN all are in
- * that one. Returns the rows drawn. */
+/* Draws at most `rows` lines from line `first` on, in at most `columns`. With a `style` other than
+ * STYLE_PLAIN all are in that one. Returns the rows drawn. */
 unsigned pane_draw(const struct pane *pane, size_t first, struct canvas *canvas, unsigned row,
-                   unsigned rows, enum canvas_style style);
+                   unsigned rows, unsigned columns, enum canvas_style style);

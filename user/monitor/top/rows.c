@@ -8,7 +8,7 @@
 
 int64_t rows_growth(const struct group *group)
 {
-    return (int64_t)(group->count - group->first_count);
+    return group->first_count ? (int64_t)(group->count - group->first_count) : 0;
 }
 
 static bool has(const char *text, const char *part)

@@ -26,7 +26,8 @@ struct rows {
     size_t n_idle;             /* idle by design and not listed for that */
 };
 
-/* By how many waiters a group grew since it was first seen; less than 0: it shrank. */
+/* By how many waiters a group grew since it was first seen; less than 0: it shrank; 0:
+ * also where that is not known. */
 int64_t rows_growth(const struct group *group);
 
 /* The list borrows the target's groups. Zeroed or of a call before, it is freed first. -ENOMEM. */

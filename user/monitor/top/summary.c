@@ -185,7 +185,8 @@ static struct share divide(const struct parts *parts, unsigned left)
     return share;
 }
 
-/* Says what is special about the screen at the right end of its first row. */
+/* Says what is special about the screen at the right end of its first row. Returns the columns that
+ * are left. */
 static unsigned draw_status(struct canvas *canvas, const struct summary *summary)
 {
     unsigned end = canvas->columns;
@@ -208,14 +209,9 @@ static void draw_heading(struct canvas *canvas, const struct summary *summary,
                          const struct pane *heading)
 {
     enum canvas_style style = summary->target->up ? STYLE_BOLD : STYLE_ALARM;
-    unsigned end;
+    unsigned end = draw_status(canvas, summary);
 
-    pane_draw(heading, 0, canvas, 0, 1, style);
-    end = draw_status(canvas, summary);
-    /* Not cut without a mark, nor by the status alone. */
-    if (end < canvas->columns && end > 1 && canvas_cell(canvas, 0, end - 1)->character != ' ' &&
-        canvas_cell(canvas, 0, end - 1)->character != 0)
-        canvas_put(canvas, 0, end - 1, 1, style, "…");
+    pane_draw(heading, 0, canvas, 0, 1, end, style);
 }
 
 static void format_value(enum trail_value value, double number, char ret_text[static TEXT_SIZE])
@@ -290,10 +286,11 @@ int summary_draw(struct canvas *canvas, unsigned most, const struct summary *sum
         return r;
     share = divide(&parts, most - 1);
     draw_heading(canvas, summary, &parts.heading);
-    row += pane_draw(&parts.resources, 0, canvas, row, share.resources, STYLE_PLAIN);
-    row += pane_draw(&parts.state, 0, canvas, row, share.state, STYLE_PLAIN);
-    row += pane_draw(&parts.alarm, 0, canvas, row, share.alarm, STYLE_ALARM);
-    row += pane_draw(&parts.notes, 0, canvas, row, share.notes, STYLE_NOTICE);
+    row +=
+        pane_draw(&parts.resources, 0, canvas, row, share.resources, canvas->columns, STYLE_PLAIN);
+    row += pane_draw(&parts.state, 0, canvas, row, share.state, canvas->columns, STYLE_PLAIN);
+    row += pane_draw(&parts.alarm, 0, canvas, row, share.alarm, canvas->columns, STYLE_ALARM);
+    row += pane_draw(&parts.notes, 0, canvas, row, share.notes, canvas->columns, STYLE_NOTICE);
     if (share.charts > 0)
         draw_charts(canvas, row, share.charts, summary->trail);
     return (int)(row + share.charts);

@@ -181,7 +181,7 @@ static int draw_body(struct view *view, struct canvas *canvas, unsigned row, uns
     format_title(state, target, view, title);
     canvas_put(canvas, row, 0, canvas->columns, STYLE_HEAD, title);
     canvas_restyle(canvas, row, 0, canvas->columns, STYLE_HEAD);
-    pane_draw(&view->pane, state->scroll, canvas, row + 1, inside, STYLE_PLAIN);
+    pane_draw(&view->pane, state->scroll, canvas, row + 1, inside, canvas->columns, STYLE_PLAIN);
     return 0;
 }
 
@@ -189,9 +189,10 @@ static int draw_body(struct view *view, struct canvas *canvas, unsigned row, uns
 static unsigned summary_rows(unsigned rows, const struct state *state, size_t n_groups)
 {
     unsigned least = 1 + LIST_ROWS_MIN;
-    unsigned wanted =
-        state->view == VIEW_LIST && n_groups < rows / 2 ? (unsigned)n_groups + 1 : rows / 2;
+    unsigned wanted = state->view == VIEW_LIST ? rows / 2 : rows * 2 / 3;
 
+    if (state->view == VIEW_LIST && n_groups < wanted)
+        wanted = (unsigned)n_groups + 1;
     if (wanted > least)
         least = wanted;
     return rows > least + 1 ? rows - least : 1;
@@ -214,7 +215,7 @@ static int draw_target(struct view *view, struct canvas *canvas, unsigned rows, 
     int r = rows_make(target, &state->order, &view->rows);
 
     if (!r)
-        r = summary_draw(canvas, summary_rows(rows, state, view->rows.n), &summary);
+        r = summary_draw(canvas, summary_rows(rows, state, target->n_groups), &summary);
     if (r < 0)
         return r;
     return draw_body(view, canvas, (unsigned)r, rows > (unsigned)r ? rows - (unsigned)r : 0, state,
