@@ -15,7 +15,7 @@
 #include "utf8.h"
 
 #define GAP        2  /* columns between columns */
-#define REASON_MAX 24 /* columns */
+#define REASON_MAX 18 /* columns */
 #define SITE_MIN   32 /* columns: for less, others are left out */
 #define CELL_SIZE  512
 #define MARK_MOST  "▼"

@@ -3,7 +3,6 @@
 #include "top.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +81,7 @@ bool top_is_paused(const struct top *top)
     return top->state.paused;
 }
 
-/* What is parked is not counted during a pause; the rest goes on. */
+/* Charts stand still, too, during a pause. */
 static int note_point(struct top *top, size_t index, const struct target_report *target)
 {
     struct trail_point point;
@@ -91,11 +90,9 @@ static int note_point(struct top *top, size_t index, const struct target_report 
         top->trails[index] = calloc(1, sizeof(struct trail));
     if (!top->trails[index])
         return -ENOMEM;
-    if (!target->up || !target->scanned)
+    if (!target->up || !target->scanned || top->frozen)
         return 0;
     trail_measure(target, &point);
-    if (top->frozen)
-        point.values[TRAIL_WAITERS] = NAN;
     trail_add(top->trails[index], &point);
     return 0;
 }
@@ -159,6 +156,8 @@ static void take_reports(struct top *top, const struct report *report)
     top->n_reports = report->n_targets;
     top->stale = top->frozen && !top->state.paused;
     top->frozen = top->state.paused;
+    for (size_t i = 0; i < report->n_targets && top->stale; i++)
+        trail_interrupt(top->trails[i]);
 }
 
 static int show(struct top *top, const struct report *report, bool anew)

@@ -77,6 +77,18 @@ void trail_add(struct trail *trail, const struct trail_point *point)
     trail->points[trail->n++] = *point;
 }
 
+void trail_interrupt(struct trail *trail)
+{
+    struct trail_point nothing;
+
+    if (trail->n == 0)
+        return;
+    nothing.time_ns = trail->points[trail->n - 1].time_ns + 1;
+    for (size_t i = 0; i < TRAIL_VALUE_MAX; i++)
+        nothing.values[i] = NAN;
+    trail_add(trail, &nothing);
+}
+
 uint64_t trail_span_ns(const struct trail *trail)
 {
     static const uint64_t spans[] = {MINUTE_NS, 2 * MINUTE_NS, 5 * MINUTE_NS};
@@ -89,33 +101,31 @@ uint64_t trail_span_ns(const struct trail *trail)
     return TRAIL_SPAN_NS;
 }
 
-static void fill_gaps(size_t n, double *values, const unsigned char *has_point)
-{
-    for (size_t i = 1; i < n; i++)
-        if (!has_point[i])
-            values[i] = values[i - 1];
-}
-
 void trail_sample(const struct trail *trail, enum trail_value value, uint64_t span_ns, size_t n,
                   double *ret_values)
 {
-    unsigned char has_point[TRAIL_POINTS_MAX] = {0};
-    uint64_t end;
+    uint64_t end = trail->n > 0 ? trail->points[trail->n - 1].time_ns : 0;
+    double last = NAN;
+    size_t next = 0; /* part that has no value yet */
 
-    for (size_t i = 0; i < n; i++)
-        ret_values[i] = NAN;
-    if (trail->n == 0 || n == 0 || n > TRAIL_POINTS_MAX)
+    if (n == 0)
         return;
-    end = trail->points[trail->n - 1].time_ns;
     for (size_t i = 0; i < trail->n; i++) {
         uint64_t age = end - trail->points[i].time_ns;
-        size_t part;
+        double now = trail->points[i].values[value];
 
-        if (age >= span_ns)
-            continue;
-        part = n - 1 - (size_t)((double)age / (double)span_ns * (double)n);
-        ret_values[part] = fmax(ret_values[part], trail->points[i].values[value]);
-        has_point[part] = 1;
+        if (age < span_ns) {
+            size_t part = n - 1 - (size_t)((double)age / (double)span_ns * (double)n);
+
+            while (next < part)
+                ret_values[next++] = last;
+            if (next == part)
+                ret_values[next++] = now;
+            else
+                ret_values[part] = fmax(ret_values[part], now);
+        }
+        last = now;
     }
-    fill_gaps(n, ret_values, has_point);
+    while (next < n)
+        ret_values[next++] = last;
 }

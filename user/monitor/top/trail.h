@@ -37,10 +37,13 @@ void trail_measure(const struct target_report *target, struct trail_point *ret_p
  * neighbours become one, with the greater values. */
 void trail_add(struct trail *trail, const struct trail_point *point);
 
+/* Nothing is known from the last point on, until the next one. */
+void trail_interrupt(struct trail *trail);
+
 /* A span that suits what there is: one, two, five or ten minutes. */
 uint64_t trail_span_ns(const struct trail *trail);
 
 /* The greatest value in each of `n` equal parts of the last `span_ns`; where no point falls into a
- * part, what the one before had. NAN: nothing known. */
+ * part, what the last point before had. NAN: nothing known. */
 void trail_sample(const struct trail *trail, enum trail_value value, uint64_t span_ns, size_t n,
                   double *ret_values);

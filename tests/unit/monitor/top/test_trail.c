@@ -126,10 +126,18 @@ static void samples_parts(void **state)
     trail_sample(trail, TRAIL_WAITERS, MINUTE, 6, values);
     assert_true(isnan(values[0])); /* before the first */
     assert_true(values[1] == 3);   /* the greatest */
-    assert_true(values[2] == 3);   /* none: as before */
+    assert_true(values[2] == 2);   /* none: as before */
     assert_true(isnan(values[3])); /* unknown is not filled in */
     assert_true(values[4] == 9);
     assert_true(values[5] == 4);
+    /* A pause is no line from what was before it. */
+    trail_interrupt(trail);
+    add(trail, 130 * EXAMPLE_S, 5);
+    trail_sample(trail, TRAIL_WAITERS, MINUTE, 6, values);
+    assert_true(values[2] == 4);
+    assert_true(isnan(values[3]));
+    assert_true(isnan(values[4]));
+    assert_true(values[5] == 5);
     free(trail);
 }
 
