@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A memory file in the place of standard error. All roles share its offset, which is where the next
- * line goes; its size is sealed, so that a write beyond it fails (mm/shmem.c, F_SEAL_GROW), which
- * log_write() takes in silence.
+ * line goes; its size is sealed, so that a write beyond it is cut or fails (mm/shmem.c,
+ * F_SEAL_GROW), which log_write() takes in silence.
  */
 #include "backlog.h"
 
@@ -49,6 +49,14 @@ static void copy(int from, off_t size, int to)
     }
 }
 
+/* There is nobody to tell that it failed. */
+static void say(int fd, const char *text)
+{
+    ssize_t n = write(fd, text, strlen(text));
+
+    (void)n;
+}
+
 void backlog_end(struct backlog *backlog)
 {
     AUTO_CLOSE int memory = -1;
@@ -63,6 +71,8 @@ void backlog_end(struct backlog *backlog)
     backlog->saved_fd = -1;
     if (memory >= 0)
         copy(memory, size, STDERR_FILENO);
+    if (size == BACKLOG_SIZE)
+        say(STDERR_FILENO, "\nparkwatch: later messages did not fit\n");
 }
 
 int backlog_newest(char ret_line[static BACKLOG_LINE_MAX])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages held back: while a program has the terminal for its screen, what it and its roles write
- * to standard error goes into memory, and to the terminal at the end. The first messages are kept
- * where there are too many.
+ * to standard error goes into memory, and to the terminal at the end. Where there is too much, its
+ * beginning is kept, and a line says so.
  */
 #pragma once
 

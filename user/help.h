@@ -27,7 +27,7 @@ struct option_spec {
 /* The keys of `top`: for its --help, and for its own page. */
 #define HELP_TOP_KEYS                                                                              \
     "  Up Down k j           choose a stack; PgUp, PgDn, Home and End go further\n"                \
-    "  Enter                 open it: all of its frames, what it waits on, bounds of its age\n"    \
+    "  Enter                 open it: all frames, what it waits on, bounds of its age\n"           \
     "  Esc                   back; drop the filter\n"                                              \
     "  c a g m               sort by count, age of the oldest, growth, memory\n"                   \
     "  s  Left Right         sort by another column\n"                                             \
