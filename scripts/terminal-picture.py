@@ -77,7 +77,7 @@ def rectangle(x, y, width, height, color, dim=False):
     opacity = ' opacity=".55"' if dim else ""
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-        f' fill="{color}"{opacity}/>'
+        f' fill="{color}"{opacity} shape-rendering="crispEdges"/>'
     )
 
 
@@ -102,19 +102,15 @@ def draw_run(column, run, top):
             yield rectangle(x + i * CELL_WIDTH, top + CELL_HEIGHT - height, CELL_WIDTH, height, front)
             character = " "
         text += character
-    if not text.strip():
-        return
     attributes = f' fill="{front}"' if front != FOREGROUND else ""
     attributes += ' font-weight="bold"' if bold else ""
     attributes += ' opacity=".55"' if dim else ""
     attributes += ' text-decoration="underline"' if underline else ""
-    stripped = text.lstrip(" ")
-    x += (len(text) - len(stripped)) * CELL_WIDTH
-    stripped = stripped.rstrip(" ")
-    yield (
-        f'<text x="{x:.1f}" y="{top + CELL_HEIGHT - 5:.1f}"'
-        f' textLength="{len(stripped) * CELL_WIDTH:.1f}"{attributes}>{html.escape(stripped)}</text>'
-    )
+    for words in re.finditer(r"\S+( \S+)*", text):  # blanks side by side may be drawn as one
+        yield (
+            f'<text x="{x + words.start() * CELL_WIDTH:.1f}" y="{top + CELL_HEIGHT - 5:.1f}"'
+            f' textLength="{len(words[0]) * CELL_WIDTH:.1f}"{attributes}>{html.escape(words[0])}</text>'
+        )
 
 
 def draw(lines, title):
@@ -126,7 +122,7 @@ def draw(lines, title):
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}"'
         f' width="{width:.0f}" height="{height:.0f}" font-family="DejaVu Sans Mono,Menlo,Consolas,'
-        f'monospace" font-size="{FONT_SIZE}" fill="{FOREGROUND}" xml:space="preserve" role="img">'
+        f'monospace" font-size="{FONT_SIZE}" fill="{FOREGROUND}" role="img">'
     )
     yield f"<title>{html.escape(title)}</title>"
     yield f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>'

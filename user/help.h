@@ -32,7 +32,7 @@ struct option_spec {
     "  c a g m               sort by count, age of the oldest, growth, memory\n"                   \
     "  s  Left Right         sort by another column\n"                                             \
     "  r                     the other way round\n"                                                \
-    "  /                     show only stacks with a text in a function, file or reason\n"         \
+    "  /                     only stacks with a text in function, file or reason\n"                \
     "  i                     hide or show what is idle by design\n"                                \
     "  p Space               pause: everything stands still until the next one\n"                  \
     "  Tab Shift-Tab         next or previous process\n"                                           \

@@ -7,6 +7,7 @@
 #include "utf8.h"
 
 #define STEPS      8
+#define TITLE_GAP  2
 #define BLOCK_LAST 0x2588 /* the full one; those of one to seven eighths come before it */
 
 double chart_most(const double *values, size_t n)
@@ -44,15 +45,24 @@ static void draw_bar(struct canvas *canvas, unsigned row, unsigned column, unsig
     }
 }
 
+static void draw_title(struct canvas *canvas, unsigned row, unsigned column, unsigned columns,
+                       const struct chart *chart)
+{
+    unsigned used = canvas_put(canvas, row, column, columns, STYLE_BOLD, chart->title);
+    const char *rest = chart->most;
+
+    if (used + TITLE_GAP + utf8_columns(rest) > columns)
+        rest = chart->span;
+    if (used + TITLE_GAP + utf8_columns(rest) <= columns)
+        canvas_put_right(canvas, row, column + used, columns - used, STYLE_DIM, rest);
+}
+
 void chart_draw(struct canvas *canvas, unsigned row, unsigned column, unsigned rows,
                 unsigned columns, const struct chart *chart)
 {
-    unsigned used = canvas_put(canvas, row, column, columns, STYLE_BOLD, chart->title);
-    unsigned most_columns = (unsigned)utf8_columns(chart->most);
     double most = chart_most(chart->values, chart->n);
 
-    if (used + 2 + most_columns <= columns)
-        canvas_put_right(canvas, row, column + used, columns - used, STYLE_DIM, chart->most);
+    draw_title(canvas, row, column, columns, chart);
     for (unsigned i = 0; i < columns && i < chart->n; i++)
         draw_bar(canvas, row + 1, column + i, rows, bar_steps(chart->values[i], most, rows),
                  chart->style);

@@ -8,7 +8,8 @@
 
 struct chart {
     const char *title; /* name and newest value */
-    const char *most;  /* the greatest value, which is the top; left off where there is no room */
+    const char *most;  /* the greatest value, which is the top, and the span; where there is room */
+    const char *span;  /* ... else, where there is room for that */
     enum canvas_style style;
     size_t n;
     const double *values; /* one for each column; NAN: nothing is drawn */

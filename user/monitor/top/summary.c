@@ -246,14 +246,19 @@ static void draw_chart(struct canvas *canvas, unsigned row, unsigned column, uns
     char title[2 * TEXT_SIZE];
     char most[2 * TEXT_SIZE];
     char text[TEXT_SIZE];
-    struct chart chart = {
-        .title = title, .most = most, .style = series[value].style, .n = columns, .values = values};
+    struct human window = human_exact((int64_t)span);
+    struct chart chart = {.title = title,
+                          .most = most,
+                          .span = window.text,
+                          .style = series[value].style,
+                          .n = columns,
+                          .values = values};
 
     trail_sample(trail, value, span, columns, values);
     format_value(value, trail->n ? trail->points[trail->n - 1].values[value] : NAN, text);
     snprintf(title, sizeof(title), "%s %s", series[value].name, text);
     format_value(value, chart_most(values, columns), text);
-    snprintf(most, sizeof(most), "max %s in %s", text, human_exact((int64_t)span).text);
+    snprintf(most, sizeof(most), "max %s in %s", text, window.text);
     chart_draw(canvas, row, column, rows, columns, &chart);
 }
 

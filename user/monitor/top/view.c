@@ -53,7 +53,8 @@ static void draw_keys(struct canvas *canvas, unsigned row, unsigned column, cons
     }
 }
 
-static void draw_footer(struct canvas *canvas, const struct state *state)
+/* Where there is one target, there is no other one to go to. */
+static void draw_footer(struct canvas *canvas, const struct state *state, size_t n_targets)
 {
     unsigned row = canvas->rows - 1;
     char text[TEXT_SIZE];
@@ -64,7 +65,8 @@ static void draw_footer(struct canvas *canvas, const struct state *state)
         column = canvas_put(canvas, row, 0, canvas->columns, STYLE_BOLD, text) + 3;
         draw_keys(canvas, row, column, filter_keys, sizeof(filter_keys) / sizeof(filter_keys[0]));
     } else if (state->view == VIEW_LIST) {
-        draw_keys(canvas, row, 0, list_keys, sizeof(list_keys) / sizeof(list_keys[0]));
+        draw_keys(canvas, row, 0, list_keys,
+                  sizeof(list_keys) / sizeof(list_keys[0]) - (n_targets < 2));
     } else {
         draw_keys(canvas, row, 0, page_keys, sizeof(page_keys) / sizeof(page_keys[0]));
     }
@@ -234,7 +236,7 @@ int view_draw(struct view *view, struct canvas *canvas, struct state *state,
     if (*message && rows > 3)
         canvas_put(canvas, --rows, 0, canvas->columns, STYLE_NOTICE, message);
     if (canvas->rows > 2)
-        draw_footer(canvas, state);
+        draw_footer(canvas, state, report->n_targets);
     if (report->n_targets == 0) {
         canvas_put(canvas, 0, 0, canvas->columns, STYLE_BOLD, "attaching…");
         return 0;

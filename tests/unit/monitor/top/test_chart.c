@@ -13,8 +13,12 @@
 static void draw(struct canvas *canvas, unsigned rows, unsigned columns, const double *values,
                  size_t n)
 {
-    struct chart chart = {
-        .title = "CPU 3 %", .most = "max 8 %", .style = STYLE_CPU, .n = n, .values = values};
+    struct chart chart = {.title = "CPU 3 %",
+                          .most = "max 8 %",
+                          .span = "1m",
+                          .style = STYLE_CPU,
+                          .n = n,
+                          .values = values};
 
     *canvas = (struct canvas){0};
     assert_int_equal(canvas_resize(canvas, rows + 1, columns), 0);
@@ -60,6 +64,9 @@ static void leaves_off_what_has_no_room(void **state)
 
     (void)state;
     draw(&canvas, 1, 15, values, 3);
+    assert_row(&canvas, 0, "CPU 3 %      1m");
+    canvas_free(&canvas);
+    draw(&canvas, 1, 10, values, 3);
     assert_row(&canvas, 0, "CPU 3 %");
     canvas_free(&canvas);
     draw(&canvas, 1, 5, values, 3);

@@ -98,7 +98,7 @@ static void reads_well(void **state)
         "cache.c:88",
         "    thread 4131 waits for 0x55e0b86050a0, held by thread 4130",
         "incomplete (l): 12 unwind_cut",
-        "waiters 14,246           RSS 1.9 GiB              CPU 0.4 %                net 2.1 kB/s",
+        "waiters 14,246      1m   RSS 1.9 GiB         1m   CPU 0.4 %           1m   net 2.1 kB/s        1m",
         "           ███████████              ███████████              ███████████              "
         "███████████",
         "           ███████████              ███████████              ███████████              "
