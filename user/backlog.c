@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -91,6 +92,6 @@ int backlog_newest(char ret_line[static BACKLOG_LINE_MAX])
         return n < 0 ? -errno : 0;
     bytes[n - (bytes[n - 1] == '\n')] = '\0';
     line = strrchr(bytes, '\n');
-    strcpy(ret_line, line ? line + 1 : bytes);
+    snprintf(ret_line, BACKLOG_LINE_MAX, "%s", line ? line + 1 : bytes);
     return 0;
 }

@@ -93,7 +93,7 @@ class GoLeak(TopTest):
 
     def test_sorting(self):
         fixture = self.go_leak(self.N)
-        terminal = self.top(fixture.pid)
+        terminal = self.top(fixture.pid, columns=130)
         terminal.wait(lambda text: rows_of(text)[:1] and rows_of(text)[0][0] == self.N, "the leak")
         terminal.press("r")  # the least first
         terminal.wait(lambda text: rows_of(text)[0][0] == 1, "another one first")
@@ -111,7 +111,7 @@ class GoLeak(TopTest):
 
     def test_filter(self):
         fixture = self.go_leak(self.N)
-        terminal = self.top(fixture.pid)
+        terminal = self.top(fixture.pid, columns=130)
         terminal.wait(lambda text: len(rows_of(text)) > 5, "many stacks")
         terminal.type("/FETCHs")
         terminal.wait(lambda text: len(rows_of(text)) == 1, "one stack")
@@ -347,6 +347,12 @@ class Restored(TopTest):
         self.shell.press("q")
         self.shell.wait(lambda text: not self.shell.in_full_screen(), "the old screen")
         self.check_modes()
+
+    def test_lost_terminal(self):
+        """Where there is no terminal any more, nothing is left of it."""
+        self.begin()
+        self.shell.tmux("kill-server")
+        wait_for(self.all_ended, "all end")
 
     def test_stopped_from_outside(self):
         self.begin()

@@ -88,6 +88,14 @@ bool console_holds_messages(const struct console *console)
     return console->backlog.saved_fd >= 0;
 }
 
+void console_suspend(const struct console *console, pid_t monitor)
+{
+    if (!console->open)
+        return;
+    raise(SIGSTOP);
+    kill(monitor, SIGCONT);
+}
+
 void console_reset(const struct console *console)
 {
     ssize_t n;

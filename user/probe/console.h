@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <termios.h>
 
 #include "backlog.h"
@@ -28,6 +29,10 @@ struct console {
 int console_open(struct console *console, char ret_why[static CONSOLE_WHY_MAX]);
 
 bool console_holds_messages(const struct console *console);
+
+/* The monitor left the screen and stopped, as SIGTSTP asked of it: stops this process, too, and
+ * lets the monitor go on with it. */
+void console_suspend(const struct console *console, pid_t monitor);
 
 /* The monitor ended without leaving the screen. Nothing where the terminal is another's now. */
 void console_reset(const struct console *console);

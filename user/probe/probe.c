@@ -349,15 +349,6 @@ static void stop(struct probe *probe, int status)
     probe->status = status;
 }
 
-/* The monitor left the screen and stopped, as SIGTSTP asked of it; it goes on with us. */
-static void stop_too(struct probe *probe)
-{
-    if (probe->command != COMMAND_TOP)
-        return;
-    raise(SIGSTOP);
-    kill(probe->monitor, SIGCONT);
-}
-
 /* An analyst's end shows on its socket; the monitor's is that of all. */
 static void reap_monitor(struct probe *probe)
 {
@@ -366,14 +357,14 @@ static void reap_monitor(struct probe *probe)
     if (!probe->monitor || waitpid(probe->monitor, &status, WNOHANG | WUNTRACED) != probe->monitor)
         return;
     if (WIFSTOPPED(status)) {
-        stop_too(probe);
+        console_suspend(&probe->console, probe->monitor);
         return;
     }
     probe->monitor = 0;
-    if (!WIFEXITED(status))
+    if (!WIFEXITED(status)) {
         console_reset(&probe->console);
-    if (!WIFEXITED(status))
         log_error("the monitor was ended by signal %d", WTERMSIG(status));
+    }
     stop(probe, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
 }
 
@@ -381,7 +372,7 @@ static void take_signals(struct probe *probe)
 {
     struct signalfd_siginfo signal;
 
-    while (read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+    while (!probe->stop && read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo == SIGCHLD)
             reap_monitor(probe);
         else if (signal.ssi_signo == SIGTSTP)
@@ -393,9 +384,10 @@ static void take_signals(struct probe *probe)
 
 static int target_ended(struct probe *probe, struct attached *attached)
 {
-    int r = attached_ended(attached);
+    int r;
 
-    log_warning("process %d ended", attached->target.pid);
+    log_warning("process %d ended", attached->target.pid); /* first: the monitor may show it */
+    r = attached_ended(attached);
     if (probe->command == COMMAND_REPORT && !any_up(probe))
         stop(probe, EXIT_FAILURE);
     return r;
@@ -464,11 +456,8 @@ static void run(struct probe *probe)
 static int open_console(struct probe *probe)
 {
     char why[CONSOLE_WHY_MAX];
-    int r;
+    int r = probe->command == COMMAND_TOP ? console_open(&probe->console, why) : 0;
 
-    if (probe->command != COMMAND_TOP)
-        return 0;
-    r = console_open(&probe->console, why);
     if (r)
         log_error("%s", why);
     return r;

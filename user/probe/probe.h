@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands "report", "watch" and "top": the probe, which the program itself becomes. It attaches,
- * starts the other roles, and holds the privileges that they do without. */
+/* The commands "report", "watch" and "top": the probe, which the program itself becomes. It
+ * attaches, starts the other roles, and holds the privileges that they do without. */
 #pragma once
 
 #include "options.h"

@@ -15,8 +15,10 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "cleanup.h"
+#include "utf8.h"
 
 #define ESCAPE_MS        25 /* that what follows an escape may take to be a key */
 #define KEY_CTRL(letter) ((letter)&0x1f)
@@ -59,8 +61,8 @@ static void prepare_colors(struct screen *screen)
     if (!screen->colors)
         return;
     use_default_colors();
-    for (short i = 1; i < STYLE_MAX; i++)
-        init_pair(i, styles[i].front, styles[i].back);
+    for (int i = 1; i < STYLE_MAX; i++)
+        init_pair((short)i, styles[i].front, styles[i].back);
 }
 
 static void prepare_keys(void)
@@ -222,14 +224,16 @@ void screen_size(const struct screen *screen, unsigned *ret_rows, unsigned *ret_
 static void show_cell(const struct screen *screen, int row, int column, const struct cell *cell)
 {
     attr_t attributes = screen->colors ? styles[cell->style].with : styles[cell->style].plain;
-    short pair = screen->colors ? cell->style : 0;
+    short pair = (short)(screen->colors ? cell->style : 0);
     wchar_t text[2] = {(wchar_t)cell->character, L'\0'};
     cchar_t character;
 
     if (cell->character == 0 && screen->unicode)
         return; /* the right half of a wide one */
     if (!screen->unicode)
-        text[0] = canvas_ascii(cell->character ? cell->character : ' ');
+        text[0] = (unsigned char)canvas_ascii(cell->character ? cell->character : ' ');
+    else if (wcwidth(text[0]) < 0)
+        text[0] = UTF8_REPLACEMENT; /* curses would show it by other characters */
     if (setcchar(&character, text, attributes, pair, NULL) == OK)
         mvadd_wch(row, column, &character);
 }
