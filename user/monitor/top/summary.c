@@ -23,7 +23,8 @@
 #include "pane.h"
 
 #define ALARM_ROWS_MAX    10 /* of deadlocks; all of them are a key away */
-#define CHART_ROWS_MIN    2  /* without the title */
+#define ALARM_MORE        "  … all: d"
+#define CHART_ROWS_MIN    2 /* without the title */
 #define CHART_ROWS_MAX    5
 #define CHART_COLUMNS_MIN 18
 #define CHART_GAP         3
@@ -295,6 +296,8 @@ int summary_draw(struct canvas *canvas, unsigned most, const struct summary *sum
         pane_draw(&parts.resources, 0, canvas, row, share.resources, canvas->columns, STYLE_PLAIN);
     row += pane_draw(&parts.state, 0, canvas, row, share.state, canvas->columns, STYLE_PLAIN);
     row += pane_draw(&parts.alarm, 0, canvas, row, share.alarm, canvas->columns, STYLE_ALARM);
+    if (share.alarm > 0 && share.alarm < parts.alarm.n)
+        canvas_put_right(canvas, row - 1, 0, canvas->columns, STYLE_ALARM, ALARM_MORE);
     row += pane_draw(&parts.notes, 0, canvas, row, share.notes, canvas->columns, STYLE_NOTICE);
     if (share.charts > 0)
         draw_charts(canvas, row, share.charts, summary->trail);

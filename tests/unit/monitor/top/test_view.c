@@ -255,6 +255,20 @@ static void says_what_is_special(void **state)
     strike(stage);
 }
 
+/* Where there is room for a part of it only, a mark says so. */
+static void marks_a_cut_deadlock(void **state)
+{
+    struct stage *stage = set_stage();
+
+    (void)state;
+    draw(stage, 30, 100);
+    assert_lacks(stage, "all: d");
+    draw(stage, 12, 100);
+    find(stage, "DEADLOCK: 2 threads wait for each other's locks");
+    find(stage, "… all: d");
+    strike(stage);
+}
+
 static void notes_filter_and_idle(void **state)
 {
     struct stage *stage = set_stage();
@@ -305,6 +319,7 @@ int main(void)
         cmocka_unit_test(opens_a_stack),
         cmocka_unit_test(shows_whole_stacks),
         cmocka_unit_test(says_what_is_special),
+        cmocka_unit_test(marks_a_cut_deadlock),
         cmocka_unit_test(notes_filter_and_idle),
         cmocka_unit_test(says_that_nothing_is_known),
     };
