@@ -42,6 +42,7 @@ need_build() {
     need_module libseccomp libseccomp-dev
     need_module zlib zlib1g-dev
     need_module jansson libjansson-dev
+    need_module ncursesw libncurses-dev
     need_file /usr/include/libiberty/demangle.h libiberty-dev
 }
 
@@ -56,6 +57,7 @@ need_test() {
     need_file /usr/lib/python3/dist-packages/yaml python3-yaml
     need_command npm npm
     need_command gdb gdb
+    need_command tmux tmux
     need_command readelf binutils
     need_file "/usr/share/doc/libc6-dbg" libc6-dbg
     need_command g++ g++
