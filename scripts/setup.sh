@@ -42,6 +42,9 @@ need_build() {
     need_module libseccomp libseccomp-dev
     need_module zlib zlib1g-dev
     need_module jansson libjansson-dev
+    need_module gnutls libgnutls28-dev
+    need_module libcrypt libcrypt-dev
+    need_module yaml-0.1 libyaml-dev
     need_file /usr/include/libiberty/demangle.h libiberty-dev
 }
 

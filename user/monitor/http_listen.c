@@ -12,7 +12,8 @@
 #include "cleanup.h"
 #include "monitor/http.h"
 
-#define LISTEN_BACKLOG 128
+/* Who is not accepted at once tries again after a second, for which a scrape has no time. */
+#define LISTEN_BACKLOG 4096
 
 /* Binds and listens on one address; -errno. */
 static int open_socket(const struct addrinfo *info, int *ret_fd)

@@ -130,6 +130,7 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     struct http_options http = {
         .fds = options->listen_fds,
         .n_fds = options->n_listen_fds,
+        .verifier_fd = -1,
         .telemetry_path = options->options->telemetry_path,
         .render = render,
         .ready = ready,
