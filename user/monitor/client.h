@@ -12,7 +12,7 @@
 
 #include "monitor/head.h"
 #include "monitor/refusal.h"
-#include "monitor/tls.h"
+#include "tls.h"
 
 enum client_state {
     CLIENT_HANDSHAKE, /* TLS */
@@ -38,6 +38,7 @@ struct client {
     bool is_head;         /* the method: no bodies */
     bool is_answered;     /* at least one byte of an answer came */
     uint32_t events;      /* that epoll was asked for */
+    bool is_pair_watched; /* by epoll */
     uint32_t pair_events;
     char buffer[REFUSAL_MAX];
 };

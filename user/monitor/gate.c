@@ -2,6 +2,7 @@
 #include "monitor/gate.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -236,32 +237,27 @@ static int ask_for_events(struct gate *gate, struct client *client, size_t slot)
 {
     const uint32_t wanted = client_wants(client);
     const bool wants_answer = client->state == CLIENT_ANSWER && !wanted;
+    struct epoll_event event = {.events = 0, .data.u64 = slot};
     int r = ask_for(gate, client->fd, wanted, &client->events, slot);
 
-    if (!r && client->pair >= 0)
-        r = ask_for(gate, client->pair, wants_answer ? EPOLLIN : 0, &client->pair_events, slot);
-    return r;
+    if (r || client->pair < 0)
+        return r;
+    if (!client->is_pair_watched && epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, client->pair, &event))
+        return -errno;
+    client->is_pair_watched = true;
+    return ask_for(gate, client->pair, wants_answer ? EPOLLIN : 0, &client->pair_events, slot);
 }
 
 /* Goes on with a client until it has to wait. */
 static void advance(struct gate *gate, size_t slot)
 {
     struct client *client = gate->clients.slots[slot];
-    struct epoll_event event = {.events = 0, .data.u64 = slot};
-    const int pair = client->pair;
     int r;
 
     do
         r = step(gate, client);
     while (!r);
-    if (r == -EAGAIN) {
-        r = 0;
-        if (client->pair >= 0 && client->pair != pair)
-            r = epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, client->pair, &event);
-        if (!r)
-            r = ask_for_events(gate, client, slot);
-    }
-    if (r)
+    if (r != -EAGAIN || ask_for_events(gate, client, slot))
         end_client(gate, slot);
 }
 
@@ -332,10 +328,15 @@ static void listen_for(struct gate *gate, uint32_t wanted)
         epoll_ctl(gate->epoll_fd, EPOLL_CTL_MOD, gate->options.fds[i], &event);
 }
 
-/* Without descriptors or memory somebody who idles has to go. If nobody does, who wants to connect
- * waits: the socket stays readable, and would only keep us busy. */
-static bool make_room(struct gate *gate)
+/* Without descriptors or memory somebody who idles has to go, if there is anyone to accept: the
+ * kernel wants a descriptor before it looks. If nobody idles, who wants to connect waits: the
+ * socket stays readable, and would only keep us busy. */
+static bool make_room(struct gate *gate, int listener)
 {
+    struct pollfd poller = {.fd = listener, .events = POLLIN};
+
+    if (poll(&poller, 1, 0) != 1)
+        return false;
     gate->losses.count[WEBLOSS_accept_failed]++;
     if (evict(gate, false))
         return true;
@@ -352,7 +353,7 @@ static void accept_from(struct gate *gate, int listener)
         /* Any other failure is that of a connection which is gone already. */
         if (fd >= 0)
             take_connection(gate, fd);
-        else if (errno == EAGAIN || (is_short(errno) && !make_room(gate)))
+        else if (errno == EAGAIN || (is_short(errno) && !make_room(gate, listener)))
             return;
     }
 }

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "monitor/host.h"
-#include "monitor/tls.h"
 #include "monitor/weblosses.h"
+#include "tls.h"
 
 #define GATE_ANSWERS_MAX 40 /* requests under way at once */
 

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define PORT_DIGITS_MAX 5
 
@@ -17,6 +18,19 @@ int host_names_add(struct host_names *names, const char *name)
         return -E2BIG;
     memcpy(names->names[names->n++], name, length + 1);
     return 0;
+}
+
+void host_names_add_own(struct host_names *names)
+{
+    char name[HOST_NAME_MAX_];
+
+    if (gethostname(name, sizeof(name)) || !memchr(name, '\0', sizeof(name)) || !name[0])
+        return;
+    host_names_add(names, name);
+    if (!strchr(name, '.'))
+        return;
+    *strchr(name, '.') = '\0';
+    host_names_add(names, name);
 }
 
 /* "" or ":" and at most five digits. */

@@ -20,6 +20,9 @@ struct host_names {
 /* Adds a name; one that is too long, or beyond the bound, is left out. -E2BIG */
 int host_names_add(struct host_names *names, const char *name);
 
+/* Adds the machine's own name, whole and to the first dot. */
+void host_names_add_own(struct host_names *names);
+
 /* Whether `host`, the value of a Host field (name or address, perhaps with a port), is this server:
  * localhost, a literal IPv4 or IPv6 address, or one of the names, NULL: none. -EBADMSG: it is no
  * host at all; -ENOENT: another's name. */

@@ -16,8 +16,8 @@
 #include <stdio.h>
 
 #include "monitor/host.h"
-#include "monitor/tls.h"
 #include "monitor/weblosses.h"
+#include "tls.h"
 #include "webconfig.h"
 
 #define HTTP_WHY_MAX 512
@@ -62,6 +62,9 @@ struct http_options {
  * line for people; -EINVAL: not an address; -EADDRINUSE; -ENXIO: no such host; or another -errno.
  */
 int http_listen(const char *address, int *ret_fd, char ret_why[static HTTP_WHY_MAX]);
+
+/* True if only this machine can connect to a listening socket. */
+bool http_is_local(int fd);
 
 /* Starts to serve. -EIO: libmicrohttpd or GnuTLS refused; or -errno. */
 int http_new(const struct http_options *options, struct http **ret_http);

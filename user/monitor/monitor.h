@@ -14,6 +14,7 @@ struct monitor_options {
     bool watch;                    /* serve until the probe is gone; else print one report */
     int output_fd;                 /* report: where to */
     unsigned width;                /* report as text: columns; 0: no terminal */
+    int verifier_socket;           /* watch: who checks passwords; -1: nobody */
     const int *listen_fds;         /* watch: sockets that are listened on */
     size_t n_listen_fds;
 };

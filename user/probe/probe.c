@@ -21,6 +21,7 @@
 #include "probe/attached.h"
 #include "probe/bpf.h"
 #include "probe/schedule.h"
+#include "probe/web.h"
 #include "role.h"
 #include "sandbox.h"
 #include "wire_send.h"
@@ -39,6 +40,7 @@ struct probe {
     size_t n_listen_fds;
     int monitor_fd; /* the probe's end of the socket */
     pid_t monitor;  /* 0: not running */
+    struct web web; /* watch */
     bool last_scan; /* the report waits for the scan that is under way */
     bool stop;
     int status; /* exit code */
@@ -63,6 +65,7 @@ static void probe_close(struct probe *probe)
         kill(probe->monitor, SIGKILL);
         waitpid(probe->monitor, NULL, 0);
     }
+    web_close(&probe->web);
 }
 
 static void explain_target(pid_t pid, int error)
@@ -138,6 +141,20 @@ static int open_listeners(struct probe *probe)
     return 0;
 }
 
+static int open_web(struct probe *probe)
+{
+    char why[WEBFILES_WHY_MAX] = "";
+    bool is_exposed = false;
+    int r;
+
+    for (size_t i = 0; i < probe->n_listen_fds; i++)
+        is_exposed |= !http_is_local(probe->listen_fds[i]);
+    r = web_open(&probe->web, probe->options->web_config, is_exposed, why);
+    if (r)
+        log_error("--web.config.file: %s", why);
+    return r;
+}
+
 static int open_output(struct probe *probe)
 {
     const char *path = probe->options->output;
@@ -198,6 +215,7 @@ static int monitor_role(void *context)
 static int start_monitor(struct probe *probe)
 {
     AUTO_CLOSE int monitor_end = -1;
+    AUTO_CLOSE int verifier = -1;
     struct monitor_options options = {
         .options = probe->options,
         .watch = probe->command == COMMAND_WATCH,
@@ -207,11 +225,15 @@ static int start_monitor(struct probe *probe)
         .n_listen_fds = probe->n_listen_fds,
     };
     struct timeval patience = {.tv_sec = MONITOR_PATIENCE_S};
-    int keep[OPTIONS_LISTEN_MAX + 2];
+    int keep[OPTIONS_LISTEN_MAX + 3];
     struct role role = {
         .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
-    int pair[2];
+    int pair[2], r;
 
+    r = web_start_verifier(&probe->web, &verifier);
+    if (r)
+        return r;
+    options.verifier_socket = verifier;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return -errno;
     probe->monitor_fd = pair[0];
@@ -220,6 +242,8 @@ static int start_monitor(struct probe *probe)
         return -errno;
     keep[role.n_keep++] = monitor_end;
     keep[role.n_keep++] = probe->output_fd;
+    if (verifier >= 0)
+        keep[role.n_keep++] = verifier;
     for (size_t i = 0; i < probe->n_listen_fds; i++)
         keep[role.n_keep++] = probe->listen_fds[i];
     return role_start(&role, &probe->monitor);
@@ -250,6 +274,8 @@ static int start_roles(struct probe *probe)
     if (!r)
         r = start_monitor(probe);
     if (!r)
+        r = web_send(&probe->web, probe->monitor_fd);
+    if (!r)
         r = sandbox_probe();
     if (r) {
         log_error("cannot start: %s", strerror(-r));
@@ -265,6 +291,8 @@ static int probe_open(struct probe *probe)
     r = open_targets(probe);
     if (!r)
         r = open_listeners(probe);
+    if (!r)
+        r = open_web(probe);
     if (!r)
         r = open_bpf(probe);
     if (!r)
@@ -312,12 +340,26 @@ static int finish(struct probe *probe)
     return r ? r : wire_send(probe->monitor_fd, WIRE_FINISH, NULL, 0, -1);
 }
 
+static int check_web(struct probe *probe, uint64_t now)
+{
+    char why[WEBFILES_WHY_MAX] = "";
+    int r = web_check(&probe->web, now, probe->monitor_fd, why);
+
+    if (r == 1)
+        log_warning("--web.config.file: it stays as it was: %s", why);
+    return r < 0 ? r : 0;
+}
+
 static int do_what_is_due(struct probe *probe)
 {
     uint64_t now = clock_now();
+    int r;
 
     for (size_t i = 0; i < probe->n_targets; i++)
         attached_check(&probe->targets[i], now);
+    r = check_web(probe, now);
+    if (r)
+        return r;
     if (probe->last_scan)
         return is_idle(probe) ? finish(probe) : 0;
     switch (schedule_due(&probe->schedule, now, is_idle(probe))) {
@@ -350,13 +392,23 @@ static void reap_monitor(struct probe *probe)
     stop(probe, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
 }
 
+/* Without a verifier nobody who needs a password gets in. */
+static void reap_roles(struct probe *probe)
+{
+    reap_monitor(probe);
+    if (!web_reap(&probe->web) || probe->stop)
+        return;
+    log_error("the checker of passwords ended");
+    stop(probe, EXIT_FAILURE);
+}
+
 static void take_signals(struct probe *probe)
 {
     struct signalfd_siginfo signal;
 
     while (read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo == SIGCHLD)
-            reap_monitor(probe);
+            reap_roles(probe);
         else
             stop(probe, probe->command == COMMAND_WATCH ? EXIT_SUCCESS : EXIT_FAILURE);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/tls.h"
+#include "tls.h"
 
 #include <errno.h>
 #include <stdio.h>
