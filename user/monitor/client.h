@@ -18,6 +18,7 @@ enum client_state {
     CLIENT_HANDSHAKE, /* TLS */
     CLIENT_HEAD,      /* its request comes in */
     CLIENT_PASSWORD,  /* the verifier is at it */
+    CLIENT_QUEUE,     /* as many as may be are under way */
     CLIENT_ANSWER,    /* what answers writes to the pair, and the client reads on */
     CLIENT_REFUSAL,   /* our own answer goes out */
     CLIENT_LINGER /* all is sent: what comes is thrown away, so that nothing resets the answer */
@@ -30,8 +31,8 @@ struct client {
     enum client_state state;
     uint64_t ticket;      /* of the connection, never used again */
     uint64_t deadline_ns; /* of the state */
-    uint64_t idle_ns;     /* since when nothing of it moved; of a request, since its beginning */
-    struct head head;     /* points into the buffer, in CLIENT_PASSWORD */
+    uint64_t idle_ns;     /* since when it is in this state; of a request, since it connected */
+    struct head head;     /* points into the buffer, until the answer begins */
     size_t have;          /* bytes in the buffer */
     size_t sent;          /* of them */
     size_t drained;       /* bytes thrown away */

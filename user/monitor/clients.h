@@ -16,10 +16,13 @@ size_t clients_free_slot(const struct clients *clients);
 /* The slot of the client with this ticket; CLIENTS_MAX: it is gone. */
 size_t clients_find(const struct clients *clients, uint64_t ticket);
 
-/* The client that has kept us waiting longest; of those that read an answer only who has not read
- * for `stalled_ns`, and with `only_answers` nobody else. CLIENTS_MAX: we wait for none. */
-size_t clients_idlest(const struct clients *clients, uint64_t now_ns, uint64_t stalled_ns,
-                      bool only_answers);
+/* The client that has kept us waiting longest for its request, or with its answer not yet read;
+ * with `only_answers` of the latter. Time counts from the beginning: to trickle does not help.
+ * CLIENTS_MAX: we wait for none. */
+size_t clients_idlest(const struct clients *clients, uint64_t now_ns, bool only_answers);
+
+/* Who has been in CLIENT_QUEUE longest; CLIENTS_MAX: nobody is. */
+size_t clients_first_in_queue(const struct clients *clients);
 
 /* The first deadline; UINT64_MAX: none. */
 uint64_t clients_due_ns(const struct clients *clients);

@@ -2,7 +2,6 @@
 #include "monitor/gate.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,6 +10,7 @@
 #include "cleanup.h"
 #include "monitor/auth.h"
 #include "monitor/clients.h"
+#include "monitor/listeners.h"
 
 #define EVENTS_MAX 64 /* handled in one go, as are new connections of one socket */
 
@@ -28,7 +28,7 @@ struct gate {
     uint64_t n_tickets;
     size_t n_answers; /* clients in CLIENT_ANSWER */
     struct weblosses losses;
-    uint64_t retry_ns; /* when listening sockets are looked at again; 0: they are */
+    struct listeners listeners;
     struct clients clients;
 };
 
@@ -56,7 +56,7 @@ static void enter(struct gate *gate, struct client *client, enum client_state st
 /* Ends the client that has kept us waiting longest, in any state or with an answer. */
 static bool evict(struct gate *gate, bool only_answers)
 {
-    const size_t slot = clients_idlest(&gate->clients, gate->now_ns, GATE_STALLED_NS, only_answers);
+    const size_t slot = clients_idlest(&gate->clients, gate->now_ns, only_answers);
 
     if (slot == CLIENTS_MAX)
         return false;
@@ -102,8 +102,7 @@ static int hand_over(struct gate *gate, struct client *client)
 static void begin_answer(struct gate *gate, struct client *client)
 {
     if (gate->n_answers == GATE_ANSWERS_MAX && !evict(gate, true)) {
-        gate->losses.count[WEBLOSS_answers_capped]++;
-        refuse(gate, client, REFUSAL_BUSY);
+        enter(gate, client, CLIENT_QUEUE, GATE_QUEUE_NS);
         return;
     }
     if (hand_over(gate, client)) {
@@ -178,22 +177,17 @@ static int finish(struct gate *gate, struct client *client)
 
 static int step_answer(struct gate *gate, struct client *client)
 {
-    const size_t sent = client->sent;
     const int r = client_write(client);
     ssize_t n;
 
-    if (client->sent != sent)
-        client->idle_ns = gate->now_ns;
     if (r)
         return r;
     n = client_refill(client);
     if (n < 0)
         return (int)n;
-    if (n > 0) {
-        client->is_answered = true;
-        client->idle_ns = gate->now_ns;
+    client->is_answered |= n > 0;
+    if (n)
         return 0;
-    }
     if (client->is_answered)
         return finish(gate, client);
     /* It ended without a word: out of memory, most likely. */
@@ -283,6 +277,18 @@ static void take_answers_of_verifier(struct gate *gate)
         epoll_ctl(gate->epoll_fd, EPOLL_CTL_DEL, auth_fd(gate->auth), NULL);
 }
 
+/* Who has waited longest goes on, where there is room now. */
+static void take_turns(struct gate *gate)
+{
+    size_t slot;
+
+    while (gate->n_answers < GATE_ANSWERS_MAX &&
+           (slot = clients_first_in_queue(&gate->clients)) < CLIENTS_MAX) {
+        begin_answer(gate, gate->clients.slots[slot]);
+        advance(gate, slot);
+    }
+}
+
 static size_t make_slot(struct gate *gate)
 {
     const size_t slot = clients_free_slot(&gate->clients);
@@ -315,61 +321,26 @@ static void take_connection(struct gate *gate, int fd)
         advance(gate, slot);
 }
 
-static bool is_short(int error)
+/* Without descriptors or memory somebody who idles has to go. If nobody does, all have to wait. */
+static bool make_room(struct gate *gate)
 {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-static void listen_for(struct gate *gate, uint32_t wanted)
-{
-    struct epoll_event event = {.events = wanted, .data.u64 = SOURCE_LISTENERS};
-
-    for (size_t i = 0; i < gate->options.n_fds; i++)
-        epoll_ctl(gate->epoll_fd, EPOLL_CTL_MOD, gate->options.fds[i], &event);
-}
-
-/* Without descriptors or memory somebody who idles has to go, if there is anyone to accept: the
- * kernel wants a descriptor before it looks. If nobody idles, who wants to connect waits: the
- * socket stays readable, and would only keep us busy. */
-static bool make_room(struct gate *gate, int listener)
-{
-    struct pollfd poller = {.fd = listener, .events = POLLIN};
-
-    if (poll(&poller, 1, 0) != 1)
-        return false;
     gate->losses.count[WEBLOSS_accept_failed]++;
     if (evict(gate, false))
         return true;
-    gate->retry_ns = gate->now_ns + GATE_RETRY_NS;
-    listen_for(gate, 0);
+    listeners_pause(&gate->listeners, gate->now_ns + GATE_RETRY_NS);
     return false;
 }
 
-static void accept_from(struct gate *gate, int listener)
+static void accept_from(struct gate *gate, size_t index)
 {
     for (int i = 0; i < EVENTS_MAX; i++) {
-        const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd = listeners_accept(&gate->listeners, index);
 
-        /* Any other failure is that of a connection which is gone already. */
         if (fd >= 0)
             take_connection(gate, fd);
-        else if (errno == EAGAIN || (is_short(errno) && !make_room(gate, listener)))
+        else if (fd == -EAGAIN || (fd == -EMFILE && !make_room(gate)))
             return;
     }
-}
-
-static void accept_all(struct gate *gate)
-{
-    for (size_t i = 0; i < gate->options.n_fds && !gate->retry_ns; i++)
-        accept_from(gate, gate->options.fds[i]);
-}
-
-static void retry(struct gate *gate)
-{
-    if (!gate->retry_ns || gate->now_ns < gate->retry_ns)
-        return;
-    gate->retry_ns = 0;
-    listen_for(gate, EPOLLIN);
 }
 
 /* Its time is over. Who was on the way with a request is told. */
@@ -391,6 +362,11 @@ static void expire(struct gate *gate, size_t slot)
     case CLIENT_PASSWORD:
         gate->losses.count[WEBLOSS_passwords_capped]++;
         auth_cancel(gate->auth, client->ticket);
+        refuse(gate, client, REFUSAL_BUSY);
+        advance(gate, slot);
+        return;
+    case CLIENT_QUEUE:
+        gate->losses.count[WEBLOSS_answers_capped]++;
         refuse(gate, client, REFUSAL_BUSY);
         advance(gate, slot);
         return;
@@ -423,23 +399,25 @@ void gate_run(struct gate *gate, uint64_t now_ns)
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (gate->clients.slots[i] && gate->clients.slots[i]->deadline_ns <= now_ns)
             expire(gate, i);
-    retry(gate);
-    if (accepts)
-        accept_all(gate);
+    listeners_retry(&gate->listeners, now_ns);
+    for (size_t i = 0; accepts && !gate->listeners.retry_ns && i < gate->listeners.n; i++)
+        accept_from(gate, i);
+    take_turns(gate);
 }
 
 uint64_t gate_due_ns(const struct gate *gate)
 {
     const uint64_t due_ns = clients_due_ns(&gate->clients);
+    const uint64_t retry_ns = gate->listeners.retry_ns;
 
-    return gate->retry_ns && gate->retry_ns < due_ns ? gate->retry_ns : due_ns;
+    return retry_ns && retry_ns < due_ns ? retry_ns : due_ns;
 }
 
-static int watch(struct gate *gate, int fd, enum source source)
+static int watch_verifier(struct gate *gate)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = source};
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = SOURCE_VERIFIER};
 
-    return epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+    return epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, auth_fd(gate->auth), &event) ? -errno : 0;
 }
 
 int gate_new(const struct gate_options *options, struct gate **ret_gate)
@@ -459,8 +437,12 @@ int gate_new(const struct gate_options *options, struct gate **ret_gate)
     gate->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (gate->epoll_fd < 0)
         return -errno;
+    gate->listeners = (struct listeners){.fds = options->fds,
+                                         .n = options->n_fds,
+                                         .epoll_fd = gate->epoll_fd,
+                                         .source = SOURCE_LISTENERS};
     if (options->verifier_fd >= 0)
-        r = watch(gate, options->verifier_fd, SOURCE_VERIFIER);
+        r = watch_verifier(gate);
     if (!r)
         *ret_gate = TAKE_PTR(gate);
     return r;
@@ -490,8 +472,8 @@ int gate_configure(struct gate *gate, struct webconfig *config, struct tls *tls)
     gate->config = config;
     tls_unref(&gate->tls);
     gate->tls = tls;
-    for (size_t i = 0; !gate->is_open && !r && i < gate->options.n_fds; i++)
-        r = watch(gate, gate->options.fds[i], SOURCE_LISTENERS);
+    if (!gate->is_open)
+        r = listeners_open(&gate->listeners);
     gate->is_open = true;
     return r;
 }

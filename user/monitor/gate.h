@@ -19,10 +19,10 @@
 
 #define GATE_HEAD_NS     (10ull * 1000000000) /* for the handshake and the head, in total */
 #define GATE_PASSWORD_NS (10ull * 1000000000)
+#define GATE_QUEUE_NS    (5ull * 1000000000)  /* for room among the answers */
 #define GATE_ANSWER_NS   (30ull * 1000000000) /* to read an answer, in total */
 #define GATE_REFUSAL_NS  (2ull * 1000000000)
 #define GATE_LINGER_NS   (1ull * 1000000000)
-#define GATE_STALLED_NS  (1ull * 1000000000) /* an answer not read for so long makes room */
 #define GATE_RETRY_NS    (100ull * 1000000) /* until accepting is tried again, without descriptors */
 
 struct gate;

@@ -63,8 +63,8 @@ struct http_options {
  */
 int http_listen(const char *address, int *ret_fd, char ret_why[static HTTP_WHY_MAX]);
 
-/* True if only this machine can connect to a listening socket. */
-bool http_is_local(int fd);
+/* True if other machines can connect to one of these listening sockets. */
+bool http_is_exposed(const int *fds, size_t n);
 
 /* Starts to serve. -EIO: libmicrohttpd or GnuTLS refused; or -errno. */
 int http_new(const struct http_options *options, struct http **ret_http);

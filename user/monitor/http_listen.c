@@ -82,7 +82,7 @@ int http_listen(const char *address, int *ret_fd, char ret_why[static HTTP_WHY_M
     return r;
 }
 
-bool http_is_local(int fd)
+static bool is_local(int fd)
 {
     union {
         struct sockaddr any;
@@ -100,4 +100,12 @@ bool http_is_local(int fd)
     return IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr) ||
            (IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr) &&
             address.v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+bool http_is_exposed(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_local(fds[i]))
+            return true;
+    return false;
 }

@@ -135,15 +135,11 @@ static void add_listened_name(struct host_names *names, const char *text)
 /* The names that this server is known by. */
 static void make_names(const struct monitor_options *options, struct host_names *ret_names)
 {
-    bool is_local = true;
-
     for (size_t i = 0; i < options->options->n_hosts; i++)
         host_names_add(ret_names, options->options->hosts[i]);
     for (size_t i = 0; i < options->options->n_listens; i++)
         add_listened_name(ret_names, options->options->listens[i]);
-    for (size_t i = 0; i < options->n_listen_fds; i++)
-        is_local &= http_is_local(options->listen_fds[i]);
-    if (!is_local)
+    if (http_is_exposed(options->listen_fds, options->n_listen_fds))
         host_names_add_own(ret_names);
 }
 

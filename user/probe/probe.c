@@ -144,11 +144,9 @@ static int open_listeners(struct probe *probe)
 static int open_web(struct probe *probe)
 {
     char why[WEBFILES_WHY_MAX] = "";
-    bool is_exposed = false;
+    bool is_exposed = http_is_exposed(probe->listen_fds, probe->n_listen_fds);
     int r;
 
-    for (size_t i = 0; i < probe->n_listen_fds; i++)
-        is_exposed |= !http_is_local(probe->listen_fds[i]);
     r = web_open(&probe->web, probe->options->web_config, is_exposed, why);
     if (r)
         log_error("--web.config.file: %s", why);

@@ -280,6 +280,33 @@ static void makes_room_for_the_newest(void **state)
     close(last);
 }
 
+static void takes_turns(void **state)
+{
+    struct fixture *fixture = *state;
+    int clients[GATE_ANSWERS_MAX + 2];
+
+    for (size_t i = 0; i < GATE_ANSWERS_MAX + 2; i++) {
+        clients[i] = connect_client(fixture);
+        pass(fixture, 1);
+        say(fixture, clients[i], GOOD);
+    }
+    assert_int_equal(fixture->n_served, GATE_ANSWERS_MAX);
+    assert_int_equal(send(fixture->served[7], "answer", 6, 0), 6);
+    shutdown(fixture->served[7], SHUT_WR);
+    run(fixture);
+    assert_int_equal(fixture->n_served, GATE_ANSWERS_MAX + 1);
+    close(clients[7]);
+    assert_int_equal(send(fixture->served[GATE_ANSWERS_MAX], "first", 5, 0), 5);
+    shutdown(fixture->served[GATE_ANSWERS_MAX], SHUT_WR);
+    run(fixture);
+    expect_closed(clients[GATE_ANSWERS_MAX], "first");
+    assert_int_equal(lost(fixture, WEBLOSS_answers_capped), 0);
+    for (size_t i = 0; i < GATE_ANSWERS_MAX; i++)
+        if (i != 7)
+            close(clients[i]);
+    close(clients[GATE_ANSWERS_MAX + 1]);
+}
+
 static void bounds_answers(void **state)
 {
     struct fixture *fixture = *state;
@@ -292,12 +319,13 @@ static void bounds_answers(void **state)
     assert_int_equal(fixture->n_served, GATE_ANSWERS_MAX);
     more = connect_client(fixture);
     say(fixture, more, GOOD);
+    expect_open(more);
+    pass(fixture, GATE_QUEUE_NS);
     expect_closed(more, "HTTP/1.1 503 ");
     assert_int_equal(lost(fixture, WEBLOSS_answers_capped), 1);
 
-    /* Who has not read for a while makes room, who waits for us does not. */
+    /* Who does not read makes room, who waits for us does not. */
     fill(fixture, fixture->served[3]);
-    pass(fixture, GATE_STALLED_NS);
     more = connect_client(fixture);
     say(fixture, more, GOOD);
     assert_int_equal(fixture->n_served, GATE_ANSWERS_MAX + 1);
@@ -437,6 +465,7 @@ int main(void)
         OPEN(answers_for_who_does_not),
         OPEN(ends_slow_readers),
         OPEN(makes_room_for_the_newest),
+        OPEN(takes_turns),
         OPEN(bounds_answers),
         OPEN(waits_for_the_verifier_alone),
         OPEN(bounds_the_wait_for_the_verifier),
