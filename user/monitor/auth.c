@@ -203,7 +203,8 @@ int auth_check(struct auth *auth, const char *authorization, uint64_t ticket)
         return 1;
     if (!authorization || read_credentials(authorization, &credentials))
         return 0;
-    strcpy(waiting.request.hash, find_hash(auth->config, &credentials, &waiting.known));
+    memcpy(waiting.request.hash, find_hash(auth->config, &credentials, &waiting.known),
+           sizeof(waiting.request.hash));
     take_password(&credentials, &waiting);
     r = make_digest(auth, &credentials, &waiting);
     if (!r)

@@ -151,7 +151,7 @@ static int take_fields(char *line, struct head *head)
     int r;
 
     while (line[0] != '\r') {
-        char *end = strchr(line, '\r');
+        char *end = strchrnul(line, '\r');
 
         if (++n > HEAD_FIELDS_MAX)
             return -EMSGSIZE;

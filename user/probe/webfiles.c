@@ -25,7 +25,7 @@ int webfiles_init(struct webfiles *webfiles, const char *path, bool is_exposed)
     *webfiles = (struct webfiles){.is_exposed = is_exposed};
     if (strlen(path) >= sizeof(webfiles->config.path))
         return -ENAMETOOLONG;
-    strcpy(webfiles->config.path, path);
+    memcpy(webfiles->config.path, path, strlen(path) + 1);
     return 0;
 }
 
