@@ -58,6 +58,8 @@ need_test() {
     need_file /usr/lib/python3/dist-packages/prometheus_client python3-prometheus-client
     need_command promtool prometheus
     need_command gdb gdb
+    need_command curl curl
+    need_command openssl openssl
     need_command readelf binutils
     need_file "/usr/share/doc/libc6-dbg" libc6-dbg
     need_command g++ g++

@@ -114,7 +114,7 @@ class Hostile(WebTest):
         ):
             with self.subTest(data=data[:60]):
                 self.check(watch, data, status)
-        self.check(watch, get + b"Host: 192.0.2.1:80\r\n\r\n", 200)
+        self.check(watch, b"GET /-/healthy HTTP/1.1\r\nHost: 192.0.2.1:80\r\n\r\n", 200)
 
     def test_names(self):
         watch = self.daemon("--web.allowed-host", "Park.example")

@@ -14,8 +14,8 @@
 #include <cmocka.h>
 #include <gnutls/gnutls.h>
 
-#define HASH "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi" /* the toolkit's fake  \
-                                                                             */
+/* The toolkit's own, of "fakepassword". */
+#define HASH "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
 
 static struct webconfig config;
 static char why[WEBCONFIG_WHY_MAX];

@@ -177,7 +177,7 @@ int head_parse(char *bytes, size_t size, struct head *ret_head)
     r = line_end ? read_request_line(bytes, (size_t)(line_end - bytes), &line) : 0;
     if (r)
         return r;
-    end = memmem(bytes, size, "\r\n\r\n", 4);
+    end = line_end ? memmem(line_end, size - (size_t)(line_end - bytes), "\r\n\r\n", 4) : NULL;
     if (!end)
         return size < HEAD_MAX ? -EAGAIN : -EMSGSIZE;
 

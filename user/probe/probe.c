@@ -141,18 +141,6 @@ static int open_listeners(struct probe *probe)
     return 0;
 }
 
-static int open_web(struct probe *probe)
-{
-    char why[WEBFILES_WHY_MAX] = "";
-    bool is_exposed = http_is_exposed(probe->listen_fds, probe->n_listen_fds);
-    int r;
-
-    r = web_open(&probe->web, probe->options->web_config, is_exposed, why);
-    if (r)
-        log_error("--web.config.file: %s", why);
-    return r;
-}
-
 static int open_output(struct probe *probe)
 {
     const char *path = probe->options->output;
@@ -290,7 +278,8 @@ static int probe_open(struct probe *probe)
     if (!r)
         r = open_listeners(probe);
     if (!r)
-        r = open_web(probe);
+        r = web_open(&probe->web, probe->options->web_config,
+                     http_is_exposed(probe->listen_fds, probe->n_listen_fds));
     if (!r)
         r = open_bpf(probe);
     if (!r)
@@ -338,16 +327,6 @@ static int finish(struct probe *probe)
     return r ? r : wire_send(probe->monitor_fd, WIRE_FINISH, NULL, 0, -1);
 }
 
-static int check_web(struct probe *probe, uint64_t now)
-{
-    char why[WEBFILES_WHY_MAX] = "";
-    int r = web_check(&probe->web, now, probe->monitor_fd, why);
-
-    if (r == 1)
-        log_warning("--web.config.file: it stays as it was: %s", why);
-    return r < 0 ? r : 0;
-}
-
 static int do_what_is_due(struct probe *probe)
 {
     uint64_t now = clock_now();
@@ -355,7 +334,7 @@ static int do_what_is_due(struct probe *probe)
 
     for (size_t i = 0; i < probe->n_targets; i++)
         attached_check(&probe->targets[i], now);
-    r = check_web(probe, now);
+    r = web_check(&probe->web, now, probe->monitor_fd);
     if (r)
         return r;
     if (probe->last_scan)

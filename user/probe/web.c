@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "cleanup.h"
+#include "log.h"
 #include "role.h"
 #include "verifier.h"
 #include "wire_send.h"
@@ -22,16 +23,20 @@ static int load(struct web *web, char ret_why[static WEBFILES_WHY_MAX])
     return r;
 }
 
-int web_open(struct web *web, const char *path, bool is_exposed,
-             char ret_why[static WEBFILES_WHY_MAX])
+int web_open(struct web *web, const char *path, bool is_exposed)
 {
+    char why[WEBFILES_WHY_MAX] = "the path is too long";
     int r;
 
     if (!path)
         return 0;
     web->is_used = true;
     r = webfiles_init(&web->files, path, is_exposed);
-    return r ? r : load(web, ret_why);
+    if (!r)
+        r = load(web, why);
+    if (r)
+        log_error("--web.config.file: %s", why);
+    return r;
 }
 
 static int verifier_role(void *context)
@@ -71,20 +76,19 @@ int web_send(struct web *web, int monitor_fd)
     return r;
 }
 
-int web_check(struct web *web, uint64_t now_ns, int monitor_fd,
-              char ret_why[static WEBFILES_WHY_MAX])
+int web_check(struct web *web, uint64_t now_ns, int monitor_fd)
 {
-    int r;
+    char why[WEBFILES_WHY_MAX];
 
     if (!web->is_used || now_ns - web->checked_ns < WEB_CHECK_NS)
         return 0;
     web->checked_ns = now_ns;
     if (!webfiles_changed(&web->files))
         return 0;
-    if (!load(web, ret_why))
+    if (!load(web, why))
         return web_send(web, monitor_fd);
-    r = wire_send(monitor_fd, WIRE_WEB_BAD, NULL, 0, -1);
-    return r ? r : 1;
+    log_warning("--web.config.file: it stays as it was: %s", why);
+    return wire_send(monitor_fd, WIRE_WEB_BAD, NULL, 0, -1);
 }
 
 bool web_reap(struct web *web)

@@ -19,9 +19,8 @@ struct web {
 };
 
 /* Reads the files; `path` may be NULL. Plain connections may come from elsewhere if `is_exposed`.
- * -EINVAL: ret_why tells; -errno. */
-int web_open(struct web *web, const char *path, bool is_exposed,
-             char ret_why[static WEBFILES_WHY_MAX]);
+ * -errno: a line of the log says why. */
+int web_open(struct web *web, const char *path, bool is_exposed);
 
 /* Starts the verifier; *ret_socket, the caller's, is for the monitor, and unchanged without one. */
 int web_start_verifier(struct web *web, int *ret_socket);
@@ -29,10 +28,9 @@ int web_start_verifier(struct web *web, int *ret_socket);
 /* Sends what was read. */
 int web_send(struct web *web, int monitor_fd);
 
-/* When it is time, looks whether a file has changed, and reads and sends them again. 1: they are
- * not good, as ret_why tells: the monitor was told, and keeps what it has. 0 or -errno. */
-int web_check(struct web *web, uint64_t now_ns, int monitor_fd,
-              char ret_why[static WEBFILES_WHY_MAX]);
+/* When it is time, looks whether a file has changed, and reads and sends them again. If they are
+ * not good the log says so, the monitor counts it, and keeps what it has. 0; -errno: the socket. */
+int web_check(struct web *web, uint64_t now_ns, int monitor_fd);
 
 /* True, once, if the verifier has failed; it ends well with the monitor. */
 bool web_reap(struct web *web);
