@@ -13,7 +13,7 @@
 #include "table.h"
 
 #define STACK_COPY (8 * 1024) /* of each stack at once: nearly all are smaller */
-#define STACK_GAP  1024       /* a goroutine's first stack has 2048 bytes: neighbours go together */
+#define STACK_GAP  4096
 #define GOID_MAIN  1          /* made by assembly: no go statement */
 #define HEAP_GAP   256        /* between two sudogs or channels that are read together */
 

@@ -31,12 +31,12 @@ static bool add(struct request *request, const struct piece *piece, uint32_t gap
     struct rpc_range *last = request->n ? &request->ranges[request->n - 1] : NULL;
     uint64_t grown = last ? growth(last, piece, gap) : UINT64_MAX;
 
-    if (grown != UINT64_MAX && grown <= RPC_DATA_SIZE - request->total) {
+    if (grown != UINT64_MAX && grown <= RPC_AHEAD_SIZE - request->total) {
         last->length += grown;
         request->total += grown;
         return true;
     }
-    if (request->n == RPC_RANGES_MAX || piece->size > RPC_DATA_SIZE - request->total)
+    if (request->n == RPC_RANGES_MAX || piece->size > RPC_AHEAD_SIZE - request->total)
         return false;
     request->ranges[request->n++] = (struct rpc_range){piece->address, piece->size};
     request->total += piece->size;
@@ -60,6 +60,33 @@ static bool holds(const struct rpc_range *range, const struct piece *piece)
            piece->size <= range->length - (piece->address - range->address);
 }
 
+/* A gather() under way. */
+struct gathering {
+    const struct go_memory *memory;
+    const struct piece *pieces;
+    size_t n;
+    uint32_t gap;
+    struct request requests[RPC_AHEAD_SLOTS];
+    size_t n_asked, n_taken; /* requests */
+    size_t end;              /* of the pieces that were asked for */
+};
+
+static int ask(struct gathering *gathering)
+{
+    struct request *request = &gathering->requests[gathering->n_asked % RPC_AHEAD_SLOTS];
+    int r;
+
+    plan(request, gathering->pieces, gathering->end, gathering->n, gathering->gap);
+    if (request->first == request->end)
+        return -E2BIG;
+    r = gathering->memory->ask(gathering->memory->context, request->ranges, request->n);
+    if (r)
+        return r;
+    gathering->n_asked++;
+    gathering->end = request->end;
+    return 0;
+}
+
 static void hand_out(const struct request *request, const struct piece *pieces,
                      const uint8_t *bytes, const uint32_t *lengths, gather_take take, void *context)
 {
@@ -79,25 +106,34 @@ static void hand_out(const struct request *request, const struct piece *pieces,
     }
 }
 
+static int take_next(struct gathering *gathering, gather_take take, void *context)
+{
+    const struct request *request = &gathering->requests[gathering->n_taken++ % RPC_AHEAD_SLOTS];
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+    int r;
+
+    r = gathering->memory->take(gathering->memory->context, &bytes, &lengths);
+    if (!r && take)
+        hand_out(request, gathering->pieces, bytes, lengths, take, context);
+    return r;
+}
+
 int gather(const struct go_memory *memory, const struct piece *pieces, size_t n, uint32_t gap,
            gather_take take, void *context)
 {
-    struct request request = {.end = 0};
+    struct gathering gathering = {.memory = memory, .pieces = pieces, .n = n, .gap = gap};
+    int r = n ? ask(&gathering) : 0;
 
-    while (request.end < n) {
-        const uint32_t *lengths;
-        const uint8_t *bytes;
-        int r;
-
-        plan(&request, pieces, request.end, n, gap);
-        if (request.first == request.end)
-            return -E2BIG;
-        r = memory->read_ranges(memory->context, request.ranges, request.n, &bytes, &lengths);
-        if (r)
-            return r;
-        hand_out(&request, pieces, bytes, lengths, take, context);
+    while (!r && gathering.n_taken < gathering.n_asked) {
+        if (gathering.end < n)
+            r = ask(&gathering);
+        if (!r)
+            r = take_next(&gathering, take, context);
     }
-    return 0;
+    while (gathering.n_taken < gathering.n_asked)
+        (void)take_next(&gathering, NULL, NULL);
+    return r;
 }
 
 static int by_address(const void *a, const void *b)
