@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests from an analyst to the probe, one SOCK_SEQPACKET message each way, answered in order. The
- * probe does what is asked for the analyst's own target only, and interprets nothing of it. Bulk
- * data comes in an area of memory that both have mapped and only the probe writes to: first room
- * for thread records, then room for everything else, so that records stay while memory is read,
- * then room for memory that is asked for ahead: the probe copies one slot's while the analyst is
- * still at the other's.
+ * Requests from an analyst to the probe, one SOCK_SEQPACKET message each way, answered in order.
+ * The probe does what is asked for the analyst's own target only, and interprets nothing of it.
+ * Bulk data comes in an area of memory that both have mapped and only the probe writes to: first
+ * room for thread records, then room for everything else, so that records stay while memory is
+ * read, then room for memory that is asked for ahead: the probe copies one slot's while the analyst
+ * is still at the other's.
  */
 #pragma once
 

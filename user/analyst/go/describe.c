@@ -14,8 +14,8 @@
 
 #define STACK_COPY (8 * 1024) /* of each stack at once: nearly all are smaller */
 #define STACK_GAP  4096
-#define GOID_MAIN  1          /* made by assembly: no go statement */
-#define HEAP_GAP   256        /* between two sudogs or channels that are read together */
+#define GOID_MAIN  1   /* made by assembly: no go statement */
+#define HEAP_GAP   256 /* between two sudogs or channels that are read together */
 
 /* Distinct sets of labels. Beyond them they are left out, so that labels of single requests do not
  * make a stack of each goroutine. */
@@ -265,7 +265,7 @@ static void read_labels(struct describer *describer, struct subject *subject)
 static void copy_labels(struct subject *subject, const struct subject *from)
 {
     subject->n_labels = from->n_labels;
-    memcpy(subject->labels, from->labels, sizeof(subject->labels));
+    memcpy(subject->labels, from->labels, from->n_labels * sizeof(subject->labels[0]));
 }
 
 int describe_read(struct describer *describer, struct subject *subjects, size_t n)
@@ -273,9 +273,13 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     int r;
 
     describer->subjects = subjects;
-    for (size_t i = 0; i < n; i++)
-        subjects[i] = (struct subject){.goroutine = subjects[i].goroutine,
-                                       .next_sudog = subjects[i].goroutine.waiting};
+    for (size_t i = 0; i < n; i++) {
+        size_t known = sizeof(subjects[i].goroutine);
+
+        /* What is behind is only read where n_labels says so, and large. */
+        memset((char *)&subjects[i] + known, 0, offsetof(struct subject, label_list) - known);
+        subjects[i].next_sudog = subjects[i].goroutine.waiting;
+    }
     r = read_stacks(describer, n);
     if (!r)
         r = read_sudogs(describer, n);
