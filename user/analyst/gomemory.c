@@ -43,5 +43,5 @@ static int take(void *context, const uint8_t **ret_bytes, const uint32_t **ret_l
 
 struct go_memory gomemory_of(struct remote *remote)
 {
-    return (struct go_memory){read_all, read_ranges, ask, take, remote};
+    return (struct go_memory){read_all, read_ranges, remote, ask, take};
 }
