@@ -186,6 +186,12 @@ void *table_find(const struct table *table, struct table_key key)
     return table->slots[slot] ? element_at(table, slot_position(table, slot)) : NULL;
 }
 
+void table_prefetch(const struct table *table, struct table_key key)
+{
+    if (table->n_slots)
+        __builtin_prefetch(&table->slots[hash_of(table, key) & mask(table)]);
+}
+
 int table_add(struct table *table, const void *element, void **ret_element)
 {
     void *place;

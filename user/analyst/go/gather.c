@@ -3,7 +3,11 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <string.h>
+
+/* Sorting is by digits: pieces of one batch are near to each other, and differ in three or four. */
+#define DIGIT_BITS 8
+#define DIGIT_MASK ((1u << DIGIT_BITS) - 1)
 
 /* Ranges of one request, and the pieces from `first` to `end` that they hold. */
 struct request {
@@ -136,19 +140,42 @@ int gather(const struct go_memory *memory, const struct piece *pieces, size_t n,
     return r;
 }
 
-static int by_address(const void *a, const void *b)
+/* One digit of the addresses, from bit `shift` on. */
+static void sort_digit(const struct piece *from, struct piece *to, size_t n, unsigned shift)
 {
-    const struct piece *x = a, *y = b;
+    size_t at[1 << DIGIT_BITS] = {0}, sum = 0;
 
-    return (x->address > y->address) - (x->address < y->address);
+    for (size_t i = 0; i < n; i++)
+        at[from[i].address >> shift & DIGIT_MASK]++;
+    for (size_t i = 0; i <= DIGIT_MASK; i++) {
+        size_t count = at[i];
+
+        at[i] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[at[from[i].address >> shift & DIGIT_MASK]++] = from[i];
 }
 
-void gather_sort(struct piece *pieces, size_t n)
+void gather_sort(struct piece *pieces, struct piece *spare, size_t n)
 {
-    size_t i = 1;
+    struct piece *from = pieces, *to = spare;
+    uint64_t differing = 0;
+    bool sorted = true;
 
-    while (i < n && pieces[i - 1].address <= pieces[i].address)
-        i++;
-    if (i < n)
-        qsort(pieces, n, sizeof(*pieces), by_address);
+    for (size_t i = 1; i < n; i++) {
+        differing |= pieces[i].address ^ pieces[0].address;
+        sorted &= pieces[i - 1].address <= pieces[i].address;
+    }
+    for (unsigned shift = 0; shift < 64 && !sorted; shift += DIGIT_BITS) {
+        struct piece *swapped = from;
+
+        if (!(differing >> shift & DIGIT_MASK))
+            continue;
+        sort_digit(from, to, n, shift);
+        from = to;
+        to = swapped;
+    }
+    if (from != pieces)
+        memcpy(pieces, from, n * sizeof(*pieces));
 }

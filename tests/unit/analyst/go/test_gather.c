@@ -204,13 +204,22 @@ static void nothing_stays_asked_for(void **state)
 
 static void pieces_are_sorted(void **state)
 {
-    struct piece pieces[] = {{300, 1, 0}, {100, 1, 1}, {200, 1, 2}};
+    static struct piece pieces[1000], spare[1000];
+    uint64_t address = 1, sum = 0;
 
     (void)state;
-    gather_sort(pieces, 3);
-    assert_int_equal(pieces[0].index, 1);
-    assert_int_equal(pieces[2].index, 0);
-    gather_sort(pieces, 0);
+    for (uint32_t i = 0; i < 1000; i++) {
+        address = address * 6364136223846793005u + 1442695040888963407u;
+        pieces[i] = (struct piece){i % 3 ? address : address >> 40, 1, i};
+    }
+    for (size_t n = 0; n <= 1000; n += n < 4 ? 1 : 332) {
+        gather_sort(pieces, spare, n);
+        for (size_t i = 1; i < n; i++)
+            assert_true(pieces[i - 1].address <= pieces[i].address);
+    }
+    for (uint32_t i = 0; i < 1000; i++)
+        sum += pieces[i].index;
+    assert_int_equal(sum, 999 * 1000 / 2);
 }
 
 int main(void)
