@@ -72,7 +72,7 @@ def next_scan(watching, before):
 
 
 def measure_watch(pid, of):
-    """Seconds of the first scan and of repeated ones, bytes of all roles, and the pause meanwhile."""
+    """Seconds of the first scan and of repeated ones, bytes of all roles, the pause meanwhile."""
     options = ("-t", "0", "--interval", INTERVAL)
     with processes.watch(pid, *options, cpu=ALL_CPUS) as watching:
         first = now = watching.scans("goroutines")
@@ -161,8 +161,12 @@ def milliseconds(value):
     return f"{value * 1000:,.1f} ms"
 
 
+def mebibytes(value):
+    return f"{value / 2**20:,.1f} MiB"
+
+
 def print_sizes(sizes):
-    print("\nOne Go process with many parked goroutines; growth is from the second to the last size")
+    print("\nOne Go process with many parked goroutines; growth is that of the last decade")
     print(f"  {'':40}" + "".join(f"{size:>14,}" for size in SIZES))
     for name, text in SECONDS:
         print_line(sizes, name, text, milliseconds, grows=True)
@@ -170,7 +174,7 @@ def print_sizes(sizes):
         print_line(sizes, name, text, lambda value: f"x{value:.3f}")
     for name, text in PAUSES:
         print_line(sizes, name, text, milliseconds)
-    print_line(sizes, "memory", "memory (PSS) of all roles", lambda value: f"{value / 2**20:,.1f} MiB")
+    print_line(sizes, "memory", "memory (PSS) of all roles", mebibytes)
 
 
 def main():

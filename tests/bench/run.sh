@@ -20,7 +20,10 @@ gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o "$build/bench/load" tests/b
 /usr/bin/python3 -B tests/bench/bench.py "$@"
 
 # Goroutines: with the newest toolchain of scripts/go-toolchains.sh, if there is one.
-go=$(ls -d build/go/?.?? 2> /dev/null | tail -n 1)
+go=
+for found in build/go/?.??; do
+    [ -x "$found/bin/go" ] && go=$found
+done
 if [ -z "$go" ]; then
     echo "run.sh: no build/go: nothing is measured of goroutines (scripts/go-toolchains.sh)" >&2
     exit 0
