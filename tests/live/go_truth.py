@@ -2,6 +2,7 @@
 """Go fixtures (tests/fixtures/go) and what they say about themselves: runtime.Stack(), and the dump
 that the runtime prints when it ends on SIGQUIT."""
 
+import ast
 import collections
 import os
 import re
@@ -64,6 +65,12 @@ class GoFixture:
         self.process.send_signal(signal.SIGUSR1)
         text = read_until(self.process.stdout, b"\nend\n")
         return parse(text[text.index(b"\n") + 1 :].decode())
+
+    def labels(self):
+        """[(labels, functions, count)] of runtime/pprof's goroutine profile."""
+        self.process.send_signal(signal.SIGHUP)
+        text = read_until(self.process.stdout, b"\nend\n")
+        return parse_profile(text[text.index(b"\n") + 1 :].decode())
 
     def collect_garbage(self):
         self.process.send_signal(signal.SIGUSR2)
@@ -128,6 +135,33 @@ def parse_block(lines):
         else:
             frames.append(frame)
     return Goroutine(int(header[1]), NOTES.sub("", header[2]), frames, creator)
+
+
+# 2 @ 0x43ac0e 0x43ac94
+# # labels: {"key":"value"}
+# #	0x4be9f4	main.hold+0x14	/src/labels.go:30
+RECORD = re.compile(r"(\d+) @ ")
+LABELS = re.compile(r"# labels: \{(.*)\}$")
+LABEL = re.compile(r'("(?:[^"\\]|\\.)*"):("(?:[^"\\]|\\.)*")(?:, |$)')
+CALL = re.compile(r"#\t0x[0-9a-f]+\t(.*)\+0x[0-9a-f]+\t")
+
+
+def parse_profile(text):
+    """The records of a goroutine profile under debug=1."""
+    records = []
+    for block in text.split("\n\n"):
+        lines = block.split("\n")
+        start = next((i for i, line in enumerate(lines) if RECORD.match(line)), None)
+        if start is None:
+            continue
+        labels = LABELS.match(lines[start + 1])
+        pairs = LABEL.findall(labels[1]) if labels else []
+        functions = [call[1] for line in lines if (call := CALL.match(line))]
+        count = int(RECORD.match(lines[start])[1])
+        records.append(
+            ({ast.literal_eval(k): ast.literal_eval(v) for k, v in pairs}, functions, count)
+        )
+    return records
 
 
 def argument_list(call):

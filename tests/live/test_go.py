@@ -125,6 +125,26 @@ class Leak(GoTest):
             self.assertEqual(report.having(function), [])
 
 
+class Labels(GoTest):
+    """What programs say of their goroutines, by version: kept in a map up to 1.23."""
+
+    def check(self, version):
+        fixture = self.start(version, "stripped", "labels")
+        report = harness.report(fixture.pid, "-t", "0")
+        expected = collections.Counter()
+        for labels, functions, count in fixture.labels():
+            if "main.hold" in functions:
+                expected[tuple(sorted(labels.items()))] += count
+        self.assertGreater(len(expected), 180)
+        found = collections.Counter()
+        for group in report.having("main.hold"):
+            found[tuple(group["labels"].items())] += group["count"]
+        self.assertEqual(found, expected)
+        (many,) = report.having("main.holdMany")
+        self.assertEqual(many["labels"], {})
+        self.assertEqual(report.target["losses"], {"labels_unreadable": 1})
+
+
 class Ages(GoTest):
     """A park that goes on, and one that only looks like it."""
 
@@ -197,6 +217,7 @@ def define_all():
         define(Leak, tag, "check", version)
         for how in ("select", "call"):
             define(Leak, f"{tag}_fixed_by_{how}", "check_repaired", version, how)
+        define(Labels, tag, "check", version)
         define(Ages, tag, "check", version)
     for version in {versions[0], versions[-1]} if versions else ():
         define(Churn, "go" + version.replace(".", "_"), "check", version)

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/go/arch.h"
 #include "analyst/go/gather.h"
+#include "analyst/go/labelmap.h"
 #include "analyst/go/site.h"
 #include "analyst/stacks.h"
 #include "cleanup.h"
@@ -16,6 +18,8 @@
 #define STACK_GAP  1024       /* a goroutine's first stack has 2048 bytes: neighbours go together */
 #define GOID_MAIN  1          /* made by assembly: no go statement */
 #define HEAP_GAP   256        /* between two sudogs or channels that are read together */
+
+#define LABELS_UNKNOWN (-ENODATA) /* of subject.n_labels: not read yet, or not readable */
 
 /* Distinct sets of labels. Beyond them they are left out, so that labels of single requests do not
  * make a stack of each goroutine. */
@@ -194,8 +198,14 @@ static void take_label_set(void *context, const struct piece *piece, const uint8
     struct describer *describer = context;
     struct subject *subject = &describer->subjects[piece->index];
 
-    if (got == piece->size)
+    if (got < piece->size)
+        return;
+    if (describer->layout->label_map) {
+        subject->labels_at = go_u64(bytes);
+        subject->n_labels = subject->labels_at ? LABELS_UNKNOWN : 0;
+    } else {
         subject->n_labels = labels_decode(bytes, &subject->labels_at);
+    }
 }
 
 static void take_label_list(void *context, const struct piece *piece, const uint8_t *bytes,
@@ -206,27 +216,38 @@ static void take_label_list(void *context, const struct piece *piece, const uint
 
     memcpy(subject->label_list, bytes, got);
     if (got < piece->size)
-        subject->n_labels = 0;
+        subject->n_labels = -EFAULT;
+    else if (describer->layout->label_map)
+        subject->n_labels = labelmap_decode(bytes);
+}
+
+/* Bytes at labels_at that tell more; 0: no need. */
+static uint32_t label_list_size(const struct subject *subject)
+{
+    if (subject->n_labels == LABELS_UNKNOWN)
+        return subject->labels_at ? LABELMAP_SIZE : 0;
+    return subject->n_labels > 0 ? (uint32_t)subject->n_labels * LABELS_SIZE : 0;
 }
 
 static int read_label_lists(struct describer *describer, size_t n)
 {
+    uint32_t size = describer->layout->label_map ? LABELS_MAP_SIZE : LABELS_SET_SIZE;
     size_t asked = 0;
     int r;
 
     for (size_t i = 0; i < n; i++)
         if (describer->subjects[i].goroutine.labels)
-            describer->pieces[asked++] = (struct piece){describer->subjects[i].goroutine.labels,
-                                                        LABELS_SET_SIZE, (uint32_t)i};
+            describer->pieces[asked++] =
+                (struct piece){describer->subjects[i].goroutine.labels, size, (uint32_t)i};
     gather_sort(describer->pieces, asked);
     r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_label_set, describer);
     asked = 0;
     for (size_t i = 0; i < n && !r; i++) {
         const struct subject *subject = &describer->subjects[i];
 
-        if (subject->n_labels)
-            describer->pieces[asked++] =
-                (struct piece){subject->labels_at, subject->n_labels * LABELS_SIZE, (uint32_t)i};
+        size = label_list_size(subject);
+        if (size)
+            describer->pieces[asked++] = (struct piece){subject->labels_at, size, (uint32_t)i};
     }
     gather_sort(describer->pieces, asked);
     return r ? r
@@ -239,7 +260,7 @@ static bool has_room(struct describer *describer, const struct subject *subject)
 {
     struct label_set set = {{HASH_START, ~HASH_START}};
 
-    for (uint32_t i = 0; i < subject->n_labels; i++) {
+    for (int i = 0; i < subject->n_labels; i++) {
         const struct label *label = &subject->labels[i];
 
         set.key.low = hash_text(hash_text(set.key.low, label->key), label->value);
@@ -249,12 +270,32 @@ static bool has_room(struct describer *describer, const struct subject *subject)
            !table_add(&describer->label_sets, &set, NULL);
 }
 
+/* Returns how many, or -errno. */
+static int read_strings(struct describer *describer, struct subject *subject)
+{
+    bool is_map = describer->layout->label_map;
+    uint8_t list[STACK_LABELS_MAX * LABELS_SIZE];
+    int n = subject->n_labels, r;
+
+    if (n <= 0)
+        return n;
+    if (is_map)
+        n = labelmap_read(describer->memory, subject->label_list, list);
+    if (n < 0)
+        return n;
+    n = labels_read(describer->memory, describer->interns, is_map ? list : subject->label_list,
+                    (uint32_t)n, subject->labels);
+    r = is_map && n > 0 ? labels_sort(subject->labels, (uint32_t)n) : 0;
+    return r ? r : n;
+}
+
 static void read_labels(struct describer *describer, struct subject *subject)
 {
-    if (!subject->n_labels)
-        return;
-    subject->n_labels = labels_read(describer->memory, describer->interns, subject->label_list,
-                                    subject->n_labels, subject->labels);
+    subject->n_labels = read_strings(describer, subject);
+    if (subject->n_labels < 0) {
+        describer->losses->count[LOSS_labels_unreadable]++;
+        subject->n_labels = 0;
+    }
     if (subject->n_labels && !has_room(describer, subject)) {
         describer->losses->count[LOSS_labels_capped]++;
         subject->n_labels = 0;
@@ -275,7 +316,9 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     describer->subjects = subjects;
     for (size_t i = 0; i < n; i++)
         subjects[i] = (struct subject){.goroutine = subjects[i].goroutine,
-                                       .next_sudog = subjects[i].goroutine.waiting};
+                                       .next_sudog = subjects[i].goroutine.waiting,
+                                       .n_labels =
+                                           subjects[i].goroutine.labels ? LABELS_UNKNOWN : 0};
     r = read_stacks(describer, n);
     if (!r)
         r = read_sudogs(describer, n);
@@ -318,7 +361,7 @@ int describe_name(struct describer *describer, struct subject *subject)
         .frames = describer->frames,
         .creator = goroutine->goid == GOID_MAIN ? 0 : goroutine->gopc,
         .labels = subject->labels,
-        .n_labels = subject->n_labels,
+        .n_labels = (uint32_t)subject->n_labels,
     };
     struct known_stack known;
     enum unwind_end end;

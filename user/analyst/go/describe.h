@@ -28,8 +28,8 @@ struct subject {
     struct channel channel;
     uint64_t next_sudog;
     uint32_t n_cases;
-    uint32_t n_labels;
-    uint64_t labels_at; /* the list of them, of which label_list is a copy */
+    int n_labels;       /* -errno: there are some, that can't be read */
+    uint64_t labels_at; /* the list or the map of them, of which label_list is a copy */
     uint8_t label_list[STACK_LABELS_MAX * LABELS_SIZE];
     struct label labels[STACK_LABELS_MAX];
     uint32_t copy_at, copy_size; /* of its stack */

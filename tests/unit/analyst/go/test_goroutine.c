@@ -29,10 +29,10 @@ static void fields_are_where_each_version_has_them(void **state)
 
         put64(process, g_of(4) + process->offsets->waitsince, 12345);
         put64(process, g_of(4) + process->offsets->waiting, THINGS_AT);
-        if (versions[i].minor >= 124) /* labels, by the DWARF of 1.24, 1.26, 1.27 */
-            put64(process, g_of(4) + process->offsets->waiting + 32, THINGS_AT + 8);
+        /* labels, by the DWARF of 1.19, 1.23, 1.24, 1.26, 1.27 */
+        put64(process, g_of(4) + process->offsets->waiting + 32, THINGS_AT + 8);
         goroutine = decode(process, 4);
-        assert_int_equal(goroutine.labels, versions[i].minor >= 124 ? THINGS_AT + 8 : 0);
+        assert_int_equal(goroutine.labels, THINGS_AT + 8);
         assert_int_equal(goroutine.goid, 5);
         assert_int_equal(goroutine.pc, 0x401000);
         assert_int_equal(goroutine.stack_hi - goroutine.sp, 256);
