@@ -180,6 +180,9 @@ static void take_g(void *context, const struct piece *piece, const uint8_t *byte
     goroutines->known[at] =
         got == piece->size &&
         goroutine_decode(goroutines->layout, piece->address, bytes, &goroutines->seen[at]);
+    if (!goroutines->known[at] &&
+        (got < piece->size || !goroutine_is_unborn(goroutines->layout, bytes)))
+        goroutines->losses->count[LOSS_goroutine_unreadable]++;
 }
 
 static void see_piece(const struct reading *reading, size_t at)
