@@ -55,10 +55,11 @@ class GoFixture:
         )
         self.pid = self.process.pid
         try:
-            harness.read_line(self.process.stdout, b"ready")
+            facts = harness.read_line(self.process.stdout, b"ready").decode().split()
         except BaseException:
             self.end()
             raise
+        self.objects = {function: address for function, address in (f.split("=") for f in facts)}
 
     def stacks(self):
         """What runtime.Stack() says: not the runtime's own frames and goroutines."""

@@ -14,6 +14,16 @@ import harness
 MOVING = ("main.again", "main.serve", "main.answer", "os/signal.loop", "runtime.bgscavenge")
 N_LEAKED = 100
 
+# What the goroutines in these functions of park.go wait on.
+SYNC_TYPES = {
+    "main.lock": "sync.Mutex",
+    "main.lockInline": "sync.Mutex",
+    "main.readLock": "sync.RWMutex",
+    "main.writeLock": "sync.RWMutex",
+    "main.waitGroup": "sync.WaitGroup",
+    "main.condition": "sync.Cond",
+}
+
 
 def moves(goroutine):
     return any(go_truth.calls(goroutine, function) for function in MOVING)
@@ -64,12 +74,25 @@ class Parked(GoTest):
         self.assertEqual(report.target["runtime"], "go")
         self.assertTrue(report.target["runtime_version"].startswith(f"go{version}"))
         self.assert_same(found_of(report), expected_of(stacks), "runtime.Stack()")
+        self.check_objects(report, fixture.objects)
         fixture.collect_garbage()
         report = harness.report(fixture.pid, "-t", "0")
         stacks = fixture.stacks()
         self.assert_same(found_of(report), expected_of(stacks), "after a collection")
         if form not in go_truth.LIBRARIES:
             self.check_dump(report, go_truth.without_wrappers(fixture.dump(), stacks))
+
+    def check_objects(self, report, objects):
+        self.assertGreaterEqual(len(objects), 9)
+        for function, address in objects.items():
+            groups = report.having(function)
+            self.assertTrue(groups, function)
+            for group in groups:
+                kind = "semaphore" if function in SYNC_TYPES else "channel"
+                (wait,) = group["waits_on"]
+                self.assertEqual((wait["kind"], wait["address"]), (kind, address), function)
+                self.assertEqual(wait["count"], group["count"], function)
+                self.assertEqual(SYNC_TYPES.get(function, wait["detail"]), wait["detail"])
 
     def check_dump(self, report, dump):
         """The dump has the runtime's frames and goroutines too, and addresses."""

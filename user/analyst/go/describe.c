@@ -8,6 +8,7 @@
 #include "analyst/go/arch.h"
 #include "analyst/go/gather.h"
 #include "analyst/go/labelmap.h"
+#include "analyst/go/semaphore.h"
 #include "analyst/go/site.h"
 #include "analyst/stacks.h"
 #include "cleanup.h"
@@ -18,6 +19,8 @@
 #define STACK_GAP  1024       /* a goroutine's first stack has 2048 bytes: neighbours go together */
 #define GOID_MAIN  1          /* made by assembly: no go statement */
 #define HEAP_GAP   256        /* between two sudogs or channels that are read together */
+
+#define SYNC_FRAMES 8 /* innermost, that are looked through for package sync */
 
 #define LABELS_UNKNOWN (-ENODATA) /* of subject.n_labels: not read yet, or not readable */
 
@@ -49,6 +52,7 @@ struct describer {
     struct subject *subjects; /* of this batch */
     size_t copied;
     struct piece pieces[DESCRIBE_MAX];
+    struct semaphore_search searches[DESCRIBE_MAX]; /* of each subject */
     struct raw_frame frames[STACK_FRAMES_MAX];
     uint8_t copies[DESCRIBE_MAX * STACK_COPY];
 };
@@ -192,6 +196,24 @@ static int read_channels(struct describer *describer, size_t n)
     return gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_channel, describer);
 }
 
+static int find_semaphores(struct describer *describer, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct subject *subject = &describer->subjects[i];
+        const char *reason = goroutine_reason(describer->layout, &subject->goroutine);
+
+        describer->searches[i] = (struct semaphore_search){
+            .wanted = !subject->goroutine.waiting && semaphore_is_reason(reason),
+            .is_cond = !strcmp(reason, "sync.Cond.Wait"),
+            .g = subject->goroutine.address,
+            .sp = subject->goroutine.sp,
+            .stack = describer->copies + subject->copy_at,
+            .size = subject->copy_size,
+        };
+    }
+    return semaphores_find(describer->memory, describer->layout, describer->searches, n);
+}
+
 static void take_label_set(void *context, const struct piece *piece, const uint8_t *bytes,
                            size_t got)
 {
@@ -325,6 +347,8 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     if (!r)
         r = read_channels(describer, n);
     if (!r)
+        r = find_semaphores(describer, n);
+    if (!r)
         r = read_label_lists(describer, n);
     for (size_t i = 0; i < n && !r; i++) {
         if (i && subjects[i].goroutine.labels == subjects[i - 1].goroutine.labels)
@@ -335,19 +359,75 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     return r;
 }
 
-static void name_object(struct describer *describer, struct subject *subject)
+/* Bytes of the stack copy up to the return address of the frame above frames[i], and the word above
+ * it, where that one's callee may keep its first argument; 0: not in the copy. */
+static size_t end_of_frame(const struct raw_stack *raw, const struct stack_copy *copy, uint32_t i)
 {
-    const char *reason = goroutine_reason(describer->layout, &subject->goroutine);
+    size_t at = 0;
+
+    if ((size_t)i + 1 >= raw->n_frames)
+        return 0;
+    while (at + GO_POINTER_SIZE <= copy->size && at < SEMAPHORE_WINDOW) {
+        if (go_u64(copy->bytes + at) == raw->frames[i + 1].pc)
+            return at + 2 * GO_POINTER_SIZE;
+        at += GO_POINTER_SIZE;
+    }
+    return 0;
+}
+
+/* The semaphore or list that it waits on in frames[i], or below it; 0: not known. */
+static uint64_t semaphore_in(const struct describer *describer, const struct subject *subject,
+                             const struct raw_stack *raw, const struct stack_copy *copy, uint32_t i)
+{
+    const struct semaphore_search *search = &describer->searches[subject - describer->subjects];
+
+    if (subject->has_sudog)
+        return subject->sudog.element;
+    return semaphore_found(search, search->is_cond ? end_of_frame(raw, copy, i) : SIZE_MAX);
+}
+
+/* The object of package sync that it waits on, if it is a function of frames[i] that does. */
+static uint64_t object_in(struct describer *describer, const struct subject *subject,
+                          const struct raw_stack *raw, const struct stack_copy *copy, uint32_t i,
+                          const char **ret_type)
+{
+    uint64_t semaphore = semaphore_in(describer, subject, raw, copy, i), object = 0;
+    struct frame frames[SYMBOL_INLINE_MAX];
+    size_t n = go_code_symbolize(describer->code, &raw->frames[i], frames);
+
+    for (size_t j = 0; j < n && !object; j++)
+        if (frames[j].function)
+            object = semaphore_object(semaphore, frames[j].function, ret_type);
+    return object;
+}
+
+/* The innermost function of package sync tells; without one there is the bare semaphore. */
+static void name_semaphore(struct describer *describer, struct subject *subject,
+                           const struct raw_stack *raw, const struct stack_copy *copy)
+{
+    const char *type = NULL;
+
+    for (uint32_t i = 0; i < raw->n_frames && i < SYNC_FRAMES && !subject->object; i++)
+        subject->object = object_in(describer, subject, raw, copy, i, &type);
+    if (!subject->object)
+        subject->object = semaphore_in(describer, subject, raw, copy, UINT32_MAX);
+    subject->object_kind = subject->object ? OBJECT_SEMAPHORE : OBJECT_NONE;
+    if (type)
+        subject->detail = outbox_string(describer->outbox, type);
+}
+
+static void name_object(struct describer *describer, struct subject *subject,
+                        const struct raw_stack *raw, const struct stack_copy *copy)
+{
     char text[CHANNEL_TEXT_MAX];
 
     if (subject->has_channel) {
         subject->object_kind = OBJECT_CHANNEL;
         subject->object = subject->sudog.channel;
-        channel_text(&subject->channel, reason, subject->n_cases, text);
+        channel_text(&subject->channel, raw->reason, subject->n_cases, text);
         subject->detail = outbox_string(describer->outbox, text);
-    } else if (subject->has_sudog && !subject->sudog.channel) {
-        subject->object = channel_semaphore(&subject->sudog, reason);
-        subject->object_kind = subject->object ? OBJECT_SEMAPHORE : OBJECT_NONE;
+    } else if (!subject->sudog.channel && semaphore_is_reason(raw->reason)) {
+        name_semaphore(describer, subject, raw, copy);
     }
 }
 
@@ -377,6 +457,6 @@ int describe_name(struct describer *describer, struct subject *subject)
     if (r)
         return r;
     subject->stack_id = known.id;
-    name_object(describer, subject);
+    name_object(describer, subject, &raw, &copy);
     return 0;
 }

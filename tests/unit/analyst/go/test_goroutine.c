@@ -288,20 +288,6 @@ static void channels_are_described(void **state)
     assert_true(channel_is_select("select (synctest)"));
 }
 
-static void semaphores_lead_to_what_they_are_part_of(void **state)
-{
-    const struct sudog sudog = {.element = 0x1010};
-
-    (void)state;
-    assert_int_equal(channel_semaphore(&sudog, "sync.Mutex.Lock"), 0x100c);
-    assert_int_equal(channel_semaphore(&sudog, "sync.RWMutex.Lock"), 0x1008);
-    assert_int_equal(channel_semaphore(&sudog, "sync.RWMutex.RLock"), 0x1004);
-    assert_int_equal(channel_semaphore(&sudog, "sync.WaitGroup.Wait"), 0x1008);
-    assert_int_equal(channel_semaphore(&sudog, "sync.Cond.Wait"), 0x1000);
-    assert_int_equal(channel_semaphore(&sudog, "semacquire"), 0x1010);
-    assert_int_equal(channel_semaphore(&(struct sudog){.element = 3}, "sync.Mutex.Lock"), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,7 +300,6 @@ int main(void)
         cmocka_unit_test(a_stack_pointer_outside_is_no_park),
         cmocka_unit_test(sudogs_and_channels_are_decoded),
         cmocka_unit_test(channels_are_described),
-        cmocka_unit_test(semaphores_lead_to_what_they_are_part_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
