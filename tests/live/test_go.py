@@ -55,13 +55,6 @@ class GoTest(harness.LiveTest):
         self.addCleanup(fixture.end)
         return fixture
 
-    def assert_same(self, found, expected, what):
-        if found == expected:
-            return
-        missing = "\n".join(f"{n} × {text}" for text, n in (expected - found).items())
-        extra = "\n".join(f"{n} × {text}" for text, n in (found - expected).items())
-        self.fail(f"{what}\nin the truth alone:\n{missing}\n\nin the report alone:\n{extra}")
-
 
 class Parked(GoTest):
     """Every kind of wait: reasons, frames with file, line and inlining, creators, counts."""
@@ -73,12 +66,12 @@ class Parked(GoTest):
         self.assertGreater(len(stacks), 35)
         self.assertEqual(report.target["runtime"], "go")
         self.assertTrue(report.target["runtime_version"].startswith(f"go{version}"))
-        self.assert_same(found_of(report), expected_of(stacks), "runtime.Stack()")
+        go_truth.assert_same(self, found_of(report), expected_of(stacks), "runtime.Stack()")
         self.check_objects(report, fixture.objects)
         fixture.collect_garbage()
         report = harness.report(fixture.pid, "-t", "0")
         stacks = fixture.stacks()
-        self.assert_same(found_of(report), expected_of(stacks), "after a collection")
+        go_truth.assert_same(self, found_of(report), expected_of(stacks), "after a collection")
         if form not in go_truth.LIBRARIES:
             self.check_dump(report, go_truth.without_wrappers(fixture.dump(), stacks))
 
@@ -110,7 +103,7 @@ class Parked(GoTest):
             expected[text] += 1
             pcs = [f.address for f in goroutine.frames if not f.inlined]
             self.assertEqual(addresses.get(text, pcs), pcs, text)
-        self.assert_same(found, expected, "the dump on SIGQUIT")
+        go_truth.assert_same(self, found, expected, "the dump on SIGQUIT")
 
 
 class Leak(GoTest):
