@@ -9,6 +9,7 @@
 #   bare       position-independent, without symbols, DWARF and paths
 #   cgo        by the C linker, dynamically linked, without symbols
 #   shared     a shared object (c-shared) that a C program loads
+#   plugin     a plugin that a Go program loads
 #   archive    linked into a C program (c-archive), without symbols
 #
 # `park` is built in each form, the others in `stripped`.
@@ -17,7 +18,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 source=tests/fixtures/go
 into=build/go-fixtures
-forms="exe stripped pie bare cgo shared archive"
+forms="exe stripped pie bare cgo plugin shared archive"
 failed=0
 
 # go_build VERSION ARGUMENT...: that toolchain, without network and without the user's settings
@@ -53,6 +54,11 @@ build() {
     cgo)
         cgo=1
         go_build "$1" -ldflags="-s -w -linkmode=external" -o "$out" $files
+        ;;
+    plugin)
+        # shellcheck disable=SC2086 # a list
+        cgo=1 && go_build "$1" -trimpath -o "$out" "$source/loader.go" &&
+            go_build "$1" -trimpath -buildmode=plugin -o "$out.so" $files "$source/loaded.go"
         ;;
     shared)
         library "$1" c-shared so "$out" $files &&

@@ -15,7 +15,7 @@ import harness
 BUILT = harness.ROOT / "build" / "go-fixtures"
 FIXTURES = harness.SOURCES / "go"
 TOOLCHAINS = harness.ROOT / "build" / "go"
-FORMS = ("exe", "stripped", "pie", "bare", "cgo", "shared", "archive")
+FORMS = ("exe", "stripped", "pie", "bare", "cgo", "plugin", "shared", "archive")
 LIBRARIES = ("shared", "archive")  # their runtimes leave SIGQUIT to the C program
 
 Frame = collections.namedtuple("Frame", "function file line inlined address")
@@ -42,7 +42,7 @@ class GoFixture:
     def __init__(self, version, form, program, *arguments):
         path = BUILT / version / form / program
         command = [str(path), *map(str, arguments)]
-        if form == "shared":
+        if form in ("plugin", "shared"):
             command.insert(1, f"{path}.so")
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
@@ -176,7 +176,21 @@ def argument_list(call):
 
 
 def unescape(name):
-    return re.sub(r"%([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), name)
+    return in_main(re.sub(r"%([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), name))
+
+
+def in_main(name):
+    """What is in package main, by the name that it has in a program; in a plugin it has another."""
+    return re.sub(r"^plugin/unnamed-[0-9a-f]+\.", "main.", name)
+
+
+def without_plugin(report):
+    """The report, as if a plugin were the program."""
+    for group in report.groups:
+        for frame in [*group["frames"], group["created_by"] or {}]:
+            if frame.get("function"):
+                frame["function"] = in_main(frame["function"])
+    return report
 
 
 # Both sides in one shape

@@ -3,6 +3,7 @@
 scripts/go-toolchains.sh fetched and each linking form that scripts/go-fixtures.sh built."""
 
 import collections
+import signal
 import time
 import unittest
 
@@ -61,7 +62,7 @@ class Parked(GoTest):
 
     def check(self, version, form):
         fixture = self.start(version, form, "park")
-        report = harness.report(fixture.pid, "-t", "0")
+        report = go_truth.without_plugin(harness.report(fixture.pid, "-t", "0"))
         stacks = fixture.stacks()
         self.assertGreater(len(stacks), 35)
         self.assertEqual(report.target["runtime"], "go")
@@ -69,7 +70,7 @@ class Parked(GoTest):
         go_truth.assert_same(self, found_of(report), expected_of(stacks), "runtime.Stack()")
         self.check_objects(report, fixture.objects)
         fixture.collect_garbage()
-        report = harness.report(fixture.pid, "-t", "0")
+        report = go_truth.without_plugin(harness.report(fixture.pid, "-t", "0"))
         stacks = fixture.stacks()
         go_truth.assert_same(self, found_of(report), expected_of(stacks), "after a collection")
         if form not in go_truth.LIBRARIES:
@@ -104,6 +105,29 @@ class Parked(GoTest):
             pcs = [f.address for f in goroutine.frames if not f.inlined]
             self.assertEqual(addresses.get(text, pcs), pcs, text)
         go_truth.assert_same(self, found, expected, "the dump on SIGQUIT")
+
+
+class Later(GoTest):
+    """Go code that is loaded after the attach."""
+
+    def check(self, version):
+        fixture = self.start(version, "plugin", "park", "later")
+        watch = self.watch(fixture.pid, "-t", "1s", "--interval", "200ms")
+        harness.wait_for(lambda: watch.report().having("runtime.forcegchelper"), "a first scan")
+        fixture.process.send_signal(signal.SIGUSR1)
+        harness.read_line(fixture.process.stdout, b"ready")
+        report = harness.wait_for(lambda: self.parked(watch), "the plugin's goroutines are shown")
+        stacks = fixture.stacks()
+        self.assertGreater(len(stacks), 35)
+        self.assertEqual(len(watch.analysts()), 1)
+        go_truth.assert_same(self, found_of(report), expected_of(stacks), "runtime.Stack()")
+
+    def parked(self, watch):
+        """Everything that is parked in the plugin has been for longer than the threshold."""
+        report = go_truth.without_plugin(watch.report())
+        shrunk = report.having("main.shrunk")
+        old = shrunk and shrunk[0]["youngest_seconds"] > 1.5
+        return report if old else None
 
 
 class Leak(GoTest):
@@ -233,6 +257,7 @@ def define_all():
         define(Leak, tag, "check", version)
         for how in ("select", "call"):
             define(Leak, f"{tag}_fixed_by_{how}", "check_repaired", version, how)
+        define(Later, tag, "check", version)
         define(Labels, tag, "check", version)
         define(Ages, tag, "check", version)
     for version in {versions[0], versions[-1]} if versions else ():
