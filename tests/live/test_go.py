@@ -120,13 +120,20 @@ class Later(GoTest):
         stacks = fixture.stacks()
         self.assertGreater(len(stacks), 35)
         self.assertEqual(len(watch.analysts()), 1)
-        go_truth.assert_same(self, found_of(report), expected_of(stacks), "runtime.Stack()")
+        found, expected = self.waits(found_of(report)), self.waits(expected_of(stacks))
+        go_truth.assert_same(self, found, expected, "runtime.Stack()")
+
+    def waits(self, counts):
+        """Without system calls, whose age has no proof from Go 1.26 on."""
+        return collections.Counter(
+            {text: n for text, n in counts.items() if not text.startswith("syscall\n")}
+        )
 
     def parked(self, watch):
         """Everything that is parked in the plugin has been for longer than the threshold."""
         report = go_truth.without_plugin(watch.report())
         shrunk = report.having("main.shrunk")
-        old = shrunk and shrunk[0]["youngest_seconds"] > 1.5
+        old = shrunk and shrunk[0]["oldest_seconds_at_least"] > 1.5
         return report if old else None
 
 
