@@ -47,6 +47,7 @@ need_build() {
 
 need_test() {
     need_command git git
+    need_command npm npm
     need_module cmocka libcmocka-dev
     need_command clang-format clang-format
     need_command clang-tidy clang-tidy

@@ -15,6 +15,12 @@ import harness
 MOVING = ("main.again", "main.serve", "main.answer", "os/signal.loop", "runtime.bgscavenge")
 N_LEAKED = 100
 
+# Where a thread of the scheduler stands, as a reader of runtime/proc.go knows it.
+SCHEDULER = (
+    "runtime.findRunnable", "runtime.findrunnable", "runtime.stoplockedm", "runtime.startlockedm",
+    "runtime.sysmon", "runtime.templateThread",
+)
+
 # What the goroutines in these functions of park.go wait on.
 SYNC_TYPES = {
     "main.lock": "sync.Mutex",
@@ -69,6 +75,7 @@ class Parked(GoTest):
         self.assertTrue(report.target["runtime_version"].startswith(f"go{version}"))
         go_truth.assert_same(self, found_of(report), expected_of(stacks), "runtime.Stack()")
         self.check_objects(report, fixture.objects)
+        self.check_threads(report)
         fixture.collect_garbage()
         report = go_truth.without_plugin(harness.report(fixture.pid, "-t", "0"))
         stacks = fixture.stacks()
@@ -87,6 +94,14 @@ class Parked(GoTest):
                 self.assertEqual((wait["kind"], wait["address"]), (kind, address), function)
                 self.assertEqual(wait["count"], group["count"], function)
                 self.assertEqual(SYNC_TYPES.get(function, wait["detail"]), wait["detail"])
+
+    def check_threads(self, report):
+        """Those that have no goroutine to run stand in the scheduler."""
+        idle = [group for group in report.groups if group["idle_rule"] == "go scheduler"]
+        self.assertTrue(idle)
+        for group in idle:
+            function = group["site"].split()[0]
+            self.assertIn(function, SCHEDULER, group["site"])
 
     def check_dump(self, report, dump):
         """The dump has the runtime's frames and goroutines too, and addresses."""

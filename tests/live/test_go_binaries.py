@@ -57,7 +57,7 @@ class GoBinaries(harness.LiveTest):
         return self.errors.read().decode(errors="replace")
 
     def check(self, version, process):
-        report = harness.report(process.pid, "-t", "0")
+        report = harness.wait_for(lambda: self.steady_report(process.pid), "it has settled")
         process.send_signal(signal.SIGQUIT)
         process.wait(harness.PATIENCE)
         dump = [goroutine for goroutine in go_truth.parse(self.said()) if goroutine.id]
@@ -67,6 +67,12 @@ class GoBinaries(harness.LiveTest):
         found = texts_of(go_truth.reported(report))
         go_truth.assert_same(self, found, expected, "the dump on SIGQUIT")
         self.assertEqual(report.target["losses"], {})
+
+    def steady_report(self, pid):
+        """A report that is like the one before it."""
+        before, after = (harness.report(pid, "-t", "0") for _ in range(2))
+        same = texts_of(go_truth.reported(before)) == texts_of(go_truth.reported(after))
+        return after if same else None
 
     def serve_with_esbuild(self, version):
         """A web server with clients that asked once and stay."""
