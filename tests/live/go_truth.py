@@ -39,8 +39,8 @@ def line_of(program, mark):
 class GoFixture:
     """A running Go fixture that is ready."""
 
-    def __init__(self, version, form, program, *arguments):
-        path = BUILT / version / form / program
+    def __init__(self, version, form, program, *arguments, path=None):
+        path = path or BUILT / version / form / program
         command = [str(path), *map(str, arguments)]
         if form in ("plugin", "shared"):
             command.insert(1, f"{path}.so")

@@ -3,7 +3,9 @@
 scripts/go-toolchains.sh fetched and each linking form that scripts/go-fixtures.sh built."""
 
 import collections
+import pathlib
 import signal
+import tempfile
 import time
 import unittest
 
@@ -120,6 +122,52 @@ class Parked(GoTest):
             pcs = [f.address for f in goroutine.frames if not f.inlined]
             self.assertEqual(addresses.get(text, pcs), pcs, text)
         go_truth.assert_same(self, found, expected, "the dump on SIGQUIT")
+
+
+class Patched(GoTest):
+    """Programs that say of themselves what they are not: what is claimed of them is proven."""
+
+    def patched(self, version, *pairs):
+        """A copy of a leaking program, its bytes changed; what a report says of it."""
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = pathlib.Path(folder) / "leak"
+        data = (go_truth.BUILT / version / "stripped" / "leak").read_bytes()
+        for old, new in pairs:
+            self.assertEqual(len(old), len(new))
+            self.assertIn(old, data)
+            data = data.replace(old, new)
+        path.write_bytes(data)
+        path.chmod(0o755)
+        fixture = go_truth.GoFixture(version, "stripped", "leak", N_LEAKED, path=path)
+        self.addCleanup(fixture.end)
+        report = harness.report(fixture.pid)
+        self.assertEqual(report.target["runtime"], "go")
+        return report
+
+    def check_newer(self, version):
+        """With the newest layout, as long as that proves itself."""
+        own = f"go{version}".encode()
+        report = self.patched(version, (own, b"go1.39"))
+        self.assertTrue(report.target["runtime_version"].startswith("go1.39"))
+        (group,) = report.having("main.fetchScores")
+        self.assertEqual((group["count"], group["reason"]), (N_LEAKED, "chan send"))
+
+    def check_refused(self, version, claimed):
+        """A layout of another version is found out."""
+        own = f"go{version}".encode()
+        report = self.patched(version, (own, claimed.encode()))
+        self.assertEqual(report.having("main.fetchScores"), [])
+        self.assertTrue(report.target["note"].startswith(claimed), report.target["note"])
+        self.assertGreaterEqual(report.target["losses"]["go_refused"], 1)
+        return report.target["note"]
+
+    def check_older(self, version):
+        self.assertIn("older than 1.17", self.check_refused(version, "go1.16"))
+
+    def check_obfuscated(self, version):
+        report = self.patched(version, (b"\0runtime.sigpanic\0", b"\0Vq1Zx9_.aB3cD4e5\0"))
+        self.assertIn("obfuscated", report.target["note"])
+        self.assertEqual(report.having("main.fetchScores"), [])
 
 
 class Later(GoTest):
@@ -282,6 +330,12 @@ def define_all():
         define(Later, tag, "check", version)
         define(Labels, tag, "check", version)
         define(Ages, tag, "check", version)
+        define(Patched, f"{tag}_obfuscated", "check_obfuscated", version)
+        define(Patched, f"{tag}_as_older", "check_older", version)
+    if versions:
+        newest = versions[-1]
+        define(Patched, "as_newer", "check_newer", newest)
+        define(Patched, "as_another", "check_refused", newest, "go1.19")
     for version in {versions[0], versions[-1]} if versions else ():
         define(Churn, "go" + version.replace(".", "_"), "check", version)
 

@@ -28,7 +28,7 @@ struct native {
     struct losses *losses;
     struct stacks *stacks;
     struct unwinder *unwinder;
-    struct go_code *go; /* NULL: none */
+    struct go_code *go;           /* NULL: none */
     const struct maps *maps;      /* of this scan; NULL: not told yet */
     uint64_t modules_hash;        /* of the mappings with code */
     struct kernel_record *kernel; /* of this scan, if any thread asked for them */

@@ -337,10 +337,10 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
 
     describer->subjects = subjects;
     for (size_t i = 0; i < n; i++)
-        subjects[i] = (struct subject){.goroutine = subjects[i].goroutine,
-                                       .next_sudog = subjects[i].goroutine.waiting,
-                                       .n_labels =
-                                           subjects[i].goroutine.labels ? LABELS_UNKNOWN : 0};
+        subjects[i] =
+            (struct subject){.goroutine = subjects[i].goroutine,
+                             .next_sudog = subjects[i].goroutine.waiting,
+                             .n_labels = subjects[i].goroutine.labels ? LABELS_UNKNOWN : 0};
     r = read_stacks(describer, n);
     if (!r)
         r = read_sudogs(describer, n);

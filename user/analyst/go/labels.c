@@ -24,7 +24,7 @@ static bool find_strings(const uint8_t *list, uint32_t n,
 {
     for (uint32_t i = 0; i < 2 * n; i++) {
         ret_ranges[i] = (struct rpc_range){go_u64(list + LABELS_STRING_SIZE * i),
- go_u64(list + LABELS_STRING_SIZE * i + 8)};
+                                           go_u64(list + LABELS_STRING_SIZE * i + 8)};
         if (ret_ranges[i].length > LABELS_LENGTH_MAX || (i % 2 == 0 && !ret_ranges[i].length))
             return false;
     }

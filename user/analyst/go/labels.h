@@ -14,9 +14,9 @@
 #include "analyst/intern.h"
 #include "sample.h"
 
-#define LABELS_SET_SIZE    24 /* bytes of a labelMap: the header of a slice */
-#define LABELS_MAP_SIZE    8  /* of one that is a map */
-#define LABELS_STRING_SIZE 16 /* the header of a string */
+#define LABELS_SET_SIZE    24                       /* bytes of a labelMap: the header of a slice */
+#define LABELS_MAP_SIZE    8                        /* of one that is a map */
+#define LABELS_STRING_SIZE 16                       /* the header of a string */
 #define LABELS_SIZE        (2 * LABELS_STRING_SIZE) /* of each label */
 #define LABELS_LENGTH_MAX  256                      /* bytes of a key or a value */
 

@@ -109,8 +109,8 @@ static const char *const reasons_126[] = {
 #define REASONS(list) .reasons = (list), .n_reasons = LENGTH(list)
 
 /* Parts of struct g that moved together. */
-#define G_SYSCALL(at)   .syscall_sp = (at), .syscall_pc = (at) + 8
-#define G_STATUS(at)    .status = (at), .goid = (at) + 8, .waitsince = (at) + 24, .reason = (at) + 32
+#define G_SYSCALL(at) .syscall_sp = (at), .syscall_pc = (at) + 8
+#define G_STATUS(at)  .status = (at), .goid = (at) + 8, .waitsince = (at) + 24, .reason = (at) + 32
 #define G_START(at)                                                                                \
     .gopc = (at), .startpc = (at) + 16, .waiting = (at) + 32, .labels = (at) + 64, .size = (at) + 72
 #define G_ORIGIN(at) .parent = (at)-8, G_START(at)

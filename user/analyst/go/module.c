@@ -63,7 +63,8 @@ static const struct go_layout layouts[] = {
     },
 };
 
-/* moduledata.next in runtime/symtab.go of each: of 1.19, 1.23, 1.24, 1.26 and 1.27 by their DWARF. */
+/* moduledata.next in runtime/symtab.go of each: of 1.19, 1.23, 1.24, 1.26 and 1.27 by their DWARF.
+ */
 static const struct {
     int minor;
     uint16_t next;

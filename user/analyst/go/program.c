@@ -110,7 +110,8 @@ static int open_code(struct program *program)
     return r ? r : go_code_new(&program->memory, maps, program->why, &program->code);
 }
 
-/* Goroutines that began in a plugin before it was known are none of the runtime's own either way. */
+/* Goroutines that began in a plugin before it was known are none of the runtime's own either way.
+ */
 static int take_up_plugins(struct program *program)
 {
     const struct maps *maps;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program that runs in the target: its mappings, whether it is Go, which, and whether its
- * goroutines can be read. Asked for anew, ever more rarely, as long as they can't: a runtime may just
- * be starting, or be in a library that is loaded later. Go plugins that are loaded later are taken
- * up. */
+ * goroutines can be read. Asked for anew, ever more rarely, as long as they can't: a runtime may
+ * just be starting, or be in a library that is loaded later. Go plugins that are loaded later are
+ * taken up. */
 #pragma once
 
 #include <stdbool.h>

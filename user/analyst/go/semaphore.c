@@ -6,9 +6,9 @@
 #include "analyst/go/arch.h"
 #include "analyst/go/gather.h"
 
-#define GAP        256  /* bytes between two things that are read together */
-#define PIECES_MAX 1024 /* read at once */
-#define WORDS_MAX  (SEMAPHORE_WINDOW / GO_POINTER_SIZE)
+#define GAP         256  /* bytes between two things that are read together */
+#define PIECES_MAX  1024 /* read at once */
+#define WORDS_MAX   (SEMAPHORE_WINDOW / GO_POINTER_SIZE)
 #define ADDRESS_MIN 4096
 
 #define SUDOG_G 0 /* in every version */
@@ -158,8 +158,8 @@ uint64_t semaphore_found(const struct semaphore_search *search, size_t end)
     return address;
 }
 
-/* In Go 1.17 a WaitGroup is three words of 4 bytes, and its semaphore is the first one if the others
- * would not be aligned as the one of 8 bytes that they are used as. */
+/* In Go 1.17 a WaitGroup is three words of 4 bytes, and its semaphore is the first one if the
+ * others would not be aligned as the one of 8 bytes that they are used as. */
 static uint64_t offset_of(size_t i, uint64_t address)
 {
     bool is_first = !strcmp(objects[i].type, "sync.WaitGroup") && address % 8 != 0;

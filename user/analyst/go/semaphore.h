@@ -4,11 +4,11 @@
  * goroutine's own stack does, and is searched for it:
  *
  * - semacquire1() (runtime/sema.go) needs its sudog after the wait, so a pointer to it is in its
- *   frame. The sudog leads back to the g, and to the semaphore; it is emptied when the wait is over,
- *   so it can be that of no other wait.
- * - notifyListWait() leaves no such trace in its sudog. But sync.(*Cond).Wait() needs its Cond after
- *   the wait, and a Cond that was used points to itself (copyChecker in sync/cond.go). It is known
- *   if the frames up to that of Wait() hold pointers to one Cond only.
+ *   frame. The sudog leads back to the g, and to the semaphore; it is emptied when the wait is
+ * over, so it can be that of no other wait.
+ * - notifyListWait() leaves no such trace in its sudog. But sync.(*Cond).Wait() needs its Cond
+ * after the wait, and a Cond that was used points to itself (copyChecker in sync/cond.go). It is
+ * known if the frames up to that of Wait() hold pointers to one Cond only.
  */
 #pragma once
 

@@ -20,8 +20,8 @@ static const char *const standard[] = {
 /* Those of them that only wait for others. */
 static const char *const plumbing[] = {"internal", "runtime", "sync", "syscall"};
 
-/* What a thread does that has no goroutine, above all of the frames below it: the scheduler looks for
- * one (findrunnable until 1.18), or waits for its own to be run, and the runtime's monitor. */
+/* What a thread does that has no goroutine, above all of the frames below it: the scheduler looks
+ * for one (findrunnable until 1.18), or waits for its own to be run, and the runtime's monitor. */
 static const char *const schedulers[] = {
     "runtime.findRunnable", "runtime.findrunnable", "runtime.stoplockedm",
     "runtime.startlockedm", "runtime.sysmon",       "runtime.templateThread",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects of package sync, found from a goroutine's stack: what must be there, and what must not. */
+/* Objects of package sync, found from a goroutine's stack: what must be there, and what must not.
+ */
 #include "analyst/go/semaphore.h"
 
 #include <setjmp.h>
@@ -10,10 +11,10 @@
 
 #include "analyst/go/process.h"
 
-#define OWN_G     GS_AT
-#define MUTEX     (THINGS_AT + 0x8000)
-#define SUDOG(i)  (THINGS_AT + (i)*96ul)
-#define COND(i)   (THINGS_AT + 0x4000 + (i)*64ul)
+#define OWN_G    GS_AT
+#define MUTEX    (THINGS_AT + 0x8000)
+#define SUDOG(i) (THINGS_AT + (i)*96ul)
+#define COND(i)  (THINGS_AT + 0x4000 + (i)*64ul)
 
 struct test {
     struct process *process;
@@ -68,8 +69,8 @@ static void put_on_stack(struct test *test, size_t at, uint64_t word)
 static uint64_t find(struct test *test, size_t end)
 {
     test->search.n = 0;
-    assert_int_equal(
-        semaphores_find(&test->process->memory, g_layout_of(119), &test->search, 1), 0);
+    assert_int_equal(semaphores_find(&test->process->memory, g_layout_of(119), &test->search, 1),
+                     0);
     return semaphore_found(&test->search, end);
 }
 
@@ -150,11 +151,9 @@ static void many_at_once(void **state)
         for (size_t at = 0; at < SEMAPHORE_WINDOW; at += 8)
             put64(test->process, stack + at, SUDOG((i + at / 8) % 100));
     }
-    assert_int_equal(
-        semaphores_find(&test->process->memory, g_layout_of(119), searches, 100), 0);
+    assert_int_equal(semaphores_find(&test->process->memory, g_layout_of(119), searches, 100), 0);
     for (unsigned int i = 0; i < 100; i++)
-        assert_int_equal(semaphore_found(&searches[i], SIZE_MAX),
-                         i % 3 ? MUTEX + 8ul * i + 4 : 0);
+        assert_int_equal(semaphore_found(&searches[i], SIZE_MAX), i % 3 ? MUTEX + 8ul * i + 4 : 0);
 }
 
 static void objects_begin_before_their_semaphores(void **state)
