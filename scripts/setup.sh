@@ -50,6 +50,7 @@ need_build() {
 
 need_test() {
     need_command git git
+    need_command npm npm
     need_module cmocka libcmocka-dev
     need_module jansson libjansson-dev
     need_command clang-format clang-format

@@ -189,9 +189,11 @@ static void take_g(void *context, const struct piece *piece, const uint8_t *byte
     struct memo *memo =
         reading->memos ? reading->memos[piece->index] : &goroutines->memos.all[piece->index];
     struct goroutine goroutine;
+    const bool is_whole = got == piece->size;
 
-    if (got < piece->size ||
-        !goroutine_decode(goroutines->layout, piece->address, bytes, &goroutine)) {
+    if (!is_whole || !goroutine_decode(goroutines->layout, piece->address, bytes, &goroutine)) {
+        if (!is_whole || !goroutine_is_unborn(goroutines->layout, bytes))
+            goroutines->losses->count[LOSS_goroutine_unreadable]++;
         leave(goroutines, memo);
         return;
     }
