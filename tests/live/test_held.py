@@ -7,7 +7,7 @@ import signal
 
 from harness import FIXTURES, LiveTest, children, comm_of, plugin_path, report, wait_for
 
-QUICK = ("--interval", "250ms", "-t", "100ms")
+QUICK = ("--interval", "250ms", "-t", "0")
 TICKS = 10  # that have to pass while a target hangs
 ON_TIME = 0.8  # of the scans
 
@@ -21,10 +21,6 @@ def scans(watch, target):
     return watch.value(name, target=target, source="threads") or 0
 
 
-def readers(watch):
-    return [pid for pid in children(watch.pid) if comm_of(pid) == "pw-reader"]
-
-
 class Held(LiveTest):
     def fuse(self, how):
         directory = self.directory()
@@ -35,7 +31,7 @@ class Held(LiveTest):
     def is_held(self, watch, name):
         """Whether a reader was given up for it and enough scans were due meanwhile. The other
         target is right at every look."""
-        self.assertLessEqual(len(readers(watch)), 2, "one for each target")
+        self.assertLessEqual(len(watch.role("pw-reader")), 2, "one for each target")
         healthy = self.healthy_target(watch)
         waiting = [g for g in healthy["groups"] if g["site"].startswith("wait_for_work ")]
         if scans(watch, "cond") > 1:
@@ -70,7 +66,7 @@ class Held(LiveTest):
         watch = self.watch_both(held, name)
         held.end()
         wait_for(lambda: watch.value("parkwatch_target_up", target=name) == 0, "it is down")
-        wait_for(lambda: len(readers(watch)) == 1, "its reader ends")
+        wait_for(lambda: len(watch.role("pw-reader")) == 1, "its reader ends")
         self.assertEqual(watch.stop(), 0)
 
     def check_report(self, held):

@@ -114,6 +114,7 @@ static int start_reader(struct crew *crew, struct start *start)
         .context = start,
         .keep = keep,
         .n_keep = sizeof(keep) / sizeof(keep[0]),
+        .quiet = true,
     };
 
     return role_start(&role, &crew->reader);
@@ -142,6 +143,7 @@ static int start_analyst(struct crew *crew, struct start *start)
         .context = start,
         .keep = keep,
         .n_keep = sizeof(keep) / sizeof(keep[0]),
+        .quiet = true,
     };
 
     return role_start(&role, &crew->analyst);
