@@ -3,6 +3,8 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -107,6 +109,11 @@ static const int monitor_calls[] = {
     SCMP_SYS(shutdown),   SCMP_SYS(fcntl),      SCMP_SYS(getdents64),  SCMP_SYS(getrusage),
 };
 
+static const int reader_calls[] = {
+    SCMP_SYS(openat2), SCMP_SYS(fstatfs),    SCMP_SYS(readlink),         SCMP_SYS(readlinkat),
+    SCMP_SYS(fcntl),   SCMP_SYS(getdents64), SCMP_SYS(process_vm_readv), SCMP_SYS(ioctl),
+};
+
 static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
 {
     int r = 0;
@@ -121,17 +128,10 @@ static void release(scmp_filter_ctx *filter)
     seccomp_release(*filter);
 }
 
-/* What is not allowed fails with EPERM, as elfutils expects of files that it may not open. */
-static int filter_calls(const int *more, size_t n_more)
+static int allow_common(scmp_filter_ctx filter)
 {
-    CLEANUP(release) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int r;
+    int r = allow(filter, common_calls, LENGTH(common_calls));
 
-    if (!filter)
-        return -ENOMEM;
-    r = allow(filter, common_calls, LENGTH(common_calls));
-    if (!r)
-        r = allow(filter, more, n_more);
     /* Memory is never made executable. */
     if (!r)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -149,6 +149,39 @@ static int filter_calls(const int *more, size_t n_more)
     if (!r)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
                              SCMP_A3(SCMP_CMP_EQ, 0x1000));
+    return r;
+}
+
+/* Opens for reading only, asks whether a thread is there and signals none, and of bpf() makes
+ * nothing but a sweep of the links that are there. What openat2() is asked for no filter sees. */
+static int allow_reading(scmp_filter_ctx filter)
+{
+    int r;
+
+    r = seccomp_rule_add(
+        filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+        SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY));
+    if (!r)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A2(SCMP_CMP_EQ, 0));
+    if (!r)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
+                             SCMP_A0(SCMP_CMP_EQ, BPF_ITER_CREATE));
+    return r;
+}
+
+/* What is not allowed fails with EPERM, as elfutils expects of files that it may not open. */
+static int filter_calls(const int *more, size_t n_more, int (*allow_more)(scmp_filter_ctx filter))
+{
+    CLEANUP(release) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int r;
+
+    if (!filter)
+        return -ENOMEM;
+    r = allow_common(filter);
+    if (!r)
+        r = allow(filter, more, n_more);
+    if (!r && allow_more)
+        r = allow_more(filter);
     return r ? r : seccomp_load(filter);
 }
 
@@ -163,7 +196,12 @@ static void limit(int resource, rlim_t most)
 
 int sandbox_reader(void)
 {
-    return keep_capabilities(reader_capabilities, LENGTH(reader_capabilities));
+    int r = keep_capabilities(reader_capabilities, LENGTH(reader_capabilities));
+
+    if (r)
+        return r;
+    limit(RLIMIT_CORE, 0);
+    return filter_calls(reader_calls, LENGTH(reader_calls), allow_reading);
 }
 
 int sandbox_analyst(void)
@@ -174,7 +212,7 @@ int sandbox_analyst(void)
         return r;
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_DATA, ANALYST_MEMORY_MAX);
-    return filter_calls(NULL, 0);
+    return filter_calls(NULL, 0, NULL);
 }
 
 int sandbox_monitor(void)
@@ -184,5 +222,5 @@ int sandbox_monitor(void)
     if (r)
         return r;
     limit(RLIMIT_CORE, 0);
-    return filter_calls(monitor_calls, LENGTH(monitor_calls));
+    return filter_calls(monitor_calls, LENGTH(monitor_calls), NULL);
 }
