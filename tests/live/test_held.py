@@ -103,6 +103,16 @@ class Held(LiveTest):
     def test_report_of_a_fuse_page(self):
         self.check_report(self.fuse("page"))
 
+    def test_it_is_left_alone_for_a_while(self):
+        """Each scan that it spoils costs the machine two processes: so it gets fewer of them."""
+        watch = self.watch_both(self.fixture("userfault"), "userfault")
+        given_up = "reader_restarts"
+        wait_for(
+            lambda: losses(watch, "userfault", "scan_failed") > losses(watch, "userfault", given_up),
+            "ticks pass without a scan",
+            60,
+        )
+
     def test_it_comes_back(self):
         """The file system is gone, and with it what held its readers up."""
         held = self.fuse("page")
