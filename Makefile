@@ -34,7 +34,8 @@ endif
 
 # What has to be there: pkg-config name or header, and Debian's package.
 PACKAGES := libbpf:libbpf-dev libelf:libelf-dev libdw:libdw-dev libmicrohttpd:libmicrohttpd-dev \
-	libcap-ng:libcap-ng-dev libseccomp:libseccomp-dev zlib:zlib1g-dev jansson:libjansson-dev
+	libcap-ng:libcap-ng-dev libseccomp:libseccomp-dev zlib:zlib1g-dev jansson:libjansson-dev \
+	ncursesw:libncurses-dev
 TOOLS := $(CC):gcc $(CLANG):clang $(BPFTOOL):bpftool $(PKG_CONFIG):pkg-config
 
 MISSING := $(strip \
@@ -47,7 +48,7 @@ $(error missing: apt-get install $(sort $(MISSING)))
 endif
 endif
 
-LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib jansson
+LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib jansson ncursesw
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPARKWATCH_VERSION='"$(VERSION)"' \
 	-I. -Iuser -I$(BUILD)/gen $(shell $(PKG_CONFIG) --cflags $(LIBS))
 CFLAGS ?= -O2 -g
@@ -56,7 +57,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 HARDEN := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(HARDEN) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
-LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -liberty
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -liberty -lm
 
 SOURCES := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
@@ -64,6 +65,9 @@ LIBRARY := $(BUILD)/libparkwatch.a
 PROGRAM := $(BUILD)/parkwatch
 SKELETON := $(BUILD)/gen/parkwatch.skel.h
 SYSCALLS := $(BUILD)/gen/syscalls.inc
+ASSETS_DIR := user/monitor/assets
+ASSETS := $(sort $(shell cd $(ASSETS_DIR) && find . -type f -printf '%P\n'))
+ASSETS_LIST := $(BUILD)/gen/assets.inc
 
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c))
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
@@ -107,6 +111,21 @@ $(SYSCALLS): Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)printf '#include <asm/unistd.h>\n' | $(CC) -E -dM - | \
 		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/X(\2, \1)/p' | sort -t'(' -k2n > $@
+
+# The built-in page is part of the program, as it is and compressed. The directories are named for
+# files that go.
+$(BUILD)/obj/user/monitor/assets.o: $(ASSETS_LIST) $(ASSETS:%=$(ASSETS_DIR)/%) \
+	$(ASSETS:%=$(BUILD)/gen/assets/%.gz)
+
+$(ASSETS_LIST): Makefile $(ASSETS:%=$(ASSETS_DIR)/%) $(shell find $(ASSETS_DIR) -type d)
+	$(call msg,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '%s\n' $(ASSETS) | awk '{ printf "X(%d, \"%s\")\n", NR, $$0 }' > $@
+
+$(BUILD)/gen/assets/%.gz: $(ASSETS_DIR)/%
+	$(call msg,GZIP,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)gzip -9nc $< > $@
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	$(call msg,TEST,$@)

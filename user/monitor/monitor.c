@@ -11,6 +11,8 @@
 #include "clock.h"
 #include "log.h"
 #include "monitor/folded.h"
+#include "monitor/history.h"
+#include "monitor/history_json.h"
 #include "monitor/http.h"
 #include "monitor/idle.h"
 #include "monitor/inbox.h"
@@ -21,6 +23,7 @@
 #include "monitor/self.h"
 #include "monitor/store.h"
 #include "monitor/text.h"
+#include "monitor/top/top.h"
 #include "sandbox.h"
 
 /* Of one analyst's messages before others have their turn: more than its socket holds, so that what
@@ -31,7 +34,10 @@ struct monitor {
     const struct monitor_options *options;
     struct idle *idle;
     struct store *store;
+    struct history history; /* watch */
     struct http *http;
+    struct top *top;
+    bool held; /* the store, for a pause of the view */
     struct self self;
     bool finish; /* the probe asked for the report */
     struct inbox probe;
@@ -41,9 +47,11 @@ struct monitor {
 static void monitor_close(struct monitor *monitor)
 {
     http_free(&monitor->http);
+    top_free(&monitor->top);
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
         inbox_close(&monitor->analysts[i]);
     inbox_close(&monitor->probe);
+    history_free(&monitor->history);
     store_free(&monitor->store);
     idle_free(&monitor->idle);
     self_close(&monitor->self);
@@ -76,6 +84,28 @@ static int render_profile(const struct report *report, const struct http_request
     }
 }
 
+static int64_t realtime_ms(void)
+{
+    return (int64_t)(clock_seconds(CLOCK_REALTIME) * 1000);
+}
+
+static int render_history(const struct monitor *monitor, const struct http_request *request,
+                          FILE *out)
+{
+    const struct history_query query = {
+        .target = request->target,
+        .since_ms = request->since_ms,
+    };
+    const struct history_about about = {
+        .version = PARKWATCH_VERSION,
+        .telemetry_path = monitor->options->options->telemetry_path,
+        .time_ms = realtime_ms(),
+        .threshold_ns = monitor->options->options->threshold_ns,
+    };
+
+    return history_write(&monitor->history, &about, &query, out);
+}
+
 static int render(void *context, const struct http_request *request, FILE *out)
 {
     struct monitor *monitor = context;
@@ -89,6 +119,8 @@ static int render(void *context, const struct http_request *request, FILE *out)
         return render_metrics(monitor, &report, METRICS_OPENMETRICS, out);
     case HTTP_PAGE_REPORT:
         return json_write(&report, out);
+    case HTTP_PAGE_HISTORY:
+        return render_history(monitor, request, out);
     case HTTP_PAGE_GOROUTINES:
         return render_profile(&report, request, SAMPLE_GOROUTINE, out);
     case HTTP_PAGE_THREADS:
@@ -131,7 +163,8 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     struct store_options store = {
         .threshold_ns = options->options->threshold_ns,
         .max_stacks = options->options->max_stacks,
-        .proven = options->watch,
+        .proven = options->watch || options->top,
+        .keep_ended = options->top,
     };
     struct http_options http = {
         .fds = options->listen_fds,
@@ -147,6 +180,7 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     inbox_init(&ret_monitor->probe, options->probe_socket, INTAKE_PROBE);
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
         inbox_init(&ret_monitor->analysts[i], -1, INTAKE_ANALYST);
+    history_init(&ret_monitor->history, options->options->interval_ns);
     self_open(&ret_monitor->self);
     r = make_idle(options->options, &ret_monitor->idle);
     if (r)
@@ -155,7 +189,28 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     r = store_new(&store, &ret_monitor->store);
     if (!r && options->watch)
         r = http_new(&http, &ret_monitor->http);
-    return r ? r : sandbox_monitor();
+    if (!r && options->top)
+        r = top_new(options->messages, &ret_monitor->top);
+    if (r)
+        return r;
+    return options->top ? sandbox_screen() : sandbox_monitor();
+}
+
+/* Takes into the history what a message has brought, where it is one that ends a state: a reading,
+ * a scan, a target that came or went, by which others may be named anew. */
+static int take_history(struct monitor *monitor, uint32_t message)
+{
+    struct history_clock clock = {.now_ns = clock_now(), .time_ms = realtime_ms()};
+    struct report report;
+    int r = 0;
+
+    if (!monitor->options->watch ||
+        (message != WIRE_TARGET && message != WIRE_RESOURCES && message != WIRE_SCAN))
+        return 0;
+    make_report(monitor, &report);
+    for (size_t i = 0; i < report.n_targets && !r; i++)
+        r = history_take(&monitor->history, &report.targets[i], &clock);
+    return r;
 }
 
 /* A new analyst's socket comes with the message that names its target. */
@@ -185,7 +240,7 @@ static int take_probe_message(struct monitor *monitor)
         memcpy(&target, inbox->payload, sizeof(target));
         take_analyst(monitor, &target);
     }
-    return 0;
+    return take_history(monitor, inbox->header.type);
 }
 
 /* The probe is trusted to be there and to speak sense: without it there is nothing to do. */
@@ -213,6 +268,8 @@ static void read_analyst(struct monitor *monitor, uint32_t index)
         return;
     while (taken < TURN_BYTES && (r = inbox_read(inbox)) > 0) {
         store_analyst_message(monitor->store, index, &inbox->header, inbox->payload);
+        /* Without memory for it a point is missing. */
+        take_history(monitor, inbox->header.type);
         taken += sizeof(inbox->header) + inbox->header.length;
     }
     if (r < 0)
@@ -228,7 +285,8 @@ static void read_analysts(struct monitor *monitor)
 /* Sleeps until there is something to read or to serve. */
 static int wait_for_work(struct monitor *monitor)
 {
-    struct pollfd fds[RECORD_TARGETS_MAX + 2];
+    struct pollfd fds[RECORD_TARGETS_MAX + 2 + TOP_FDS];
+    int keys[TOP_FDS];
     size_t n = 0;
 
     fds[n++] = (struct pollfd){.fd = monitor->probe.socket, .events = POLLIN};
@@ -237,6 +295,10 @@ static int wait_for_work(struct monitor *monitor)
             fds[n++] = (struct pollfd){.fd = monitor->analysts[i].socket, .events = POLLIN};
     if (monitor->http)
         fds[n++] = (struct pollfd){.fd = http_fd(monitor->http), .events = POLLIN};
+    if (monitor->top)
+        top_fds(monitor->top, keys);
+    for (size_t i = 0; i < TOP_FDS && monitor->top; i++)
+        fds[n++] = (struct pollfd){.fd = keys[i], .events = POLLIN};
     if (poll(fds, n, monitor->http ? http_timeout_ms(monitor->http) : -1) < 0 && errno != EINTR)
         return -errno;
     return 0;
@@ -293,7 +355,25 @@ static int print_report(struct monitor *monitor)
     return r ? r : write_whole(monitor->options->output_fd, bytes, size);
 }
 
-/* 0: the probe is gone, which ends a watch. */
+/* 1: the user quits. What is shown while it is paused borrows from the store, which waits. */
+static int run_top(struct monitor *monitor)
+{
+    struct report report;
+    int r;
+
+    make_report(monitor, &report);
+    r = top_run(monitor->top, &report);
+    if (r || top_is_paused(monitor->top) == monitor->held)
+        return r;
+    monitor->held = top_is_paused(monitor->top);
+    r = store_hold(monitor->store, monitor->held);
+    if (r)
+        return r;
+    make_report(monitor, &report);
+    return top_run(monitor->top, &report);
+}
+
+/* 0: the probe is gone, which ends a watch, or the user quits. */
 static int serve(struct monitor *monitor)
 {
     int r;
@@ -311,6 +391,9 @@ static int serve(struct monitor *monitor)
         read_analysts(monitor);
         if (monitor->http)
             http_run(monitor->http);
+        r = monitor->top ? run_top(monitor) : 0;
+        if (r)
+            return r < 0 ? r : 0;
     }
     return print_report(monitor);
 }
@@ -328,7 +411,8 @@ int monitor_run(const struct monitor_options *options)
     r = serve(&monitor);
     if (!r)
         return EXIT_SUCCESS;
-    log_error(options->watch ? "the monitor failed: %s" : "cannot write the report: %s",
+    log_error(options->watch || options->top ? "the monitor failed: %s"
+                                             : "cannot write the report: %s",
               strerror(-r));
     return EXIT_FAILURE;
 }
