@@ -7,8 +7,8 @@
  *     └──────────────────────────── wire.h ──────────────────────── monitor ─── wire.h ──┘
  *
  * Its one loop only supervises: it waits for messages and for clocks, never for a target, a reader
- * or an analyst (attached.h, crew.h, reader.h). All that it waits for is the monitor, and that for a
- * few seconds. */
+ * or an analyst (attached.h, crew.h, reader.h). All that it waits for is the monitor, and that for
+ * a few seconds. */
 #pragma once
 
 #include "options.h"
