@@ -31,8 +31,10 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
     return 0;
 }
 
-static void set_constants(struct parkwatch_bpf *skeleton, const struct bpf_options *options)
+static void set_constants(struct parkwatch_bpf *skeleton, const struct bpf_options *options,
+                          bool reads_kernel)
 {
+    skeleton->rodata->reads_kernel = reads_kernel;
     skeleton->rodata->n_targets = options->n_targets;
     skeleton->rodata->threshold_ns = options->threshold_ns;
     for (int i = 0; i < RECORD_BUCKETS - 1; i++)
