@@ -27,25 +27,38 @@ static const unsigned int probe_capabilities[] = {
     CAP_SETUID, CAP_SETGID,  CAP_KILL,
 };
 
-int sandbox_probe(void)
+static const unsigned int reader_capabilities[] = {
+    CAP_SYS_PTRACE,
+    CAP_DAC_READ_SEARCH,
+    CAP_CHECKPOINT_RESTORE,
+};
+
+/* Drops all capabilities but these, as far as it has them. */
+static int keep_capabilities(const unsigned int *kept, size_t n)
 {
-    size_t n = sizeof(probe_capabilities) / sizeof(probe_capabilities[0]);
-    bool may_bound, held[sizeof(probe_capabilities) / sizeof(probe_capabilities[0])];
+    bool may_bound, held[CAP_LAST_CAP + 1];
 
     if (capng_get_caps_process())
         return -EPERM;
     may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
     for (size_t i = 0; i < n; i++)
-        held[i] = capng_have_capability(CAPNG_PERMITTED, probe_capabilities[i]);
+        held[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
     capng_clear(CAPNG_SELECT_BOTH);
     for (size_t i = 0; i < n; i++)
         if (held[i])
             capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-                         probe_capabilities[i]);
+                         kept[i]);
     /* The bounding set takes CAP_SETPCAP; who lacks that has less to drop. */
     if (capng_apply(may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS))
         return -EPERM;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+}
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+int sandbox_probe(void)
+{
+    return keep_capabilities(probe_capabilities, LENGTH(probe_capabilities));
 }
 
 static int drop_identity(void)
@@ -108,8 +121,6 @@ static void release(scmp_filter_ctx *filter)
     seccomp_release(*filter);
 }
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 /* What is not allowed fails with EPERM, as elfutils expects of files that it may not open. */
 static int filter_calls(const int *more, size_t n_more)
 {
@@ -148,6 +159,11 @@ static void limit(int resource, rlim_t most)
     if (getrlimit(resource, &now) || now.rlim_max < most)
         return;
     setrlimit(resource, &(struct rlimit){most, most});
+}
+
+int sandbox_reader(void)
+{
+    return keep_capabilities(reader_capabilities, LENGTH(reader_capabilities));
 }
 
 int sandbox_analyst(void)
