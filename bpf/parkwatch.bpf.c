@@ -13,6 +13,7 @@
  */
 #include "kernel.h"
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -316,10 +317,11 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 static __always_inline uint32_t tid_at(struct task_struct *task, uint32_t level)
 {
     struct pid *pid = task->thread_pid;
-    int nr = 0;
+    int first = task->pid, nr = 0;
 
+    barrier_var(first); /* or clang makes one load of the two returns, which the verifier refuses */
     if (!level)
-        return task->pid;
+        return first;
     /* numbers[] is a trailing array of the kernel's own element size. */
     if (reads_kernel && pid && level <= pid->level)
         bpf_probe_read_kernel(&nr, sizeof(nr),
