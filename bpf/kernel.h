@@ -46,7 +46,8 @@ struct mm_struct;
 struct task_struct {
     unsigned int __state; /* since 5.14, commit 2f064a59a11f */
     int exit_state;
-    int on_cpu;
+    unsigned int
+        on_cpu; /* int before 7.2, u8 since: libbpf narrows the load of an unsigned one only */
     unsigned int flags;
     int pid;
     int tgid;

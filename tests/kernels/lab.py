@@ -34,7 +34,8 @@ REFUSED = {
     name: (reduced | {"BPF futex calls"}, missing | PROGRAMS)
     for name, (reduced, missing) in WHOLE.items()
 }
-REFUSED["memlock"] = (REFUSED["memlock"][0], REFUSED["memlock"][1] | {"locked memory"})
+for name in ("capabilities", "memlock"):  # Linux 5.10 gives a user 64 KiB
+    REFUSED[name][1].add("locked memory")
 
 # Kernel: (its environments, what it lacks in each of them).
 LEVELS = {
@@ -118,7 +119,8 @@ class Kernel(unittest.TestCase):
         frames = [(frame["function"], frame["line"]) for frame in group["frames"]]
         self.assertEqual(group["count"], truth["count"])
         self.assertIn(("wait_for_work", truth["threads"][0]["line"]), frames)
-        self.assertEqual(frames[-1][0], "clone3")
+        self.assertIn("worker", [function for function, _ in frames])
+        self.assertEqual(group["frames"][-1]["module"], "libc.so.6")  # clone3, of which nothing tells
         self.assertGreaterEqual(group["newest_seconds"], 1)
 
     def check_goroutines(self, target):
