@@ -46,8 +46,7 @@ struct mm_struct;
 struct task_struct {
     unsigned int __state; /* since 5.14, commit 2f064a59a11f */
     int exit_state;
-    unsigned int
-        on_cpu; /* int before 7.2, u8 since: libbpf narrows the load of an unsigned one only */
+    unsigned int on_cpu; /* u8 since 7.2: libbpf narrows only the load of an unsigned one */
     unsigned int flags;
     int pid;
     int tgid;
