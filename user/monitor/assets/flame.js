@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// A flame graph of parked waiters: the outermost frame on top, the waiting one at the bottom, each
+// as wide as the share of waiters that have it. A click or Enter zooms, Escape goes back, arrows
+// walk; the filter marks what matches. Drawn as SVG, and only what is wide enough to be seen.
+
+import { find, make, makeSvg, setText } from "./dom.js";
+import * as format from "./format.js";
+import { matches } from "./groups.js";
+
+const ROW = 19; // pixels
+const WIDTH_MIN = 2;
+const TEXT_MIN = 34; // pixels, below which a label says nothing
+const CHARACTER = 6.7; // pixels of one, about
+const PADDING = 5;
+
+function makeNode(name, parent) {
+    const depth = parent ? parent.depth + 1 : 0;
+    return { name, parent, depth, count: 0, found: 0, groups: 0, ids: [], isLibrary: false, children: new Map() };
+}
+
+// Frames of the runtime or of a library recede behind the program's own.
+function isLibrary(frame, exe) {
+    if (frame.module && exe && format.basename(frame.module) !== format.basename(exe)) {
+        return true;
+    }
+    return /^(runtime|internal|syscall|sync|net|os|time|context|io|bufio|reflect|crypto|testing)[./]/.test(frame.function ?? "");
+}
+
+function addGroup(root, group, exe, found) {
+    let node = root;
+    const count = (at) => {
+        at.count += group.count;
+        at.found += found ? group.count : 0;
+        at.groups++;
+    };
+    count(node);
+    for (let i = group.frames.length - 1; i >= 0; i--) {
+        const name = format.frameName(group.frames[i]);
+        if (!node.children.has(name)) {
+            node.children.set(name, makeNode(name, node));
+        }
+        node = node.children.get(name);
+        node.isLibrary = isLibrary(group.frames[i], exe);
+        count(node);
+    }
+    node.ids.push(group.stack_id);
+}
+
+// The tree of all groups; `words` are those of the filter, `exe` the target's program.
+export function buildTree(groups, words, exe) {
+    const root = makeNode("all", null);
+    for (const group of groups) {
+        addGroup(root, group, exe, words.length > 0 && matches(group, words));
+    }
+    return root;
+}
+
+// Where each node stands: those above the zoomed one over the whole width, then what is below it.
+export function layOut(zoomed, width) {
+    const placed = [];
+    for (let node = zoomed.parent; node; node = node.parent) {
+        placed.unshift({ node, x: 0, width, isAbove: true });
+    }
+    const place = (node, x, scale) => {
+        placed.push({ node, x, width: node.count * scale, isAbove: false });
+        for (const child of [...node.children.values()].sort((a, b) => b.count - a.count)) {
+            if (child.count * scale >= WIDTH_MIN) {
+                place(child, x, scale);
+            }
+            x += child.count * scale;
+        }
+    };
+    place(zoomed, 0, zoomed.count > 0 ? width / zoomed.count : 0);
+    return placed;
+}
+
+function path(node) {
+    const names = [];
+    for (let at = node; at.parent; at = at.parent) {
+        names.unshift(at.name);
+    }
+    return names;
+}
+
+function follow(root, names) {
+    let node = root;
+    for (const name of names) {
+        if (!node.children.has(name)) {
+            break; // its waiters are gone: stay at what is left
+        }
+        node = node.children.get(name);
+    }
+    return node;
+}
+
+export class Flame {
+    #root = makeNode("all", null);
+    #zoom = []; // names from the root to the zoomed node
+    #focus = []; // names from the root to the node that Tab comes to
+    #boxes = new Map(); // node: its <g>
+    #told = ""; // what is drawn
+
+    // `onPick(function name)`: show the groups with it in the table.
+    constructor(onPick) {
+        this.svg = makeSvg("svg", { class: "flame", role: "tree", "aria-label": "Flame graph of parked waiters" });
+        this.text = make("p", { class: "flame-text" });
+        this.pick = make("button", { type: "button", onclick: () => onPick(this.#selected().name) }, "Show in the table");
+        this.out = make("button", { type: "button", onclick: () => this.#zoomTo(this.#root) }, "Zoom out");
+        this.scroller = make("div", { class: "flame-scroller" }, this.svg);
+        find("view-flame").append(make("div", { class: "flame-bar" }, this.text, this.pick, this.out), this.scroller);
+        this.svg.addEventListener("keydown", (event) => this.#key(event));
+        this.svg.addEventListener("focusin", (event) => this.#focused(event));
+        this.svg.addEventListener("pointerover", (event) => this.#describe(this.#nodeOf(event)));
+        this.svg.addEventListener("pointerleave", () => this.#describe(this.#selected()));
+        this.svg.addEventListener("click", (event) => this.#nodeOf(event) && this.#zoomTo(this.#nodeOf(event)));
+        new ResizeObserver(() => this.#draw()).observe(this.scroller);
+    }
+
+    update(groups, words, exe) {
+        this.isSearch = words.length > 0;
+        this.#root = buildTree(groups, words, exe);
+        this.#draw();
+    }
+
+    #selected() {
+        return follow(this.#root, this.#focus);
+    }
+
+    #nodeOf(event) {
+        return event.target.closest("g")?.node;
+    }
+
+    #zoomTo(node) {
+        this.#zoom = path(node);
+        this.#focus = path(node);
+        this.#draw();
+        this.#boxes.get(node)?.focus();
+    }
+
+    #focused(event) {
+        const node = this.#nodeOf(event);
+        if (node && node !== this.#selected()) {
+            this.#boxes.get(this.#selected())?.setAttribute("tabindex", "-1");
+            this.#focus = path(node);
+            this.#boxes.get(node).setAttribute("tabindex", "0");
+        }
+        this.#describe(node);
+    }
+
+    #neighbour(node, key) {
+        const drawn = (list) => list.filter((one) => this.#boxes.has(one));
+        const children = (one) => drawn([...one.children.values()].sort((a, b) => b.count - a.count));
+        const siblings = node.parent ? children(node.parent) : [node];
+        const at = siblings.indexOf(node);
+        return { ArrowUp: node.parent, ArrowDown: children(node)[0], ArrowLeft: siblings[at - 1], ArrowRight: siblings[at + 1] }[key];
+    }
+
+    #key(event) {
+        const node = this.#nodeOf(event);
+        if (!node) {
+            return;
+        }
+        if (event.key.startsWith("Arrow")) {
+            event.preventDefault();
+            this.#boxes.get(this.#neighbour(node, event.key))?.focus();
+        } else if (event.key === "Enter" || event.key === " ") {
+            event.preventDefault();
+            this.#zoomTo(node);
+        } else if (event.key === "Escape" && this.#zoom.length > 0) {
+            event.stopPropagation();
+            this.#zoomTo(follow(this.#root, this.#zoom).parent);
+        }
+    }
+
+    #describe(node) {
+        if (!node) {
+            return;
+        }
+        const parts = [node.parent ? node.name : "All stacks", this.#numbers(node)];
+        setText(this.text, parts.join(": "));
+        this.pick.hidden = !node.parent;
+        this.out.hidden = this.#zoom.length === 0;
+    }
+
+    #numbers(node) {
+        const share = node.parent ? `, ${format.share(node.count, this.#root.count)}` : "";
+        const found = this.isSearch ? `; ${format.count(node.found)} match` : "";
+        return `${format.counted(node.count, "waiter")} in ${format.counted(node.groups, "stack")}${share}${found}`;
+    }
+
+    #draw() {
+        const width = this.scroller.clientWidth;
+        if (width === 0) {
+            return; // not shown
+        }
+        const placed = layOut(follow(this.#root, this.#zoom), width);
+        const told = placed.map(({ node, x }) => `${node.depth} ${node.name} ${node.count} ${node.found} ${x}`).join("\n") + width + this.isSearch;
+        if (told === this.#told) {
+            placed.forEach(({ node }, i) => this.#adopt(this.svg.children[i], node));
+            return;
+        }
+        this.#told = told;
+        this.#render(placed, width);
+    }
+
+    // The same picture of a new scan: the boxes stand for the new nodes.
+    #adopt(box, node) {
+        this.#boxes.delete(box.node);
+        this.#boxes.set(node, box);
+        box.node = node;
+    }
+
+    #render(placed, width) {
+        const hadFocus = this.svg.contains(document.activeElement);
+        const rows = placed.reduce((most, { node }) => Math.max(most, node.depth), 0) + 1;
+        this.#boxes.clear();
+        this.svg.setAttribute("width", width);
+        this.svg.setAttribute("height", rows * ROW);
+        this.svg.replaceChildren(...placed.map((one) => this.#box(one)));
+        const selected = this.#boxes.get(this.#selected()) ?? this.#boxes.get(follow(this.#root, this.#zoom));
+        selected.setAttribute("tabindex", "0");
+        if (hadFocus) {
+            selected.focus();
+        }
+        this.#describe(selected.node);
+    }
+
+    #box({ node, x, width, isAbove }) {
+        const names = ["box", node.isLibrary && "library", isAbove && "above", !node.parent && "root", this.isSearch && (node.found > 0 ? "found" : "missed")];
+        const text = node.parent ? node.name : format.counted(node.count, "waiter");
+        const fits = Math.floor((width - 2 * PADDING) / CHARACTER);
+        const label = text.length > fits ? `${text.slice(0, Math.max(1, fits - 1))}…` : text;
+        const box = makeSvg(
+            "g",
+            {
+                role: "treeitem",
+                tabindex: "-1",
+                "aria-level": node.depth + 1,
+                "aria-label": `${text}: ${this.#numbers(node)}`,
+                class: names.filter(Boolean).join(" "),
+                transform: `translate(${x.toFixed(2)} ${node.depth * ROW})`,
+            },
+            makeSvg("rect", { width: Math.max(1, width - 1).toFixed(2), height: ROW - 1, rx: 2 }),
+            width >= TEXT_MIN ? makeSvg("text", { x: PADDING, y: 13 }, label) : null,
+        );
+        box.node = node;
+        this.#boxes.set(node, box);
+        return box;
+    }
+}

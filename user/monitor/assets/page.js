@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page: asks the daemon at each scan, and gives what it says to the parts. What a person
+// chooses goes into the URL's fragment and comes back from there, so each part has one source.
+
+import { getReport } from "./api.js";
+import { Charts } from "./charts.js";
+import { announce, find, make, setText } from "./dom.js";
+import { Flame } from "./flame.js";
+import * as format from "./format.js";
+import { Groups, matches, words } from "./groups.js";
+import { compose, parse } from "./hash.js";
+import { History } from "./history.js";
+import { Notices } from "./notices.js";
+import { Chooser, Summary } from "./summary.js";
+
+const INTERVAL = 5; // seconds, until the daemon has told its own
+const RETRY = 2; // seconds, while the daemon does not answer
+const PATIENT = 10; // pause so many times what an answer took: a big report must not be asked for all the time
+const KINDS = [
+    ["", "All"],
+    ["goroutine", "Goroutines"],
+    ["thread", "Threads"],
+];
+const VIEWS = ["table", "flame"];
+
+const now = () => Date.now() / 1000;
+
+class Page {
+    #choice = parse(location.hash);
+    #report = null;
+    #history = new History();
+    #reachedAt = null; // when the daemon answered last
+    #goneSince = null; // when it first did not
+    #took = 0; // seconds that the last answer took
+    #timer = null;
+    #isAsking = false;
+    #shownStack = ""; // the open group that was scrolled to
+
+    constructor() {
+        this.charts = new Charts((seconds) => this.choose({ range: seconds == null ? "" : String(seconds) }));
+        this.groups = new Groups({
+            choose: (changes) => this.choose(changes),
+            colorOf: (group) => this.charts.layers.colorOf(group),
+            countsOf: (group) => this.#history.counts(group),
+            linkTo: (group) => this.link({ stack: group.stack_id }),
+        });
+        this.flame = new Flame((name) => this.choose({ q: name, view: "table" }));
+        this.notices = new Notices({ linkTo: (member) => this.link({ stack: member.stack_id, q: "", kind: "", view: "table" }) });
+        this.summary = new Summary();
+        this.chooser = new Chooser((target) => this.choose({ target, stack: "" }));
+        this.#buildTools();
+        addEventListener("hashchange", () => this.#takeHash());
+        document.addEventListener("visibilitychange", () => this.#wake());
+        this.#show();
+        this.#poll();
+        setInterval(() => this.#showStatus(), 1000);
+    }
+
+    #buildTools() {
+        this.kinds = KINDS.map(([kind, name]) => {
+            const button = make("button", { type: "button", onclick: () => this.choose({ kind }) }, name);
+            return { kind, button };
+        });
+        find("kinds").append(...this.kinds.map(({ button }) => button));
+        for (const view of VIEWS) {
+            find(`tab-${view}`).addEventListener("click", () => this.choose({ view }));
+            find(`tab-${view}`).addEventListener("keydown", (event) => this.#tabKey(event, view));
+        }
+        find("filter").addEventListener("input", (event) => this.choose({ q: event.target.value }));
+        find("filter").addEventListener("keydown", (event) => {
+            if (event.key === "Escape" && event.target.value !== "") {
+                event.preventDefault();
+                this.choose({ q: "" });
+            }
+        });
+        find("skip").addEventListener("click", (event) => {
+            event.preventDefault(); // the fragment is the page's own
+            find("groups-heading").focus();
+        });
+    }
+
+    #tabKey(event, view) {
+        if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
+            const other = VIEWS.find((one) => one !== view);
+            this.choose({ view: other });
+            find(`tab-${other}`).focus();
+        }
+    }
+
+    link(changes) {
+        return `#${compose({ ...this.#choice, target: this.#target()?.target ?? "", ...changes })}`;
+    }
+
+    // A person chose: the fragment says so, without a new entry in the browser's history.
+    choose(changes) {
+        this.#choice = { ...this.#choice, ...changes };
+        this.#shownStack = this.#choice.stack;
+        const fragment = compose(this.#choice);
+        history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
+        this.#show();
+        if (changes.target != null) {
+            this.#poll();
+        }
+    }
+
+    // Somebody followed a link.
+    #takeHash() {
+        const before = this.#choice.target;
+        this.#choice = parse(location.hash);
+        this.#shownStack = "";
+        this.#show();
+        if (this.#choice.target !== before) {
+            this.#poll();
+        }
+    }
+
+    // The chosen target, or the first one.
+    #target() {
+        const targets = this.#report?.targets ?? [];
+        return targets.find((target) => target.target === this.#choice.target) ?? targets[0] ?? null;
+    }
+
+    async #poll() {
+        clearTimeout(this.#timer);
+        if (this.#isAsking) {
+            return; // what it brings is asked for again at once, if it is of another target
+        }
+        this.#isAsking = true;
+        const started = now();
+        try {
+            this.#report = await getReport();
+            this.#reachedAt = now();
+            this.#goneSince = null;
+            await this.#refreshHistory();
+        } catch (error) {
+            this.#goneSince ??= now();
+            console.info(`parkwatch: ${error.message}`);
+        }
+        this.#isAsking = false;
+        this.#took = now() - started;
+        this.#show();
+        this.#schedule();
+    }
+
+    async #refreshHistory() {
+        const target = this.#target();
+        if (target) {
+            await this.#history.refresh(target.target);
+        }
+    }
+
+    #schedule() {
+        clearTimeout(this.#timer);
+        if (document.hidden) {
+            return; // #wake() goes on
+        }
+        const isOther = this.#target() && this.#history.target && this.#history.target.target !== this.#target().target;
+        const usual = Math.max(this.#history.interval ?? INTERVAL, this.#took * PATIENT);
+        const pause = isOther ? 0 : this.#goneSince != null ? RETRY : usual;
+        this.#timer = setTimeout(() => this.#poll(), pause * 1000);
+    }
+
+    #wake() {
+        if (document.hidden) {
+            clearTimeout(this.#timer);
+        } else {
+            this.#poll();
+        }
+        this.#showStatus();
+    }
+
+    #show() {
+        const target = this.#target();
+        this.#showTools();
+        this.#showStatus();
+        this.notices.update({
+            target,
+            ended: this.#ofTarget()?.ended ?? null,
+            goneSince: this.#goneSince,
+            reachedAt: this.#reachedAt,
+        });
+        if (target) {
+            this.#showTarget(target);
+        }
+    }
+
+    // The points, once they are those of the target that is shown.
+    #ofTarget() {
+        const points = this.#history.target;
+        return points && points.target === this.#target()?.target ? points : null;
+    }
+
+    #showTarget(target) {
+        const choice = this.#choice;
+        document.title = `${target.target} · parkwatch`;
+        this.chooser.update(this.#report.targets, target.target);
+        this.summary.update(target, this.#report.threshold_seconds);
+        this.charts.update(this.#ofTarget());
+        const ofKind = target.groups.filter((group) => choice.kind === "" || group.kind === choice.kind);
+        const wanted = words(choice.q);
+        const found = ofKind.filter((group) => matches(group, wanted));
+        this.groups.update(found, choice, target.groups.length);
+        const drawn = ofKind.filter((group) => !group.idle || choice.idle === "1");
+        this.flame.update(drawn, wanted, target.exe);
+        this.#openStack(target);
+    }
+
+    // Follows a link to a group: it may be idle, and thus hidden.
+    #openStack(target) {
+        const { stack, idle } = this.#choice;
+        if (stack === "" || stack === this.#shownStack) {
+            return;
+        }
+        const group = target.groups.find((one) => one.stack_id === stack);
+        this.#shownStack = stack;
+        if (!group) {
+            announce("The group of this link has no waiters now.");
+        } else if (group.idle && !idle) {
+            this.choose({ idle: "1" });
+            this.groups.focusOpen();
+        } else {
+            this.groups.focusOpen();
+        }
+    }
+
+    #showTools() {
+        const choice = this.#choice;
+        for (const { kind, button } of this.kinds) {
+            button.setAttribute("aria-pressed", String(kind === choice.kind));
+        }
+        for (const view of VIEWS) {
+            const isChosen = view === choice.view;
+            find(`tab-${view}`).setAttribute("aria-selected", String(isChosen));
+            find(`tab-${view}`).tabIndex = isChosen ? 0 : -1;
+            find(`view-${view}`).hidden = !isChosen;
+        }
+        if (find("filter").value !== choice.q) {
+            find("filter").value = choice.q;
+        }
+        const range = choice.range === "" ? null : Number(choice.range);
+        if (range !== this.charts.range) {
+            this.charts.setRange(range);
+        }
+    }
+
+    #showStatus() {
+        const status = find("status");
+        if (this.#reachedAt == null) {
+            setText(status, this.#goneSince == null ? "Connecting…" : "No answer");
+        } else if (this.#goneSince != null) {
+            setText(status, `No answer · data of ${format.moment(this.#reachedAt)}`);
+        } else {
+            const interval = this.#history.interval ?? INTERVAL;
+            setText(status, `Live · every ${format.exact(interval)}`);
+        }
+        status.classList.toggle("bad", this.#goneSince != null);
+        status.classList.toggle("live", this.#reachedAt != null && this.#goneSince == null);
+        setText(find("version"), this.#report ? `parkwatch ${this.#report.parkwatch}` : "");
+    }
+}
+
+new Page();
