@@ -8,7 +8,8 @@ import * as format from "./format.js";
 import { Layers, LAYERS_MAX } from "./layers.js";
 
 const AXIS_WIDTH = 66; // pixels, the same in all strips: plots stand under each other
-const TIME_HEIGHT = 26;
+const TIME_HEIGHT = 24;
+const STRENGTH = 0.62; // of a layer's colour in its area
 const HEADROOM = 1.12; // above the highest value
 const SHARED_TIMES = 4; // a cgroup that uses so many times the process' memory is not its own
 const RANGES = [
@@ -72,6 +73,14 @@ function cssColor(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+// A colour that recedes: part of it, the rest the panel's. Both are "#rrggbb".
+function pale(color) {
+    const ground = cssColor("--panel");
+    const part = (text, i) => parseInt(text.slice(1 + 2 * i, 3 + 2 * i), 16);
+    const mixed = [0, 1, 2].map((i) => Math.round(part(color, i) * STRENGTH + part(ground, i) * (1 - STRENGTH)));
+    return `rgb(${mixed.join(" ")})`;
+}
+
 const last = (values) => values?.[values.length - 1] ?? null;
 
 // Labels of the time axis: seconds only where ticks are closer than a minute.
@@ -108,7 +117,7 @@ class Strip {
         if (this.spec.stacked) {
             return Array.from({ length: LAYERS_MAX }, (_, i) => {
                 const color = cssColor(`--layer-${LAYERS_MAX - 1 - i}`);
-                return line(color, 1, { fill: color });
+                return line(color, 1.25, { fill: pale(color) });
             });
         }
         return this.spec.lines.map((one) => {
@@ -319,6 +328,7 @@ export class Charts {
         const isNew = this.target?.target !== target?.target;
         this.target = target;
         this.empty.hidden = Boolean(target?.times.length);
+        setText(find("charts-heading"), target ? `Since the attach at ${format.moment(target.since)}` : "Since the attach");
         if (isNew) {
             this.#zoom = null;
             this.#hidden.clear();

@@ -89,6 +89,9 @@ function growthText(group) {
     const seen = `${format.count(growth.first_count)} at first, ${format.count(group.count)} now`;
     const bounds = `between ${format.count(growth.min_count)} and ${format.count(growth.max_count)}`;
     const time = `within ${format.duration(growth.observed_seconds)}`;
+    if (growth.min_count === growth.max_count) {
+        return `none ${time}`;
+    }
     return `${seen}; ${bounds} ${time}${growth.growing ? "; only ever grew" : ""}`;
 }
 
@@ -102,7 +105,7 @@ function facts(group) {
     const each = group.count > 0 ? ` (${format.bytes(group.memory_bytes / group.count)} each)` : "";
     return [
         ["Waiters", noun(group)],
-        ["Oldest", `${format.duration(group.oldest_seconds)}: ${range(group.oldest_seconds_at_least, group.oldest_seconds_at_most)}`],
+        ["Oldest", `${format.duration(group.oldest_seconds)} (${range(group.oldest_seconds_at_least, group.oldest_seconds_at_most)})`],
         ["Newest", format.duration(group.newest_seconds)],
         ["Waits on", waitLines(group)],
         ["Growth", growthText(group)],

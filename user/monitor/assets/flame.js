@@ -56,8 +56,10 @@ export function buildTree(groups, words, exe) {
 }
 
 // Where each node stands: those above the zoomed one over the whole width, then what is below it.
+// Also how many stacks have frames that are too narrow to be drawn.
 export function layOut(zoomed, width) {
     const placed = [];
+    let narrow = 0;
     for (let node = zoomed.parent; node; node = node.parent) {
         placed.unshift({ node, x: 0, width, isAbove: true });
     }
@@ -66,12 +68,14 @@ export function layOut(zoomed, width) {
         for (const child of [...node.children.values()].sort((a, b) => b.count - a.count)) {
             if (child.count * scale >= WIDTH_MIN) {
                 place(child, x, scale);
+            } else {
+                narrow += child.groups;
             }
             x += child.count * scale;
         }
     };
     place(zoomed, 0, zoomed.count > 0 ? width / zoomed.count : 0);
-    return placed;
+    return { placed, narrow };
 }
 
 function path(node) {
@@ -106,8 +110,9 @@ export class Flame {
         this.text = make("p", { class: "flame-text" });
         this.pick = make("button", { type: "button", onclick: () => onPick(this.#selected().name) }, "Show in the table");
         this.out = make("button", { type: "button", onclick: () => this.#zoomTo(this.#root) }, "Zoom out");
+        this.narrow = make("p", { class: "flame-narrow", hidden: true });
         this.scroller = make("div", { class: "flame-scroller" }, this.svg);
-        find("view-flame").append(make("div", { class: "flame-bar" }, this.text, this.pick, this.out), this.scroller);
+        find("view-flame").append(make("div", { class: "flame-bar" }, this.text, this.pick, this.out), this.scroller, this.narrow);
         this.svg.addEventListener("keydown", (event) => this.#key(event));
         this.svg.addEventListener("focusin", (event) => this.#focused(event));
         this.svg.addEventListener("pointerover", (event) => this.#describe(this.#nodeOf(event)));
@@ -193,13 +198,15 @@ export class Flame {
         if (width === 0) {
             return; // not shown
         }
-        const placed = layOut(follow(this.#root, this.#zoom), width);
+        const { placed, narrow } = layOut(follow(this.#root, this.#zoom), width);
         const told = placed.map(({ node, x }) => `${node.depth} ${node.name} ${node.count} ${node.found} ${x}`).join("\n") + width + this.isSearch;
         if (told === this.#told) {
             placed.forEach(({ node }, i) => this.#adopt(this.svg.children[i], node));
             return;
         }
         this.#told = told;
+        this.narrow.hidden = narrow === 0;
+        setText(this.narrow, `${format.counted(narrow, "stack")} too narrow to be drawn: zoom in, or choose a kind`);
         this.#render(placed, width);
     }
 

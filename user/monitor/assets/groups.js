@@ -76,8 +76,7 @@ class Row {
             "button",
             { type: "button", class: "opener", "aria-expanded": "false", id: `group-${group.stack_id}` },
             this.swatch,
-            this.name,
-            this.place,
+            make("span", { class: "names" }, this.name, " ", this.place),
         );
         this.spark = sparkline();
         this.trend = make("span", { class: "trend-text" });

@@ -11,12 +11,9 @@ const OWN_MAX = LAYERS_MAX - 1;
 const most = (counts) => counts.reduce((a, b) => Math.max(a, b ?? 0), 0);
 const now = (counts) => counts[counts.length - 1] ?? 0;
 
-function sum(sites) {
-    const total = new Array(sites[0].counts.length).fill(0);
-    for (const { counts } of sites) {
-        counts.forEach((count, i) => (total[i] += count ?? 0));
-    }
-    return total;
+// Point by point; null where both are, which is where no scan was.
+function add(counts, others) {
+    return counts.map((count, i) => (count == null && others[i] == null ? null : (count ?? 0) + (others[i] ?? 0)));
 }
 
 export class Layers {
@@ -38,10 +35,12 @@ export class Layers {
         this.#layers = [];
         for (const site of own) {
             const color = this.#colors.get(siteKey(site));
-            this.#layers[color] = { name: site.site, color: `--layer-${color}`, counts: site.counts };
+            const isDouble = own.some((other) => other !== site && other.site === site.site);
+            const name = isDouble ? `${site.site} (${site.kind}, ${site.reason})` : site.site;
+            this.#layers[color] = { name, color: `--layer-${color}`, counts: site.counts };
         }
         if (others.length > 0) {
-            this.#layers[OWN_MAX] = { name: "other sites", color: `--layer-${OWN_MAX}`, counts: sum(others) };
+            this.#layers[OWN_MAX] = { name: "other sites", color: `--layer-${OWN_MAX}`, counts: others.map((site) => site.counts).reduce(add) };
         }
     }
 
@@ -74,7 +73,7 @@ export class Layers {
         for (let color = 0; color < LAYERS_MAX; color++) {
             const counts = this.#layers[color]?.counts;
             if (counts) {
-                below = counts.map((count, i) => (count ?? 0) + (below?.[i] ?? 0));
+                below = below ? add(counts, below) : counts;
             }
             lines.unshift(counts ? below : empty);
         }
