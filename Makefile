@@ -64,6 +64,9 @@ LIBRARY := $(BUILD)/libparkwatch.a
 PROGRAM := $(BUILD)/parkwatch
 SKELETON := $(BUILD)/gen/parkwatch.skel.h
 SYSCALLS := $(BUILD)/gen/syscalls.inc
+ASSETS_DIR := user/monitor/assets
+ASSETS := $(sort $(shell cd $(ASSETS_DIR) && find . -type f -printf '%P\n'))
+ASSETS_LIST := $(BUILD)/gen/assets.inc
 
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c))
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
@@ -107,6 +110,21 @@ $(SYSCALLS): Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)printf '#include <asm/unistd.h>\n' | $(CC) -E -dM - | \
 		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/X(\2, \1)/p' | sort -t'(' -k2n > $@
+
+# The built-in page is part of the program, as it is and compressed. The directories are named for
+# files that go.
+$(BUILD)/obj/user/monitor/assets.o: $(ASSETS_LIST) $(ASSETS:%=$(ASSETS_DIR)/%) \
+	$(ASSETS:%=$(BUILD)/gen/assets/%.gz)
+
+$(ASSETS_LIST): Makefile $(ASSETS:%=$(ASSETS_DIR)/%) $(shell find $(ASSETS_DIR) -type d)
+	$(call msg,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '%s\n' $(ASSETS) | awk '{ printf "X(%d, \"%s\")\n", NR, $$0 }' > $@
+
+$(BUILD)/gen/assets/%.gz: $(ASSETS_DIR)/%
+	$(call msg,GZIP,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)gzip -9nc $< > $@
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	$(call msg,TEST,$@)

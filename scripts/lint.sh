@@ -30,7 +30,8 @@ flags() {
 }
 
 tidy() {
-    make -s "$build/gen/syscalls.inc" "$build/gen/parkwatch.skel.h" || return 1
+    make -s "$build/gen/syscalls.inc" "$build/gen/parkwatch.skel.h" "$build/gen/assets.inc" ||
+        return 1
     flags=$(flags) || return 1
     # shellcheck disable=SC2016 # for the inner shell to expand
     git ls-files -z 'user/*.c' | timeout "$seconds" xargs -0 -n 1 -P "$(nproc)" \

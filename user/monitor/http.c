@@ -17,13 +17,20 @@
 
 #include "cleanup.h"
 #include "monitor/accept.h"
+#include "monitor/assets.h"
 #include "monitor/gzip.h"
 
 #define CONNECTION_TIMEOUT_S 10
+#define SINCE_MAX            1e11        /* seconds; the year 5138 */
 #define CONNECTION_MEMORY    (32 * 1024) /* bounds the request's head: more is answered 431 or 413 */
 
 #define TYPE_TEXT "text/plain; charset=utf-8"
-#define TYPE_HTML "text/html; charset=utf-8"
+
+/* Nothing of another origin, nothing inline; data: images are what charts draw on. */
+#define POLICY_PAGE                                                                                \
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "                \
+    "img-src 'self' data:; " POLICY_NONE
+#define POLICY_NONE "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 struct http {
     struct http_options options; /* but its fds */
@@ -37,8 +44,10 @@ struct http {
 struct answer {
     unsigned int status;
     const char *type;
-    char *body; /* owned; malloc()ed */
+    char *body;        /* owned; malloc()ed */
+    const char *asset; /* instead of a body: bytes that stay */
     size_t size;
+    char etag[ASSET_ETAG_SIZE]; /* of an asset */
     bool gzip;
     bool is_negotiated;      /* the headers of the request had a say in it */
     const char *disposition; /* Content-Disposition, or NULL */
@@ -52,8 +61,8 @@ enum route {
     ROUTE_THREADS,
     ROUTE_HEALTHY,
     ROUTE_READY,
-    ROUTE_LANDING,
-    ROUTE_NONE
+    ROUTE_HISTORY,
+    ROUTE_ASSET
 };
 
 static void answer_clean(struct answer *answer)
@@ -76,35 +85,6 @@ static int fill_status(struct answer *answer, unsigned int status, const char *t
     answer->status = status;
     answer->type = TYPE_TEXT;
     return fill(answer, text);
-}
-
-static int fill_landing(const struct http *http, struct answer *answer)
-{
-    static const char page[] = "<!DOCTYPE html>\n"
-                               "<html lang=\"en\">\n"
-                               "<head><meta charset=\"utf-8\"><title>parkwatch</title></head>\n"
-                               "<body>\n"
-                               "<h1>parkwatch</h1>\n"
-                               "<ul>\n"
-                               "<li><a href=\"%s\">Metrics</a></li>\n"
-                               "<li><a href=\"/api/v1/report\">Report as JSON</a></li>\n"
-                               "<li>Profiles for <code>go tool pprof</code>: "
-                               "<a href=\"/debug/pprof/goroutine?debug=1\">goroutines</a>, "
-                               "<a href=\"/debug/pprof/threads?debug=1\">threads</a></li>\n"
-                               "<li><a href=\"/-/healthy\">Healthy</a></li>\n"
-                               "<li><a href=\"/-/ready\">Ready</a></li>\n"
-                               "</ul>\n"
-                               "</body>\n"
-                               "</html>\n";
-    const int length = asprintf(&answer->body, page, http->options.telemetry_path);
-
-    if (length < 0) {
-        answer->body = NULL;
-        return -ENOMEM;
-    }
-    answer->size = (size_t)length;
-    answer->type = TYPE_HTML;
-    return 0;
 }
 
 /* Has the callback write a page into memory. */
@@ -145,19 +125,19 @@ static const char *header_of(struct MHD_Connection *connection, const char *name
 }
 
 static int fill_page(const struct http *http, struct MHD_Connection *connection,
-                     enum http_page page, struct answer *answer)
+                     const struct http_request *request, struct answer *answer)
 {
     static const char *const types[HTTP_PAGE_MAX] = {
         [HTTP_PAGE_METRICS] = "text/plain; version=0.0.4; charset=utf-8",
         [HTTP_PAGE_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
         [HTTP_PAGE_REPORT] = "application/json",
+        [HTTP_PAGE_HISTORY] = "application/json",
     };
-    const struct http_request request = {.page = page};
     int r;
 
-    answer->type = types[page];
+    answer->type = types[request->page];
     answer->is_negotiated = true;
-    r = render(http, &request, answer);
+    r = render(http, request, answer);
     if (r < 0)
         return r;
     if (accept_gzip(header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
@@ -169,9 +149,17 @@ static int fill_metrics(const struct http *http, struct MHD_Connection *connecti
                         struct answer *answer)
 {
     const bool openmetrics = accept_openmetrics(header_of(connection, MHD_HTTP_HEADER_ACCEPT));
+    const struct http_request request = {
+        .page = openmetrics ? HTTP_PAGE_OPENMETRICS : HTTP_PAGE_METRICS,
+    };
 
-    return fill_page(http, connection, openmetrics ? HTTP_PAGE_OPENMETRICS : HTTP_PAGE_METRICS,
-                     answer);
+    return fill_page(http, connection, &request, answer);
+}
+
+static int fill_report(const struct http *http, struct MHD_Connection *connection,
+                       struct answer *answer)
+{
+    return fill_page(http, connection, &(struct http_request){.page = HTTP_PAGE_REPORT}, answer);
 }
 
 static const char *argument_of(struct MHD_Connection *connection, const char *name)
@@ -193,6 +181,48 @@ static int read_debug(struct MHD_Connection *connection, unsigned *ret_debug)
     return 0;
 }
 
+/* Reads ?since=, seconds that may have a fraction; none is 0. */
+static int read_since(struct MHD_Connection *connection, int64_t *ret_since_ms)
+{
+    const char *text = argument_of(connection, "since");
+    double seconds;
+    char *end;
+
+    *ret_since_ms = 0;
+    if (!text)
+        return 0;
+    if (strspn(text, "0123456789.") != strlen(text))
+        return -EINVAL;
+    seconds = strtod(text, &end);
+    if (end == text || *end || seconds > SINCE_MAX)
+        return -EINVAL;
+    *ret_since_ms = (int64_t)(seconds * 1000 + 0.5);
+    return 0;
+}
+
+/* What a client asked for by a name that there is not. */
+static int fill_unknown_target(struct answer *answer)
+{
+    answer_clean(answer);
+    *answer = (struct answer){0};
+    return fill_status(answer, MHD_HTTP_NOT_FOUND, "no such target\n");
+}
+
+static int fill_history(const struct http *http, struct MHD_Connection *connection,
+                        struct answer *answer)
+{
+    struct http_request request = {
+        .page = HTTP_PAGE_HISTORY,
+        .target = argument_of(connection, "target"),
+    };
+    int r;
+
+    if (read_since(connection, &request.since_ms) < 0)
+        return fill_status(answer, MHD_HTTP_BAD_REQUEST, "since is seconds since 1970\n");
+    r = fill_page(http, connection, &request, answer);
+    return r == -ENOENT ? fill_unknown_target(answer) : r;
+}
+
 /* A profile, in the types that Go's net/http/pprof answers with. */
 static int fill_profile(const struct http *http, struct MHD_Connection *connection,
                         enum http_page page, struct answer *answer)
@@ -207,14 +237,37 @@ static int fill_profile(const struct http *http, struct MHD_Connection *connecti
         answer->disposition = page == HTTP_PAGE_THREADS ? "attachment; filename=\"threads\""
                                                         : "attachment; filename=\"goroutine\"";
     r = render(http, &request, answer);
-    if (r != -ENOENT)
-        return r;
-    answer_clean(answer);
-    *answer = (struct answer){0};
-    return fill_status(answer, MHD_HTTP_NOT_FOUND, "no such target\n");
+    return r == -ENOENT ? fill_unknown_target(answer) : r;
 }
 
-/* The telemetry path comes first: who sets it to "/" has no landing page. */
+/* Whether the client has these very bytes: its If-None-Match lists the tag, or "*". */
+static bool is_known(struct MHD_Connection *connection, const char *etag)
+{
+    const char *known = header_of(connection, MHD_HTTP_HEADER_IF_NONE_MATCH);
+
+    return known && (!strcmp(known, "*") || strstr(known, etag));
+}
+
+/* A file of the built-in page. */
+static int fill_asset(struct MHD_Connection *connection, const char *path, struct answer *answer)
+{
+    const struct asset *asset = asset_find(path);
+
+    if (!asset)
+        return fill_status(answer, MHD_HTTP_NOT_FOUND, "not found\n");
+    answer->type = asset_type(asset);
+    answer->gzip = accept_gzip(header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+    answer->is_negotiated = true;
+    asset_etag(asset, answer->gzip, answer->etag);
+    answer->asset = answer->gzip ? asset->packed : asset->bytes;
+    if (is_known(connection, answer->etag))
+        answer->status = MHD_HTTP_NOT_MODIFIED;
+    else
+        answer->size = (size_t)((answer->gzip ? asset->packed_end : asset->end) - answer->asset);
+    return 0;
+}
+
+/* The telemetry path comes first: who sets it to "/" has no page. */
 static enum route find_route(const struct http *http, const char *path)
 {
     static const struct {
@@ -222,11 +275,11 @@ static enum route find_route(const struct http *http, const char *path)
         enum route route;
     } routes[] = {
         {"/api/v1/report", ROUTE_REPORT},
+        {"/api/v1/history", ROUTE_HISTORY},
         {"/debug/pprof/goroutine", ROUTE_GOROUTINES},
         {"/debug/pprof/threads", ROUTE_THREADS},
         {"/-/healthy", ROUTE_HEALTHY},
         {"/-/ready", ROUTE_READY},
-        {"/", ROUTE_LANDING},
     };
 
     if (!strcmp(path, http->options.telemetry_path))
@@ -235,7 +288,7 @@ static enum route find_route(const struct http *http, const char *path)
         if (!strcmp(path, routes[i].path))
             return routes[i].route;
     }
-    return ROUTE_NONE;
+    return ROUTE_ASSET;
 }
 
 static int fill_route(const struct http *http, struct MHD_Connection *connection, const char *path,
@@ -245,7 +298,9 @@ static int fill_route(const struct http *http, struct MHD_Connection *connection
     case ROUTE_METRICS:
         return fill_metrics(http, connection, answer);
     case ROUTE_REPORT:
-        return fill_page(http, connection, HTTP_PAGE_REPORT, answer);
+        return fill_report(http, connection, answer);
+    case ROUTE_HISTORY:
+        return fill_history(http, connection, answer);
     case ROUTE_GOROUTINES:
         return fill_profile(http, connection, HTTP_PAGE_GOROUTINES, answer);
     case ROUTE_THREADS:
@@ -256,12 +311,10 @@ static int fill_route(const struct http *http, struct MHD_Connection *connection
         if (!http->options.ready(http->options.context))
             return fill_status(answer, MHD_HTTP_SERVICE_UNAVAILABLE, "first scan not ended yet\n");
         return fill_status(answer, MHD_HTTP_OK, "ready\n");
-    case ROUTE_LANDING:
-        return fill_landing(http, answer);
-    case ROUTE_NONE:
+    case ROUTE_ASSET:
         break;
     }
-    return fill_status(answer, MHD_HTTP_NOT_FOUND, "not found\n");
+    return fill_asset(connection, path, answer);
 }
 
 static bool add_headers(struct MHD_Response *response, const struct answer *answer)
@@ -271,12 +324,13 @@ static bool add_headers(struct MHD_Response *response, const struct answer *answ
         const char *value;
     } headers[] = {
         {MHD_HTTP_HEADER_CONTENT_TYPE, answer->type},
-        {MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"},
+        {MHD_HTTP_HEADER_CACHE_CONTROL, answer->asset ? "no-cache" : "no-store"},
+        {MHD_HTTP_HEADER_ETAG, answer->asset ? answer->etag : NULL},
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
         {"Referrer-Policy", "no-referrer"},
-        {"Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; "
-                                    "frame-ancestors 'none'"},
+        {"Content-Security-Policy",
+         answer->asset ? POLICY_PAGE : "default-src 'none'; " POLICY_NONE},
         {MHD_HTTP_HEADER_CONTENT_DISPOSITION, answer->disposition},
         {MHD_HTTP_HEADER_CONTENT_ENCODING, answer->gzip ? "gzip" : NULL},
         {MHD_HTTP_HEADER_VARY, answer->is_negotiated ? "Accept, Accept-Encoding" : NULL},
@@ -298,7 +352,12 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ans
     struct MHD_Response *response;
     enum MHD_Result result = MHD_NO;
 
-    response = MHD_create_response_from_buffer(answer->size, answer->body, MHD_RESPMEM_MUST_FREE);
+    if (answer->asset)
+        response = MHD_create_response_from_buffer(answer->size, (void *)answer->asset,
+                                                   MHD_RESPMEM_PERSISTENT);
+    else
+        response =
+            MHD_create_response_from_buffer(answer->size, answer->body, MHD_RESPMEM_MUST_FREE);
     if (!response)
         return MHD_NO;
     answer->body = NULL; /* the response's now */

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #define HTTP_WHY_MAX         512
@@ -24,6 +25,7 @@ enum http_page {
     HTTP_PAGE_METRICS,     /* Prometheus' text format 0.0.4 */
     HTTP_PAGE_OPENMETRICS, /* OpenMetrics 1.0 */
     HTTP_PAGE_REPORT,      /* JSON */
+    HTTP_PAGE_HISTORY,     /* JSON, as history_json.h has it */
     HTTP_PAGE_GOROUTINES,  /* a profile, as pprof.h and pprof_text.h have it */
     HTTP_PAGE_THREADS,     /* the same of threads */
     HTTP_PAGE_MAX
@@ -32,8 +34,9 @@ enum http_page {
 /* What a client asked for. */
 struct http_request {
     enum http_page page;
-    const char *target; /* profiles: ?target=, any text; NULL: not given */
+    const char *target; /* profiles, history: ?target=, any text; NULL: not given */
     unsigned debug;     /* profiles: ?debug=; 0: profile.proto, 1 and 2: text */
+    int64_t since_ms;   /* history: ?since=, since 1970; 0: not given */
 };
 
 struct http_options {

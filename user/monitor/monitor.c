@@ -11,6 +11,8 @@
 #include "clock.h"
 #include "log.h"
 #include "monitor/folded.h"
+#include "monitor/history.h"
+#include "monitor/history_json.h"
 #include "monitor/http.h"
 #include "monitor/idle.h"
 #include "monitor/inbox.h"
@@ -31,6 +33,7 @@ struct monitor {
     const struct monitor_options *options;
     struct idle *idle;
     struct store *store;
+    struct history history; /* watch */
     struct http *http;
     struct self self;
     bool finish; /* the probe asked for the report */
@@ -44,6 +47,7 @@ static void monitor_close(struct monitor *monitor)
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
         inbox_close(&monitor->analysts[i]);
     inbox_close(&monitor->probe);
+    history_free(&monitor->history);
     store_free(&monitor->store);
     idle_free(&monitor->idle);
     self_close(&monitor->self);
@@ -76,6 +80,28 @@ static int render_profile(const struct report *report, const struct http_request
     }
 }
 
+static int64_t realtime_ms(void)
+{
+    return (int64_t)(clock_seconds(CLOCK_REALTIME) * 1000);
+}
+
+static int render_history(const struct monitor *monitor, const struct http_request *request,
+                          FILE *out)
+{
+    const struct history_query query = {
+        .target = request->target,
+        .since_ms = request->since_ms,
+    };
+    const struct history_about about = {
+        .version = PARKWATCH_VERSION,
+        .telemetry_path = monitor->options->options->telemetry_path,
+        .time_ms = realtime_ms(),
+        .threshold_ns = monitor->options->options->threshold_ns,
+    };
+
+    return history_write(&monitor->history, &about, &query, out);
+}
+
 static int render(void *context, const struct http_request *request, FILE *out)
 {
     struct monitor *monitor = context;
@@ -89,6 +115,8 @@ static int render(void *context, const struct http_request *request, FILE *out)
         return render_metrics(monitor, &report, METRICS_OPENMETRICS, out);
     case HTTP_PAGE_REPORT:
         return json_write(&report, out);
+    case HTTP_PAGE_HISTORY:
+        return render_history(monitor, request, out);
     case HTTP_PAGE_GOROUTINES:
         return render_profile(&report, request, SAMPLE_GOROUTINE, out);
     case HTTP_PAGE_THREADS:
@@ -141,6 +169,7 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     inbox_init(&ret_monitor->probe, options->probe_socket, INTAKE_PROBE);
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
         inbox_init(&ret_monitor->analysts[i], -1, INTAKE_ANALYST);
+    history_init(&ret_monitor->history, options->options->interval_ns);
     self_open(&ret_monitor->self);
     r = make_idle(options->options, &ret_monitor->idle);
     if (r)
@@ -150,6 +179,23 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     if (!r && options->watch)
         r = http_new(&http, &ret_monitor->http);
     return r ? r : sandbox_monitor();
+}
+
+/* Takes into the history what a message has brought, where it is one that ends a state: a reading,
+ * a scan, a target that came or went, by which others may be named anew. */
+static int take_history(struct monitor *monitor, uint32_t message)
+{
+    struct history_clock clock = {.now_ns = clock_now(), .time_ms = realtime_ms()};
+    struct report report;
+    int r = 0;
+
+    if (!monitor->options->watch ||
+        (message != WIRE_TARGET && message != WIRE_RESOURCES && message != WIRE_SCAN))
+        return 0;
+    make_report(monitor, &report);
+    for (size_t i = 0; i < report.n_targets && !r; i++)
+        r = history_take(&monitor->history, &report.targets[i], &clock);
+    return r;
 }
 
 /* A new analyst's socket comes with the message that names its target. */
@@ -179,7 +225,7 @@ static int take_probe_message(struct monitor *monitor)
         memcpy(&target, inbox->payload, sizeof(target));
         take_analyst(monitor, &target);
     }
-    return 0;
+    return take_history(monitor, inbox->header.type);
 }
 
 /* The probe is trusted to be there and to speak sense: without it there is nothing to do. */
@@ -207,6 +253,7 @@ static void read_analyst(struct monitor *monitor, uint32_t index)
         return;
     while (taken < TURN_BYTES && (r = inbox_read(inbox)) > 0) {
         store_analyst_message(monitor->store, index, &inbox->header, inbox->payload);
+        take_history(monitor, inbox->header.type);
         taken += sizeof(inbox->header) + inbox->header.length;
     }
     if (r < 0)

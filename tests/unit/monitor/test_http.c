@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -32,7 +33,7 @@ struct fixture {
     struct sockaddr_in address;
     bool ready;
     int render_error;
-    char asked[64]; /* of the last profile */
+    char asked[64]; /* of the last profile or history */
     size_t n_lines; /* of the page of metrics */
 };
 
@@ -50,6 +51,7 @@ static int render(void *context, const struct http_request *request, FILE *out)
         [HTTP_PAGE_METRICS] = "parkwatch_parked 1\n",
         [HTTP_PAGE_OPENMETRICS] = "# EOF\n",
         [HTTP_PAGE_REPORT] = "{}\n",
+        [HTTP_PAGE_HISTORY] = "{\"targets\":[]}\n",
         [HTTP_PAGE_GOROUTINES] = "goroutines\n",
         [HTTP_PAGE_THREADS] = "threads\n",
     };
@@ -58,6 +60,9 @@ static int render(void *context, const struct http_request *request, FILE *out)
 
     snprintf(fixture->asked, sizeof(fixture->asked), "%s %u",
              request->target ? request->target : "all", request->debug);
+    if (request->page == HTTP_PAGE_HISTORY)
+        snprintf(fixture->asked, sizeof(fixture->asked), "%s %" PRId64,
+                 request->target ? request->target : "all", request->since_ms);
     for (size_t i = 0; i < n; i++)
         fputs(lines[request->page], out);
     return fixture->render_error;
@@ -252,7 +257,7 @@ static void expect_security_headers(const struct client *client)
     assert_true(has_header(client, "X-Content-Type-Options", "nosniff"));
     assert_true(has_header(client, "X-Frame-Options", "DENY"));
     assert_true(has_header(client, "Referrer-Policy", "no-referrer"));
-    assert_true(has_header(client, "Cache-Control", "no-store"));
+    assert_non_null(strstr(client->text, "\r\nCache-Control: no-"));
     assert_non_null(strstr(client->text, "\r\nContent-Security-Policy: default-src 'none';"));
 }
 
@@ -269,6 +274,10 @@ static void expect(struct fixture *fixture, const char *path, const char *header
     snprintf(length, sizeof(length), "%zu", strlen(body));
     assert_true(has_header(&client, "Content-Length", length));
     assert_null(strstr(client.text, "Content-Encoding"));
+    assert_true(has_header(&client, "Cache-Control", "no-store"));
+    assert_true(has_header(&client, "Content-Security-Policy",
+                           "default-src 'none'; base-uri 'none'; form-action 'none'; "
+                           "frame-ancestors 'none'"));
     expect_security_headers(&client);
     client_close(&client);
 }
@@ -351,15 +360,83 @@ static void serves_probes(void **state)
     expect(fixture, "/-/ready", "", 200, TYPE_TEXT, "ready\n");
 }
 
-static void serves_a_landing_page(void **state)
+static void serves_the_history(void **state)
+{
+    static const char *const bad[] = {"",    "x", "-1",    "1x",  "1e9",         "inf",
+                                      "nan", ".", "1e999", "0x1", "999999999999"};
+    struct fixture *fixture = *state;
+    char path[64];
+
+    expect(fixture, "/api/v1/history", "", 200, "application/json", "{\"targets\":[]}\n");
+    assert_string_equal(fixture->asked, "all 0");
+    expect(fixture, "/api/v1/history?target=a%3a7&since=1600000000.0625", "", 200,
+           "application/json", "{\"targets\":[]}\n");
+    assert_string_equal(fixture->asked, "a:7 1600000000063");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(path, sizeof(path), "/api/v1/history?since=%s", bad[i]);
+        expect(fixture, path, "", 400, TYPE_TEXT, "since is seconds since 1970\n");
+    }
+    fixture->render_error = -ENOENT;
+    expect(fixture, "/api/v1/history?target=x", "", 404, TYPE_TEXT, "no such target\n");
+}
+
+#define POLICY_PAGE                                                                                \
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "                \
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+static void serves_the_page(void **state)
 {
     struct client client = request(*state, "GET", "/", "");
+    struct client same = request(*state, "GET", "/assets/index.html", "");
 
     assert_int_equal(status_of(&client), 200);
     assert_true(has_header(&client, "Content-Type", "text/html; charset=utf-8"));
-    assert_non_null(strstr(client.text, "<a href=\"/metrics\">"));
+    assert_true(has_header(&client, "Cache-Control", "no-cache"));
+    assert_true(has_header(&client, "Vary", "Accept, Accept-Encoding"));
+    assert_true(has_header(&client, "Content-Security-Policy", POLICY_PAGE));
+    assert_non_null(strstr(client.text, "</html>"));
     expect_security_headers(&client);
+    assert_string_equal(body_of(&client, NULL), body_of(&same, NULL));
     client_close(&client);
+    client_close(&same);
+}
+
+/* The value of the ETag header, quotes and all. */
+static void etag_of(const struct client *client, char ret_etag[static 64])
+{
+    const char *found = strstr(client->text, "\r\nETag: ");
+
+    assert_non_null(found);
+    assert_int_equal(sscanf(found, "\r\nETag: %63s", ret_etag), 1);
+}
+
+static void answers_not_modified(void **state)
+{
+    struct client plain = request(*state, "GET", "/", "");
+    struct client packed = request(*state, "GET", "/", "Accept-Encoding: gzip\r\n");
+    char plain_tag[64], packed_tag[64], headers[256];
+    struct client again;
+    size_t size;
+
+    etag_of(&plain, plain_tag);
+    etag_of(&packed, packed_tag);
+    assert_string_not_equal(plain_tag, packed_tag);
+
+    snprintf(headers, sizeof(headers), "If-None-Match: \"x\", %s\r\n", plain_tag);
+    again = request(*state, "GET", "/", headers);
+    assert_int_equal(status_of(&again), 304);
+    assert_true(has_header(&again, "ETag", plain_tag));
+    assert_true(has_header(&again, "Cache-Control", "no-cache"));
+    body_of(&again, &size);
+    assert_int_equal(size, 0);
+    client_close(&again);
+
+    snprintf(headers, sizeof(headers), "If-None-Match: %s\r\n", packed_tag);
+    again = request(*state, "GET", "/", headers);
+    assert_int_equal(status_of(&again), 200);
+    client_close(&again);
+    client_close(&plain);
+    client_close(&packed);
 }
 
 static void serves_metrics_in_place_of_the_landing_page(void **state)
@@ -370,6 +447,9 @@ static void serves_metrics_in_place_of_the_landing_page(void **state)
 
 static void repeats_nothing_of_a_bad_path(void **state)
 {
+    expect(*state, "/assets/", "", 404, TYPE_TEXT, "not found\n");
+    expect(*state, "/assets/../index.html", "", 404, TYPE_TEXT, "not found\n");
+    expect(*state, "/index.html", "", 404, TYPE_TEXT, "not found\n");
     expect(*state, "/<script>", "", 404, TYPE_TEXT, "not found\n");
     expect(*state, "/metrics/", "", 404, TYPE_TEXT, "not found\n");
     expect(*state, "/metrics%0a", "", 404, TYPE_TEXT, "not found\n");
@@ -436,6 +516,8 @@ static void compresses(void **state)
 {
     struct client client = request(*state, "GET", "/metrics", "Accept-Encoding: gzip\r\n");
     char text[64], length[32];
+    static char page[1024 * 1024];
+    struct client plain;
     const char *body;
     size_t size;
 
@@ -447,6 +529,15 @@ static void compresses(void **state)
     assert_true(has_header(&client, "Content-Length", length));
     text[unpack(body, size, text, sizeof(text) - 1)] = '\0';
     assert_string_equal(text, "parkwatch_parked 1\n");
+    client_close(&client);
+
+    client = request(*state, "GET", "/", "Accept-Encoding: gzip\r\n");
+    assert_true(has_header(&client, "Content-Encoding", "gzip"));
+    body = body_of(&client, &size);
+    page[unpack(body, size, page, sizeof(page) - 1)] = '\0';
+    plain = request(*state, "GET", "/", "");
+    assert_string_equal(body_of(&plain, NULL), page);
+    client_close(&plain);
     client_close(&client);
     expect(*state, "/metrics", "Accept-Encoding: gzip;q=0, *\r\n", 200, TYPE_METRICS,
            "parkwatch_parked 1\n");
@@ -714,7 +805,9 @@ int main(void)
         WITH_SERVER(serves_profiles),
         WITH_SERVER(refuses_profiles_that_are_not_there),
         WITH_SERVER(serves_probes),
-        WITH_SERVER(serves_a_landing_page),
+        WITH_SERVER(serves_the_history),
+        WITH_SERVER(serves_the_page),
+        WITH_SERVER(answers_not_modified),
         cmocka_unit_test_setup_teardown(serves_metrics_in_place_of_the_landing_page, set_up_at_root,
                                         tear_down),
         WITH_SERVER(repeats_nothing_of_a_bad_path),
