@@ -10,6 +10,7 @@ import { Layers, LAYERS_MAX } from "./layers.js";
 const AXIS_WIDTH = 66; // pixels, the same in all strips: plots stand under each other
 const TIME_HEIGHT = 24;
 const STRENGTH = 0.62; // of a layer's colour in its area
+const TEXT_GAP = 8; // around text in a plot
 const HEADROOM = 1.12; // above the highest value
 const SHARED_TIMES = 4; // a cgroup that uses so many times the process' memory is not its own
 const RANGES = [
@@ -165,12 +166,19 @@ class Strip {
                 hooks: {
                     setCursor: [(plot) => this.charts.pointAt(plot.cursor.idx)],
                     setSelect: [(plot) => this.charts.select(plot)],
-                    draw: [(plot) => this.charts.mark(plot)],
+                    draw: [(plot) => this.#mark(plot)],
                 },
             },
             this.#data(),
             this.box,
         );
+    }
+
+    #mark(plot) {
+        if (this.spec.stacked) {
+            this.charts.markUnproven(plot);
+        }
+        this.charts.markEnd(plot);
     }
 
     #data() {
@@ -324,9 +332,11 @@ export class Charts {
         this.#redraw();
     }
 
-    update(target) {
+    // `threshold`: seconds for which a waiter must have been parked to count.
+    update(target, threshold) {
         const isNew = this.target?.target !== target?.target;
         this.target = target;
+        this.threshold = threshold;
         this.empty.hidden = Boolean(target?.times.length);
         setText(find("charts-heading"), target ? `Since the attach at ${format.moment(target.since)}` : "Since the attach");
         if (isNew) {
@@ -418,8 +428,25 @@ export class Charts {
         return values.join("; ");
     }
 
+    // While the daemon had watched for less than the threshold, it could not know all ages.
+    markUnproven(plot) {
+        const { left, top, width, height } = plot.bbox;
+        const at = (time) => Math.min(left + width, Math.max(left, plot.valToPos(time, "x", true)));
+        const from = at(this.target.since);
+        const to = at(this.target.since + this.threshold);
+        const text = "ages not proven yet";
+        plot.ctx.save();
+        plot.ctx.fillStyle = `${cssColor("--muted")}22`;
+        plot.ctx.fillRect(from, top, to - from, height);
+        plot.ctx.fillStyle = cssColor("--muted");
+        if (plot.ctx.measureText(text).width + 2 * TEXT_GAP < to - from) {
+            plot.ctx.fillText(text, from + TEXT_GAP, top + 2 * TEXT_GAP);
+        }
+        plot.ctx.restore();
+    }
+
     // Where the target ended.
-    mark(plot) {
+    markEnd(plot) {
         if (this.target.ended == null) {
             return;
         }

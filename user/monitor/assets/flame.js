@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A flame graph of parked waiters: the outermost frame on top, the waiting one at the bottom, each
 // as wide as the share of waiters that have it. A click or Enter zooms, Escape goes back, arrows
-// walk; the filter marks what matches. Drawn as SVG, and only what is wide enough to be seen.
+// walk; the filter marks the frames with its words, and fades stacks that it does not let pass. Drawn as SVG, and only what is wide enough to be seen.
 
 import { find, make, makeSvg, setText } from "./dom.js";
 import * as format from "./format.js";
@@ -98,6 +98,7 @@ function follow(root, names) {
 }
 
 export class Flame {
+    words = []; // of the filter
     #root = makeNode("all", null);
     #zoom = []; // names from the root to the zoomed node
     #focus = []; // names from the root to the node that Tab comes to
@@ -122,7 +123,7 @@ export class Flame {
     }
 
     update(groups, words, exe) {
-        this.isSearch = words.length > 0;
+        this.words = words;
         this.#root = buildTree(groups, words, exe);
         this.#draw();
     }
@@ -189,7 +190,7 @@ export class Flame {
 
     #numbers(node) {
         const share = node.parent ? `, ${format.share(node.count, this.#root.count)}` : "";
-        const found = this.isSearch ? `; ${format.count(node.found)} match` : "";
+        const found = this.words.length > 0 ? `; ${format.count(node.found)} match` : "";
         return `${format.counted(node.count, "waiter")} in ${format.counted(node.groups, "stack")}${share}${found}`;
     }
 
@@ -199,7 +200,7 @@ export class Flame {
             return; // not shown
         }
         const { placed, narrow } = layOut(follow(this.#root, this.#zoom), width);
-        const told = placed.map(({ node, x }) => `${node.depth} ${node.name} ${node.count} ${node.found} ${x}`).join("\n") + width + this.isSearch;
+        const told = placed.map(({ node, x }) => `${node.depth} ${node.name} ${node.count} ${node.found} ${x}`).join("\n") + width + this.words;
         if (told === this.#told) {
             placed.forEach(({ node }, i) => this.#adopt(this.svg.children[i], node));
             return;
@@ -232,8 +233,17 @@ export class Flame {
         this.#describe(selected.node);
     }
 
+    #mark(node) {
+        if (this.words.length === 0) {
+            return "";
+        }
+        const name = node.name.toLowerCase();
+        const isHit = node.parent && this.words.some((word) => name.includes(word));
+        return node.found === 0 ? "missed" : isHit ? "hit" : "";
+    }
+
     #box({ node, x, width, isAbove }) {
-        const names = ["box", node.isLibrary && "library", isAbove && "above", !node.parent && "root", this.isSearch && (node.found > 0 ? "found" : "missed")];
+        const names = ["box", node.isLibrary && "library", isAbove && "above", !node.parent && "root", this.#mark(node)];
         const text = node.parent ? node.name : format.counted(node.count, "waiter");
         const fits = Math.floor((width - 2 * PADDING) / CHARACTER);
         const label = text.length > fits ? `${text.slice(0, Math.max(1, fits - 1))}…` : text;

@@ -30,7 +30,6 @@ export function matches(group, words) {
     group.haystack ??= [
         group.site,
         group.reason,
-        group.kind,
         group.stack_id,
         group.idle_rule ?? "",
         group.created_by?.function ?? "",

@@ -20,8 +20,9 @@ export const SERIES = [
     "parked_goroutines",
 ];
 
+// Of a site or of a group. The sums of all other sites, which have no kind, are two.
 export function siteKey(site) {
-    return `${site.kind ?? ""}\t${site.reason ?? ""}\t${site.site}`;
+    return `${site.kind ?? (site.idle ? "idle" : "busy")}\t${site.reason ?? ""}\t${site.site}`;
 }
 
 const nulls = (n) => new Array(n).fill(null);
@@ -61,6 +62,7 @@ export class History {
     #sites = new Map();
 
     interval = null; // seconds between scans
+    telemetryPath = "/metrics";
 
     get target() {
         return this.#target;
@@ -79,7 +81,7 @@ export class History {
         return news.target === this.#target.target && news.since === this.#target.since;
     }
 
-    // Asks for what is new of the target of this name; `report` tells its process.
+    // Asks for what is new of the target of this name.
     async refresh(name) {
         const had = this.#target;
         if (had?.target === name && had.times.length > 0 && !this.#isOutgrown()) {
@@ -99,6 +101,7 @@ export class History {
 
     #take(answer, target) {
         this.interval = answer.interval_seconds;
+        this.telemetryPath = answer.telemetry_path;
         this.#target = target;
         this.#sites = indexSites(target?.sites ?? []);
     }

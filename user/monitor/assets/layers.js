@@ -36,7 +36,7 @@ export class Layers {
         for (const site of own) {
             const color = this.#colors.get(siteKey(site));
             const isDouble = own.some((other) => other !== site && other.site === site.site);
-            const name = isDouble ? `${site.site} (${site.kind}, ${site.reason})` : site.site;
+            const name = isDouble ? `${site.site} (${site.reason})` : site.site;
             this.#layers[color] = { name, color: `--layer-${color}`, counts: site.counts };
         }
         if (others.length > 0) {

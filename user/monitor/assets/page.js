@@ -195,7 +195,7 @@ class Page {
         document.title = `${target.target} · parkwatch`;
         this.chooser.update(this.#report.targets, target.target);
         this.summary.update(target, this.#report.threshold_seconds);
-        this.charts.update(this.#ofTarget());
+        this.charts.update(this.#ofTarget(), this.#report.threshold_seconds);
         const ofKind = target.groups.filter((group) => choice.kind === "" || group.kind === choice.kind);
         const wanted = words(choice.q);
         const found = ofKind.filter((group) => matches(group, wanted));
@@ -203,6 +203,15 @@ class Page {
         const drawn = ofKind.filter((group) => !group.idle || choice.idle === "1");
         this.flame.update(drawn, wanted, target.exe);
         this.#openStack(target);
+        this.#linkData(target);
+    }
+
+    #linkData(target) {
+        const query = new URLSearchParams({ target: target.target, debug: "1" });
+        find("link-metrics").href = this.#history.telemetryPath.replace(/^\//, "");
+        find("link-goroutines").href = `debug/pprof/goroutine?${query}`;
+        find("link-threads").href = `debug/pprof/threads?${query}`;
+        find("link-goroutines").hidden = !target.goroutines;
     }
 
     // Follows a link to a group: it may be idle, and thus hidden.
