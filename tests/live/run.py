@@ -55,8 +55,8 @@ def flatten(suite):
             yield item
 
 
-def main(patterns):
-    here = pathlib.Path(__file__).parent
+def main(patterns, here=pathlib.Path(__file__).parent):
+    """Runs the tests in a folder, which are those of this one unless said otherwise."""
     sys.path.insert(0, str(here))
     sys.dont_write_bytecode = True
     tests = [

@@ -222,7 +222,7 @@ class Strip {
         const body = isSwitch
             ? make("button", { type: "button", "aria-pressed": "true", title: line.name, onclick: () => this.charts.toggle(line) }, swatch, name)
             : make("span", { class: "entry", title: line.name }, swatch, name);
-        return { line, value, body, node: make("li", {}, body, value) };
+        return { line, value, body, isSwitch, node: make("li", {}, body, value) };
     }
 
     #applyHidden() {
@@ -232,7 +232,7 @@ class Strip {
                 this.#plot.setSeries(i + 1, { show });
             }
         });
-        for (const { line, body } of this.#items) {
+        for (const { line, body } of this.#items.filter((item) => item.isSwitch)) {
             body.setAttribute("aria-pressed", String(!this.charts.isHidden(line)));
             body.title = this.charts.isShared(line) ? "Shared with other processes. Press to show or hide" : line.name;
         }

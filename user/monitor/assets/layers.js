@@ -59,9 +59,11 @@ export class Layers {
         }
     }
 
-    // Those there are, the biggest one first.
+    // Those there are, the biggest one first, and the others last.
     list() {
-        return this.#layers.filter(Boolean).sort((a, b) => now(b.counts) - now(a.counts));
+        const own = this.#layers.slice(0, OWN_MAX).filter(Boolean);
+        own.sort((a, b) => now(b.counts) - now(a.counts));
+        return [...own, ...this.#layers.slice(OWN_MAX)];
     }
 
     // For the chart: LAYERS_MAX lines of `length`, the topmost first, each the sum of its layer and
