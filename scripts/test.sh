@@ -31,5 +31,6 @@ scripts/go-toolchains.sh && scripts/go-fixtures.sh || exit 1
 suite make -j"$(nproc)" unit
 suite scripts/lint.sh
 suite scripts/live.sh
+suite scripts/browser.sh
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

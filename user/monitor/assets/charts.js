@@ -8,11 +8,16 @@ import * as format from "./format.js";
 import { Layers, LAYERS_MAX } from "./layers.js";
 
 const AXIS_WIDTH = 66; // pixels, the same in all strips: plots stand under each other
+const DAYS_FROM = 21600; // seconds between labels
+const EDGE = 24; // at the right, for half a label of the time axis
 const TIME_HEIGHT = 24;
 const STRENGTH = 0.62; // of a layer's colour in its area
 const TEXT_GAP = 8; // around text in a plot
 const HEADROOM = 1.12; // above the highest value
+const WINDOW_MIN = 60; // seconds, so that the first points are not stretched
 const SHARED_TIMES = 4; // a cgroup that uses so many times the process' memory is not its own
+// Between labels of the time axis, in seconds.
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 const RANGES = [
     ["5 min", 300],
     ["15 min", 900],
@@ -84,9 +89,10 @@ function pale(color) {
 
 const last = (values) => values?.[values.length - 1] ?? null;
 
-// Labels of the time axis: seconds only where ticks are closer than a minute.
+// Labels of the time axis: seconds where ticks are closer than a minute, days where they are hours
+// apart.
 function timeLabels(plot, ticks, axis, space, step) {
-    return ticks.map((tick) => format.clock(tick, step < 60));
+    return ticks.map((tick) => (step < DAYS_FROM ? format.clock(tick, step < 60) : format.day(tick)));
 }
 
 // One strip: a plot, and the legend beside it.
@@ -139,7 +145,7 @@ class Strip {
             {
                 width,
                 height: this.spec.height + (isLast ? TIME_HEIGHT : 6),
-                padding: [8, 8, isLast ? 0 : 8, 0],
+                padding: [8, EDGE, isLast ? 0 : 8, 0],
                 legend: { show: false },
                 cursor: {
                     sync: { key: SYNC, scales: ["x", null] },
@@ -152,7 +158,7 @@ class Strip {
                     y: { range: (plot, low, high) => [0, Math.max((high ?? 0) * HEADROOM, this.spec.least)] },
                 },
                 axes: [
-                    { ...axis, size: isLast ? TIME_HEIGHT : 0, space: 90, gap: 4, values: isLast ? timeLabels : () => [] },
+                    { ...axis, size: isLast ? TIME_HEIGHT : 0, space: 90, gap: 4, incrs: TIME_STEPS, values: isLast ? timeLabels : () => [] },
                     {
                         ...axis,
                         size: AXIS_WIDTH,
@@ -310,7 +316,7 @@ export class Charts {
         }
         const to = times[times.length - 1];
         const from = this.range ? to - this.range : times[0];
-        return this.#zoom ?? [from, Math.max(to, from + 1)];
+        return this.#zoom ?? [from, Math.max(to, from + WINDOW_MIN)];
     }
 
     has(line) {
@@ -428,19 +434,24 @@ export class Charts {
         return values.join("; ");
     }
 
-    // While the daemon had watched for less than the threshold, it could not know all ages.
+    // While the daemon had watched for less than the threshold, it could not prove any goroutine's age.
     markUnproven(plot) {
+        if (this.target.runtime !== "go") {
+            return;
+        }
         const { left, top, width, height } = plot.bbox;
         const at = (time) => Math.min(left + width, Math.max(left, plot.valToPos(time, "x", true)));
         const from = at(this.target.since);
         const to = at(this.target.since + this.threshold);
-        const text = "ages not proven yet";
+        const text = "goroutines' ages not proven yet";
         plot.ctx.save();
-        plot.ctx.fillStyle = `${cssColor("--muted")}22`;
+        plot.ctx.textAlign = "left";
+        plot.ctx.textBaseline = "top";
+        plot.ctx.fillStyle = `${cssColor("--muted")}16`;
         plot.ctx.fillRect(from, top, to - from, height);
         plot.ctx.fillStyle = cssColor("--muted");
         if (plot.ctx.measureText(text).width + 2 * TEXT_GAP < to - from) {
-            plot.ctx.fillText(text, from + TEXT_GAP, top + 2 * TEXT_GAP);
+            plot.ctx.fillText(text, from + TEXT_GAP, top + TEXT_GAP);
         }
         plot.ctx.restore();
     }

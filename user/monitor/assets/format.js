@@ -102,13 +102,20 @@ export function clock(seconds, withSeconds = true) {
     return withSeconds ? `${text}:${two(date.getSeconds())}` : text;
 }
 
+const dayOf = (date) => `${date.getDate()} ${date.toLocaleString("en-US", { month: "short" })}`;
+
 // The day where it is not today's: "23 Nov 10:04:05".
 export function moment(seconds, now = Date.now() / 1000) {
     const date = new Date(seconds * 1000);
     if (date.toDateString() === new Date(now * 1000).toDateString()) {
         return clock(seconds);
     }
-    return `${date.getDate()} ${date.toLocaleString("en-US", { month: "short" })} ${clock(seconds)}`;
+    return `${dayOf(date)} ${clock(seconds)}`;
+}
+
+// "23 Nov 06:00".
+export function day(seconds) {
+    return `${dayOf(new Date(seconds * 1000))} ${clock(seconds, false)}`;
 }
 
 // The last part of a path.

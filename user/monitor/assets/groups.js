@@ -166,11 +166,12 @@ export class Groups {
         });
         this.idleRow = make("tr", { class: "idle-head" }, make("td", { colspan: COLUMNS.length }, this.idleButton));
         this.more = make("button", { type: "button", class: "more", onclick: () => this.#showMore() });
-        this.empty = make("p", { class: "empty" });
+        this.empty = make("td", { class: "empty", colspan: COLUMNS.length });
+        this.emptyRow = make("tr", {}, this.empty);
         const caption = make("caption", { class: "hidden" }, "Groups of waiters that share one stack");
         const head = make("thead", {}, make("tr", {}, ...this.heads.map(({ node }) => node)));
         this.table = make("table", { onkeydown: (event) => this.#key(event) }, caption, head, this.body, this.idleBody);
-        find("view-table").append(this.table, this.empty, this.more);
+        find("view-table").append(this.table, this.more);
     }
 
     #head(column) {
@@ -227,9 +228,9 @@ export class Groups {
         this.#choice = choice;
         this.#markSorted(choice);
         this.#forget([...busyShown, ...idleShown]);
-        arrange(this.body, busyShown.flatMap((group) => this.#nodes(group)));
+        arrange(this.body, busy.length > 0 ? busyShown.flatMap((group) => this.#nodes(group)) : [this.emptyRow]);
         arrange(this.idleBody, this.#idleNodes(idle, idleShown));
-        this.#tell(groups, choice, total, busy.length);
+        this.#tell(groups, choice, total);
         const left = busy.length - busyShown.length + (choice.idle ? idle.length - idleShown.length : 0);
         this.more.hidden = left === 0;
         setText(this.more, `Show ${format.count(Math.min(left, ROWS_MORE))} more of ${format.count(left)}`);
@@ -280,12 +281,12 @@ export class Groups {
         }
     }
 
-    #tell(groups, choice, total, busy) {
+    #tell(groups, choice, total) {
         const isFiltered = choice.q !== "" || choice.kind !== "";
         const text = isFiltered ? `${format.count(groups.length)} of ${format.counted(total, "group")}` : format.counted(total, "group");
         setText(find("matches"), text);
-        this.empty.hidden = busy > 0;
-        setText(this.empty, isFiltered ? "No group matches." : "Nobody is parked past the threshold, but for those idle by design.");
+        const nobody = total > 0 ? "Whoever is parked is idle by design." : "Nobody is parked past the threshold.";
+        setText(this.empty, isFiltered ? "No group matches." : nobody);
         const asked = `${choice.q}\n${choice.kind}`;
         if (asked !== this.#asked) {
             this.#asked = asked;

@@ -29,9 +29,15 @@ export function sparkline() {
     return makeSvg("svg", attributes, area, line);
 }
 
-// Draws from zero to the highest value.
+// From where there first is something, as a group's growth is counted.
+function started(values) {
+    const first = values.findIndex((value) => value > 0);
+    return first < 0 ? [] : values.slice(first);
+}
+
+// Draws between zero and the highest value.
 export function drawSparkline(svg, values) {
-    const points = thin(values ?? []);
+    const points = thin(started(values ?? []));
     const [area, line] = svg.children;
     if (points.length < 2) {
         line.setAttribute("points", "");

@@ -22,10 +22,10 @@ function facts(target) {
         ["PID", String(target.pid)],
         ["runtime", target.runtime_version ?? target.runtime],
         ["up", target.up ? format.duration(target.uptime_seconds) : null],
-        ["watched for", format.duration(target.observed_seconds)],
+        ["watched for", target.up && format.duration(target.observed_seconds)],
         ["goroutines", goroutines && format.count(goroutines.total)],
         ["threads", threads.total != null && format.count(threads.total)],
-        ["open files", target.resources.open_fds != null && format.count(target.resources.open_fds)],
+        ["open files", target.up && target.resources.open_fds != null && format.count(target.resources.open_fds)],
     ].filter(([, value]) => value);
 }
 
@@ -41,7 +41,7 @@ export class Summary {
     }
 
     update(target, threshold) {
-        const [count, rest, idle] = target.up ? headline(target, threshold) : ["–", "the target has ended", ""];
+        const [count, rest, idle] = target.up ? headline(target, threshold) : ["Ended", `after it was watched for ${format.duration(target.observed_seconds)}`, ""];
         setText(this.#count, count);
         setText(this.#rest, rest);
         setText(this.#idle, idle);
