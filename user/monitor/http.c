@@ -19,9 +19,9 @@
 #include "monitor/accept.h"
 #include "monitor/assets.h"
 #include "monitor/gzip.h"
+#include "monitor/query.h"
 
 #define CONNECTION_TIMEOUT_S 10
-#define SINCE_MAX            1e11        /* seconds; the year 5138 */
 #define CONNECTION_MEMORY    (32 * 1024) /* bounds the request's head: more is answered 431 or 413 */
 
 #define TYPE_TEXT "text/plain; charset=utf-8"
@@ -87,36 +87,30 @@ static int fill_status(struct answer *answer, unsigned int status, const char *t
     return fill(answer, text);
 }
 
+static int open_body(struct answer *answer, FILE **ret_out)
+{
+    if (answer->gzip)
+        return gzip_open(&answer->body, &answer->size, ret_out);
+    *ret_out = open_memstream(&answer->body, &answer->size);
+    return *ret_out ? 0 : -errno;
+}
+
 /* Has the callback write a page into memory. */
 static int render(const struct http *http, const struct http_request *request,
                   struct answer *answer)
 {
-    FILE *out = open_memstream(&answer->body, &answer->size);
+    FILE *out;
     int r;
 
-    if (!out)
-        return -errno;
+    r = open_body(answer, &out);
+    if (r < 0)
+        return r;
     r = http->options.render(http->options.context, request, out);
     if (!r && ferror(out))
         r = -ENOMEM;
     if (fclose(out) && !r)
-        r = -errno;
+        r = -ENOMEM;
     return r;
-}
-
-static int compress(struct answer *answer)
-{
-    void *packed;
-    size_t size;
-    const int r = gzip_compress(answer->body, answer->size, &packed, &size);
-
-    if (r < 0)
-        return r;
-    free(answer->body);
-    answer->body = packed;
-    answer->size = size;
-    answer->gzip = true;
-    return 0;
 }
 
 static const char *header_of(struct MHD_Connection *connection, const char *name)
@@ -133,16 +127,11 @@ static int fill_page(const struct http *http, struct MHD_Connection *connection,
         [HTTP_PAGE_REPORT] = "application/json",
         [HTTP_PAGE_HISTORY] = "application/json",
     };
-    int r;
 
     answer->type = types[request->page];
     answer->is_negotiated = true;
-    r = render(http, request, answer);
-    if (r < 0)
-        return r;
-    if (accept_gzip(header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
-        return compress(answer);
-    return 0;
+    answer->gzip = accept_gzip(header_of(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+    return render(http, request, answer);
 }
 
 static int fill_metrics(const struct http *http, struct MHD_Connection *connection,
@@ -167,39 +156,6 @@ static const char *argument_of(struct MHD_Connection *connection, const char *na
     return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-/* Reads ?debug=, a digit that is no greater than 2; none is 0. */
-static int read_debug(struct MHD_Connection *connection, unsigned *ret_debug)
-{
-    const char *text = argument_of(connection, "debug");
-
-    *ret_debug = 0;
-    if (!text)
-        return 0;
-    if (text[0] < '0' || text[0] > '2' || text[1])
-        return -EINVAL;
-    *ret_debug = (unsigned)(text[0] - '0');
-    return 0;
-}
-
-/* Reads ?since=, seconds that may have a fraction; none is 0. */
-static int read_since(struct MHD_Connection *connection, int64_t *ret_since_ms)
-{
-    const char *text = argument_of(connection, "since");
-    double seconds;
-    char *end;
-
-    *ret_since_ms = 0;
-    if (!text)
-        return 0;
-    if (strspn(text, "0123456789.") != strlen(text))
-        return -EINVAL;
-    seconds = strtod(text, &end);
-    if (end == text || *end || seconds > SINCE_MAX)
-        return -EINVAL;
-    *ret_since_ms = (int64_t)(seconds * 1000 + 0.5);
-    return 0;
-}
-
 /* What a client asked for by a name that there is not. */
 static int fill_unknown_target(struct answer *answer)
 {
@@ -217,7 +173,7 @@ static int fill_history(const struct http *http, struct MHD_Connection *connecti
     };
     int r;
 
-    if (read_since(connection, &request.since_ms) < 0)
+    if (query_since(argument_of(connection, "since"), &request.since_ms) < 0)
         return fill_status(answer, MHD_HTTP_BAD_REQUEST, "since is seconds since 1970\n");
     r = fill_page(http, connection, &request, answer);
     return r == -ENOENT ? fill_unknown_target(answer) : r;
@@ -230,7 +186,7 @@ static int fill_profile(const struct http *http, struct MHD_Connection *connecti
     struct http_request request = {.page = page, .target = argument_of(connection, "target")};
     int r;
 
-    if (read_debug(connection, &request.debug) < 0)
+    if (query_debug(argument_of(connection, "debug"), &request.debug) < 0)
         return fill_status(answer, MHD_HTTP_BAD_REQUEST, "debug is 0, 1 or 2\n");
     answer->type = request.debug ? TYPE_TEXT : "application/octet-stream";
     if (!request.debug)
@@ -260,10 +216,10 @@ static int fill_asset(struct MHD_Connection *connection, const char *path, struc
     answer->is_negotiated = true;
     asset_etag(asset, answer->gzip, answer->etag);
     answer->asset = answer->gzip ? asset->packed : asset->bytes;
+    /* Not modified: no body, of which libmicrohttpd takes care, but the length it would have. */
+    answer->size = (size_t)((answer->gzip ? asset->packed_end : asset->end) - answer->asset);
     if (is_known(connection, answer->etag))
         answer->status = MHD_HTTP_NOT_MODIFIED;
-    else
-        answer->size = (size_t)((answer->gzip ? asset->packed_end : asset->end) - answer->asset);
     return 0;
 }
 

@@ -99,32 +99,41 @@ static struct point merge(const struct point *a, const struct point *b)
     return both;
 }
 
-static void make_room(struct timeline *timeline, size_t number)
+/* Makes one point of a level's two oldest, in the next level, which has room. */
+static void thin(struct timeline *timeline, size_t number)
 {
     struct timeline_level *level = &timeline->levels[number];
     const struct point *a = level_at(level, 0);
     const struct point *b = level_at(level, 1);
-    struct point thinned = *a;
-    uint32_t n = 1;
+    struct point *thinned = append(&timeline->levels[number + 1]);
 
-    if (level->n < level->max)
-        return;
-    if (number + 1 < TIMELINE_LEVELS) {
-        if (!is_gap(timeline, number, a, b)) {
-            thinned = merge(a, b);
-            n = 2;
-        }
-        make_room(timeline, number + 1);
-        *append(&timeline->levels[number + 1]) = thinned;
+    if (is_gap(timeline, number, a, b)) {
+        *thinned = *a;
+        drop_oldest(level, 1);
+    } else {
+        *thinned = merge(a, b);
+        drop_oldest(level, 2);
     }
-    drop_oldest(level, n);
+}
+
+/* For one more point in level 0. */
+static void make_room(struct timeline *timeline)
+{
+    size_t full = 0; /* levels, from the first on */
+
+    while (full < TIMELINE_LEVELS && timeline->levels[full].n == timeline->levels[full].max)
+        full++;
+    if (full == TIMELINE_LEVELS)
+        drop_oldest(&timeline->levels[--full], 1);
+    while (full-- > 0)
+        thin(timeline, full);
 }
 
 struct point *timeline_add(struct timeline *timeline, int64_t time_ms, uint64_t at_ns)
 {
     struct point *point;
 
-    make_room(timeline, 0);
+    make_room(timeline);
     point = append(&timeline->levels[0]);
     *point = (struct point){
         .time_ms = time_ms,

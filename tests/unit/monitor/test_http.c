@@ -401,6 +401,15 @@ static void serves_the_page(void **state)
     client_close(&same);
 }
 
+/* The number that a header gives. */
+static long content_length(const struct client *client)
+{
+    const char *found = strstr(client->text, "\r\nContent-Length: ");
+
+    assert_non_null(found);
+    return strtol(found + strlen("\r\nContent-Length: "), NULL, 10);
+}
+
 /* The value of the ETag header, quotes and all. */
 static void etag_of(const struct client *client, char ret_etag[static 64])
 {
@@ -427,6 +436,7 @@ static void answers_not_modified(void **state)
     assert_int_equal(status_of(&again), 304);
     assert_true(has_header(&again, "ETag", plain_tag));
     assert_true(has_header(&again, "Cache-Control", "no-cache"));
+    assert_int_equal(content_length(&again), content_length(&plain));
     body_of(&again, &size);
     assert_int_equal(size, 0);
     client_close(&again);
@@ -541,15 +551,6 @@ static void compresses(void **state)
     client_close(&client);
     expect(*state, "/metrics", "Accept-Encoding: gzip;q=0, *\r\n", 200, TYPE_METRICS,
            "parkwatch_parked 1\n");
-}
-
-/* The number that a header gives. */
-static long content_length(const struct client *client)
-{
-    const char *found = strstr(client->text, "\r\nContent-Length: ");
-
-    assert_non_null(found);
-    return strtol(found + strlen("\r\nContent-Length: "), NULL, 10);
 }
 
 static void answers_head_with_the_length_of_get(void **state)
