@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # pictures.sh: makes the README's pictures from the real thing. The demonstration's service gets two
-# runs of load while parkwatch watches it, in a cgroup of its own as a container would have; some
-# time after the second one docs/page.png and docs/page-dark.png are taken. Needs root.
+# runs of load while parkwatch watches it, in a memory cgroup and a network namespace of its own as a
+# container has them; some time after the second run docs/page.png and docs/page-dark.png are taken.
+# Needs root.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -12,7 +13,11 @@ requests=12000  # of each run; every second one times out, and leaks
 quiet=25        # seconds before, between and after the runs
 patience=30     # seconds until something listens
 colors=128      # of a picture
-group=/sys/fs/cgroup/parkwatch-pictures
+name=parkwatch-pictures
+here=10.213.77.1 # the two ends of the wire between the namespaces
+there=10.213.77.2
+address=$there:8080
+group=
 service_pid=
 watch_pid=
 
@@ -27,7 +32,29 @@ clean_up() {
         kill "$pid" 2> /dev/null || continue
         wait "$pid" 2> /dev/null || true # it tells of the signal
     done
-    rmdir "$group" 2> /dev/null || true
+    ip netns delete "$name" 2> /dev/null || true # and the wire
+    [ -z "$group" ] || rmdir "$group"
+}
+
+# A memory cgroup in version 1 or 2.
+make_group() {
+    local root=/sys/fs/cgroup
+    if [ -e "$root/cgroup.controllers" ]; then
+        echo +memory > "$root/cgroup.subtree_control"
+    else
+        root=$root/memory
+    fi
+    group=$root/$name
+    mkdir -p "$group"
+}
+
+make_network() {
+    ip netns add "$name"
+    ip link add pw-pictures type veth peer name eth0 netns "$name"
+    ip address add "$here/30" dev pw-pictures
+    ip link set pw-pictures up
+    ip -n "$name" address add "$there/30" dev eth0
+    ip -n "$name" link set eth0 up
 }
 
 build_go() {
@@ -45,15 +72,14 @@ await() {
 }
 
 start_service() {
-    mkdir -p build/demo "$group"
+    mkdir -p build/demo
     build_go recommendd
     build_go load
     # shellcheck disable=SC2016 # for the inner shell to expand
-    sh -c 'echo $$ > "$0/cgroup.procs"; exec build/demo/recommendd' "$group" \
-        < /dev/null > build/demo/pictures.log &
+    sh -c 'echo $$ > "$0/cgroup.procs"; exec ip netns exec "$1" build/demo/recommendd --listen "$2"' \
+        "$group" "$name" "$address" < /dev/null > build/demo/pictures.log &
     service_pid=$!
     await grep -q '^listening on ' build/demo/pictures.log
-    address=$(sed -n 's/^listening on //p' build/demo/pictures.log)
 }
 
 start_watch() {
@@ -84,6 +110,8 @@ trap clean_up EXIT
 trap 'exit 1' INT TERM
 scripts/setup.sh pictures
 make -j"$(nproc)"
+make_group
+make_network
 start_service
 start_watch
 replay

@@ -113,6 +113,7 @@ pictures)
     need_demo
     need_browser
     need_command curl curl
+    need_command ip iproute2
     need_command pngquant pngquant
     need_command optipng optipng
     need_file /usr/share/fonts/opentype/inter fonts-inter

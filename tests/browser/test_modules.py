@@ -63,6 +63,8 @@ class Modules(BrowserTest):
                 "m.exact(90)": "1 min 30 s",
                 "m.splitSite('main.f leak.go:69')": ["main.f", "leak.go:69"],
                 "m.splitSite('alone')": ["alone", ""],
+                "m.splitSite('std::f(int, char)')": ["std::f(int, char)", ""],
+                "m.splitSite('std::f(int, char) f.cc:3')": ["std::f(int, char)", "f.cc:3"],
                 "m.frameName({module: '/usr/lib/libx.so.2', offset: '0x10', address: '0x7f'})": "libx.so.2+0x10",
                 "m.frameName({address: '0x7f'})": "0x7f",
                 "m.framePlace({function: 'f', file: '/a/b.c', line: 3})": "b.c:3",
@@ -126,7 +128,7 @@ class Modules(BrowserTest):
         const frame = (name) => ({ function: name, module: "/bin/x" });
         const group = (id, count, ...names) => ({ stack_id: id, count, site: "", reason: "", frames: names.map(frame) });
         const root = m.buildTree([group("1", 60, "read", "a", "main"), group("2", 39, "read", "b", "main"),
-            group("3", 1, "write", "main")], ["read", "b"], "/bin/x");
+            group("3", 1, "write", "main")], [/read/i, /b/i], "/bin/x");
         const { placed, narrow } = m.layOut(root, 150);
         const zoomed = m.layOut(root.children.get("main").children.get("b"), 150);
         const show = (list) => list.map(({ node, x, width, isAbove }) => [node.name, x, width, node.found, isAbove]);
@@ -157,6 +159,20 @@ class Modules(BrowserTest):
         const ids = (sort, dir) => m.sortGroups(groups, sort, dir).map((one) => one.stack_id).join("");
         return [ids("count", "desc"), ids("count", "asc"), ids("oldest", "desc"), ids("oldest", "asc")];
     })()"""
+
+    MATCHES = """((text) => {
+        const frame = { function: "main.(*T).f", file: "/src/a.go", line: 3, module: "/bin/x" };
+        const group = { site: "main.f a.go:3", reason: "chan send", stack_id: "00ff", frames: [frame],
+            created_by: { function: "main.g" }, labels: { job: "nightly" } };
+        return m.matches(group, m.words(text));
+    })"""
+
+    def test_matches(self):
+        """Words, not patterns, and all of them."""
+        found = ("", " ", "SEND (*t)", "a.go:3 main", "main.g", "job=night", "00ff", "/src/")
+        missed = ("a.go:4", "main chan zzz", ".*", "thread", "[")
+        cases = {f"{self.MATCHES}({text!r})": text in found for text in found + missed}
+        self.check("groups", cases)
 
     def test_sort(self):
         self.check("groups", {self.SORT: ["cab", "abc", "abc", "cab"]})

@@ -67,7 +67,7 @@ class Gone(States):
         self.browser.wait_text("tbody tr.group", "main.fetchScores")
         target.end()
         self.assertRegex(self.browser.wait_text(".ended h2", "leak ended"), r"at \d\d:\d\d:\d\d$")
-        self.browser.wait_text(".headline", "has ended")
+        self.browser.wait_text(".headline", "Ended")
         self.browser.shoot("ended")
         self.assert_accessible()
 

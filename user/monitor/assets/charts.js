@@ -17,7 +17,9 @@ const HEADROOM = 1.12; // above the highest value
 const WINDOW_MIN = 60; // seconds, so that the first points are not stretched
 const SHARED_TIMES = 4; // a cgroup that uses so many times the process' memory is not its own
 // Between labels of the time axis, in seconds.
-const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+const TIME_STEPS = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
+];
 const RANGES = [
     ["5 min", 300],
     ["15 min", 900],
@@ -47,8 +49,19 @@ const STRIPS = [
         least: 1 << 20,
         lines: [
             { name: "RSS", of: "resident_memory_bytes", color: "--memory", area: true },
-            { name: "cgroup usage", of: "cgroup_memory_usage_bytes", color: "--memory-2", ofGroup: true },
-            { name: "cgroup rss", of: "cgroup_memory_rss_bytes", color: "--memory-3", dash: [4, 3], ofGroup: true },
+            {
+                name: "cgroup usage",
+                of: "cgroup_memory_usage_bytes",
+                color: "--memory-2",
+                ofGroup: true,
+            },
+            {
+                name: "cgroup rss",
+                of: "cgroup_memory_rss_bytes",
+                color: "--memory-3",
+                dash: [4, 3],
+                ofGroup: true,
+            },
         ],
     },
     {
@@ -72,7 +85,15 @@ const STRIPS = [
             { name: "out", of: "network_transmit_bytes_per_second", color: "--net-out" },
         ],
     },
-    { id: "waiters", title: "Parked waiters", height: 168, show: format.count, tick: format.count, least: 4, stacked: true },
+    {
+        id: "waiters",
+        title: "Parked waiters",
+        height: 168,
+        show: format.count,
+        tick: format.count,
+        least: 4,
+        stacked: true,
+    },
 ];
 
 function cssColor(name) {
@@ -83,7 +104,9 @@ function cssColor(name) {
 function pale(color) {
     const ground = cssColor("--panel");
     const part = (text, i) => parseInt(text.slice(1 + 2 * i, 3 + 2 * i), 16);
-    const mixed = [0, 1, 2].map((i) => Math.round(part(color, i) * STRENGTH + part(ground, i) * (1 - STRENGTH)));
+    const mixed = [0, 1, 2].map((i) =>
+        Math.round(part(color, i) * STRENGTH + part(ground, i) * (1 - STRENGTH)),
+    );
     return `rgb(${mixed.join(" ")})`;
 }
 
@@ -92,7 +115,9 @@ const last = (values) => values?.[values.length - 1] ?? null;
 // Labels of the time axis: seconds where ticks are closer than a minute, days where they are hours
 // apart.
 function timeLabels(plot, ticks, axis, space, step) {
-    return ticks.map((tick) => (step < DAYS_FROM ? format.clock(tick, step < 60) : format.day(tick)));
+    return ticks.map((tick) =>
+        step < DAYS_FROM ? format.clock(tick, step < 60) : format.day(tick),
+    );
 }
 
 // One strip: a plot, and the legend beside it.
@@ -110,7 +135,13 @@ class Strip {
         this.node = make(
             "figure",
             { class: "strip", id: `strip-${spec.id}`, "aria-labelledby": `title-${spec.id}` },
-            make("figcaption", {}, make("h3", { id: `title-${spec.id}` }, spec.title), this.legend, this.summary),
+            make(
+                "figcaption",
+                {},
+                make("h3", { id: `title-${spec.id}` }, spec.title),
+                this.legend,
+                this.summary,
+            ),
             this.box,
         );
     }
@@ -120,7 +151,12 @@ class Strip {
     }
 
     #series() {
-        const line = (color, width, extra) => ({ stroke: color, width, points: { show: false }, ...extra });
+        const line = (color, width, extra) => ({
+            stroke: color,
+            width,
+            points: { show: false },
+            ...extra,
+        });
         if (this.spec.stacked) {
             return Array.from({ length: LAYERS_MAX }, (_, i) => {
                 const color = cssColor(`--layer-${LAYERS_MAX - 1 - i}`);
@@ -155,17 +191,30 @@ class Strip {
                 },
                 scales: {
                     x: { time: true, range: () => this.charts.window() },
-                    y: { range: (plot, low, high) => [0, Math.max((high ?? 0) * HEADROOM, this.spec.least)] },
+                    y: {
+                        range: (plot, low, high) => [
+                            0,
+                            Math.max((high ?? 0) * HEADROOM, this.spec.least),
+                        ],
+                    },
                 },
                 axes: [
-                    { ...axis, size: isLast ? TIME_HEIGHT : 0, space: 90, gap: 4, incrs: TIME_STEPS, values: isLast ? timeLabels : () => [] },
+                    {
+                        ...axis,
+                        size: isLast ? TIME_HEIGHT : 0,
+                        space: 90,
+                        gap: 4,
+                        incrs: TIME_STEPS,
+                        values: isLast ? timeLabels : () => [],
+                    },
                     {
                         ...axis,
                         size: AXIS_WIDTH,
                         space: 30,
                         gap: 6,
                         incrs: this.spec.steps,
-                        values: (plot, ticks) => ticks.map((tick) => (tick === 0 ? "0" : this.spec.tick(tick))),
+                        values: (plot, ticks) =>
+                            ticks.map((tick) => (tick === 0 ? "0" : this.spec.tick(tick))),
                     },
                 ],
                 series: [{}, ...this.#series()],
@@ -202,7 +251,9 @@ class Strip {
     }
 
     #lines() {
-        return this.spec.stacked ? this.charts.layers.list() : this.spec.lines.filter((line) => this.charts.has(line));
+        return this.spec.stacked
+            ? this.charts.layers.list()
+            : this.spec.lines.filter((line) => this.charts.has(line));
     }
 
     // A line is hidden by a press on its name in the legend; those of a shared cgroup are from the start.
@@ -214,7 +265,9 @@ class Strip {
             this.#items = lines.map((line) => this.#item(line));
             this.legend.replaceChildren(...this.#items.map((item) => item.node));
         }
-        this.#values = lines.map((line) => (this.spec.stacked ? line.counts : this.charts.target[line.of]));
+        this.#values = lines.map((line) =>
+            this.spec.stacked ? line.counts : this.charts.target[line.of],
+        );
         if (!this.spec.stacked) {
             this.#applyHidden();
         }
@@ -223,11 +276,25 @@ class Strip {
     #item(line) {
         const value = make("span", { class: "value" });
         const swatch = make("span", { class: `swatch ${line.color.replace(/^--/, "c-")}` });
-        const name = make("span", { class: "name" }, line.name);
+        const [text, place] = this.spec.stacked ? format.splitSite(line.name) : [line.name, ""];
+        const name = [
+            make("span", { class: "name" }, text),
+            place && make("span", { class: "where" }, place),
+        ];
         const isSwitch = !this.spec.stacked && this.spec.lines.length > 1;
         const body = isSwitch
-            ? make("button", { type: "button", "aria-pressed": "true", title: line.name, onclick: () => this.charts.toggle(line) }, swatch, name)
-            : make("span", { class: "entry", title: line.name }, swatch, name);
+            ? make(
+                  "button",
+                  {
+                      type: "button",
+                      "aria-pressed": "true",
+                      title: line.name,
+                      onclick: () => this.charts.toggle(line),
+                  },
+                  swatch,
+                  ...name,
+              )
+            : make("span", { class: "entry", title: line.title ?? line.name }, swatch, ...name);
         return { line, value, body, isSwitch, node: make("li", {}, body, value) };
     }
 
@@ -240,7 +307,9 @@ class Strip {
         });
         for (const { line, body } of this.#items.filter((item) => item.isSwitch)) {
             body.setAttribute("aria-pressed", String(!this.charts.isHidden(line)));
-            body.title = this.charts.isShared(line) ? "Shared with other processes. Press to show or hide" : line.name;
+            body.title = this.charts.isShared(line)
+                ? "Shared with other processes. Press to show or hide"
+                : line.name;
         }
     }
 
@@ -290,15 +359,25 @@ export class Charts {
         find("charts").append(...this.#strips.map((strip) => strip.node), this.slider, this.empty);
         this.#buildRanges(onRange);
         new ResizeObserver(() => this.#resize()).observe(find("charts"));
-        matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#rebuild());
+        matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+            this.#rebuild(),
+        );
     }
 
     #buildRanges(onRange) {
         this.buttons = RANGES.map(([name, seconds]) => {
-            const button = make("button", { type: "button", onclick: () => onRange(seconds) }, name);
+            const button = make(
+                "button",
+                { type: "button", onclick: () => onRange(seconds) },
+                name,
+            );
             return { button, seconds };
         });
-        this.back = make("button", { type: "button", class: "back", hidden: true, onclick: () => this.#reset() }, "Reset zoom");
+        this.back = make(
+            "button",
+            { type: "button", class: "back", hidden: true, onclick: () => this.#reset() },
+            "Reset zoom",
+        );
         find("ranges").append(this.back, ...this.buttons.map(({ button }) => button));
     }
 
@@ -330,7 +409,11 @@ export class Charts {
     // Next to the memory of everything else in its cgroup a process would be a flat line.
     isShared(line) {
         const own = last(this.target.resident_memory_bytes);
-        return line.ofGroup === true && own != null && last(this.target.cgroup_memory_usage_bytes) > SHARED_TIMES * own;
+        return (
+            line.ofGroup === true &&
+            own != null &&
+            last(this.target.cgroup_memory_usage_bytes) > SHARED_TIMES * own
+        );
     }
 
     toggle(line) {
@@ -344,7 +427,10 @@ export class Charts {
         this.target = target;
         this.threshold = threshold;
         this.empty.hidden = Boolean(target?.times.length);
-        setText(find("charts-heading"), target ? `Since the attach at ${format.moment(target.since)}` : "Since the attach");
+        setText(
+            find("charts-heading"),
+            target ? `Since the attach at ${format.moment(target.since)}` : "Since the attach",
+        );
         if (isNew) {
             this.#zoom = null;
             this.#hidden.clear();

@@ -7,11 +7,15 @@ import * as format from "./format.js";
 
 const WAITS_SHOWN = 5;
 
-function range(least, most) {
-    if (most == null) {
-        return `at least ${format.duration(least)}`;
+// "59 s" where both bounds read so; else the estimate, and the bounds that there are.
+function bounded(estimate, least, most) {
+    const [about, low, high] = [estimate, least, most].map(format.duration);
+    if (low === high) {
+        return low;
     }
-    return `at least ${format.duration(least)}, at most ${format.duration(most)}`;
+    return most == null
+        ? `${about} (at least ${low})`
+        : `${about} (at least ${low}, at most ${high})`;
 }
 
 function noun(group) {
@@ -22,12 +26,18 @@ function noun(group) {
 function siteIndex(group) {
     const [name, place] = format.splitSite(group.site);
     return group.frames.findIndex(
-        (frame) => format.frameName(frame) === name && (place === "" || format.framePlace(frame) === place),
+        (frame) =>
+            format.frameName(frame) === name &&
+            (place === "" || format.framePlace(frame) === place),
     );
 }
 
 function frameItem(frame, isSite) {
-    const where = [frame.file && `${frame.file}${frame.line ? `:${frame.line}` : ""}`, frame.module, frame.address];
+    const where = [
+        frame.file && `${frame.file}${frame.line ? `:${frame.line}` : ""}`,
+        frame.module,
+        frame.address,
+    ];
     return make(
         "li",
         { class: isSite ? "frame frame-site" : "frame", title: where.filter(Boolean).join("\n") },
@@ -46,16 +56,23 @@ function creatorLine(creator) {
         { class: "creator" },
         "created by ",
         make("span", { class: "function" }, creator.function ?? "an unknown function"),
-        make("span", { class: "place" }, creator.file ? `${format.basename(creator.file)}:${creator.line ?? "?"}` : ""),
+        make(
+            "span",
+            { class: "place" },
+            creator.file ? `${format.basename(creator.file)}:${creator.line ?? "?"}` : "",
+        ),
     );
 }
 
 function waitText(wait) {
-    const what = wait.kind === "file" ? `file descriptor ${wait.fd}` : `${wait.kind} ${wait.address}`;
+    const what =
+        wait.kind === "file" ? `file descriptor ${wait.fd}` : `${wait.kind} ${wait.address}`;
     const parts = [wait.detail ? `${what}, ${wait.detail}` : what];
     if (wait.owner_tid != null || wait.owner) {
         const owner = wait.owner ? ` (${wait.owner})` : "";
-        parts.push(`held by ${wait.owner_tid != null ? `thread ${wait.owner_tid}` : "its owner"}${owner}`);
+        parts.push(
+            `held by ${wait.owner_tid != null ? `thread ${wait.owner_tid}` : "its owner"}${owner}`,
+        );
     }
     return parts.join(", ");
 }
@@ -65,7 +82,11 @@ function waitLines(group) {
     const waits = group.waits_on;
     const total = group.waits_on_total ?? waits.length;
     const isSame = waits.every(
-        (wait) => wait.kind === waits[0].kind && wait.detail === waits[0].detail && !wait.owner && wait.owner_tid == null,
+        (wait) =>
+            wait.kind === waits[0].kind &&
+            wait.detail === waits[0].detail &&
+            !wait.owner &&
+            wait.owner_tid == null,
     );
     if (waits.length > 1 && isSame && waits[0].kind !== "file") {
         const detail = waits[0].detail ? `, each ${waits[0].detail}` : "";
@@ -105,12 +126,22 @@ function facts(group) {
     const each = group.count > 0 ? ` (${format.bytes(group.memory_bytes / group.count)} each)` : "";
     return [
         ["Waiters", noun(group)],
-        ["Oldest", `${format.duration(group.oldest_seconds)} (${range(group.oldest_seconds_at_least, group.oldest_seconds_at_most)})`],
+        [
+            "Oldest",
+            bounded(
+                group.oldest_seconds,
+                group.oldest_seconds_at_least,
+                group.oldest_seconds_at_most,
+            ),
+        ],
         ["Newest", format.duration(group.newest_seconds)],
         ["Waits on", waitLines(group)],
         ["Growth", growthText(group)],
         ["Stack memory", `${format.bytes(group.memory_bytes)}${each}`],
-        ["Timed out and waited again", group.rewaits ? `${format.counted(group.rewaits, "time")}, counted as one wait` : ""],
+        [
+            "Timed out and waited again",
+            group.rewaits ? `${format.counted(group.rewaits, "time")}, counted as one wait` : "",
+        ],
         ["Idle by design", group.idle ? `yes, by the rule “${group.idle_rule}”` : "no"],
         ["Labels", labelText(group.labels)],
     ].filter(([, value]) => value !== "");
@@ -146,7 +177,13 @@ export class Detail {
                 { class: "claims", "aria-label": "What is known of the waiters" },
                 make("h3", {}, "What is known"),
                 this.#facts,
-                make("p", { class: "link" }, make("a", { href: link }, "Link to this group"), " ", make("code", {}, group.stack_id)),
+                make(
+                    "p",
+                    { class: "link" },
+                    make("a", { href: link }, "Link to this group"),
+                    " ",
+                    make("code", {}, group.stack_id),
+                ),
             ),
         );
         this.update(group);
@@ -163,7 +200,9 @@ export class Detail {
     // Node by node: what stays the same is not touched.
     #renew(nodes) {
         const old = [...this.#facts.children];
-        const isSameShape = old.length === nodes.length && old.every((node, i) => node.tagName === nodes[i].tagName);
+        const isSameShape =
+            old.length === nodes.length &&
+            old.every((node, i) => node.tagName === nodes[i].tagName);
         if (!isSameShape) {
             this.#facts.replaceChildren(...nodes);
             return;

@@ -14,7 +14,9 @@ function fill(node, attributes, children) {
             node.setAttribute(name, value);
         }
     }
-    node.append(...children.flat().filter((child) => child != null && child !== false));
+    node.append(
+        ...children.flat().filter((child) => child != null && child !== false && child !== ""),
+    );
     return node;
 }
 

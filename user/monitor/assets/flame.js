@@ -15,7 +15,17 @@ const PADDING = 5;
 
 function makeNode(name, parent) {
     const depth = parent ? parent.depth + 1 : 0;
-    return { name, parent, depth, count: 0, found: 0, groups: 0, ids: [], isLibrary: false, children: new Map() };
+    return {
+        name,
+        parent,
+        depth,
+        count: 0,
+        found: 0,
+        groups: 0,
+        ids: [],
+        isLibrary: false,
+        children: new Map(),
+    };
 }
 
 // Frames of the runtime or of a library recede behind the program's own.
@@ -23,7 +33,9 @@ function isLibrary(frame, exe) {
     if (frame.module && exe && format.basename(frame.module) !== format.basename(exe)) {
         return true;
     }
-    return /^(runtime|internal|syscall|sync|net|os|time|context|io|bufio|reflect|crypto|testing)[./]/.test(frame.function ?? "");
+    return /^(runtime|internal|syscall|sync|net|os|time|context|io|bufio|reflect|crypto|testing)[./]/.test(
+        frame.function ?? "",
+    );
 }
 
 function addGroup(root, group, exe, found) {
@@ -107,18 +119,37 @@ export class Flame {
 
     // `onPick(function name)`: show the groups with it in the table.
     constructor(onPick) {
-        this.svg = makeSvg("svg", { class: "flame", role: "tree", "aria-label": "Flame graph of parked waiters" });
+        this.svg = makeSvg("svg", {
+            class: "flame",
+            role: "tree",
+            "aria-label": "Flame graph of parked waiters",
+        });
         this.text = make("p", { class: "flame-text" });
-        this.pick = make("button", { type: "button", onclick: () => onPick(this.#selected().name) }, "Show in the table");
-        this.out = make("button", { type: "button", onclick: () => this.#zoomTo(this.#root) }, "Zoom out");
+        this.pick = make(
+            "button",
+            { type: "button", onclick: () => onPick(this.#selected().name) },
+            "Show in the table",
+        );
+        this.out = make(
+            "button",
+            { type: "button", onclick: () => this.#zoomTo(this.#root) },
+            "Zoom out",
+        );
         this.narrow = make("p", { class: "flame-narrow", hidden: true });
         this.scroller = make("div", { class: "flame-scroller" }, this.svg);
-        find("view-flame").append(make("div", { class: "flame-bar" }, this.text, this.pick, this.out), this.scroller, this.narrow);
+        find("view-flame").append(
+            make("div", { class: "flame-bar" }, this.text, this.pick, this.out),
+            this.scroller,
+            this.narrow,
+        );
         this.svg.addEventListener("keydown", (event) => this.#key(event));
         this.svg.addEventListener("focusin", (event) => this.#focused(event));
         this.svg.addEventListener("pointerover", (event) => this.#describe(this.#nodeOf(event)));
         this.svg.addEventListener("pointerleave", () => this.#describe(this.#selected()));
-        this.svg.addEventListener("click", (event) => this.#nodeOf(event) && this.#zoomTo(this.#nodeOf(event)));
+        this.svg.addEventListener(
+            "click",
+            (event) => this.#nodeOf(event) && this.#zoomTo(this.#nodeOf(event)),
+        );
         new ResizeObserver(() => this.#draw()).observe(this.scroller);
     }
 
@@ -155,10 +186,16 @@ export class Flame {
 
     #neighbour(node, key) {
         const drawn = (list) => list.filter((one) => this.#boxes.has(one));
-        const children = (one) => drawn([...one.children.values()].sort((a, b) => b.count - a.count));
+        const children = (one) =>
+            drawn([...one.children.values()].sort((a, b) => b.count - a.count));
         const siblings = node.parent ? children(node.parent) : [node];
         const at = siblings.indexOf(node);
-        return { ArrowUp: node.parent, ArrowDown: children(node)[0], ArrowLeft: siblings[at - 1], ArrowRight: siblings[at + 1] }[key];
+        return {
+            ArrowUp: node.parent,
+            ArrowDown: children(node)[0],
+            ArrowLeft: siblings[at - 1],
+            ArrowRight: siblings[at + 1],
+        }[key];
     }
 
     #key(event) {
@@ -200,14 +237,22 @@ export class Flame {
             return; // not shown
         }
         const { placed, narrow } = layOut(follow(this.#root, this.#zoom), width);
-        const told = placed.map(({ node, x }) => `${node.depth} ${node.name} ${node.count} ${node.found} ${x}`).join("\n") + width + this.words;
+        const told =
+            placed
+                .map(({ node, x }) => `${node.depth} ${node.name} ${node.count} ${node.found} ${x}`)
+                .join("\n") +
+            width +
+            this.words;
         if (told === this.#told) {
             placed.forEach(({ node }, i) => this.#adopt(this.svg.children[i], node));
             return;
         }
         this.#told = told;
         this.narrow.hidden = narrow === 0;
-        setText(this.narrow, `${format.counted(narrow, "stack")} too narrow to be drawn: zoom in, or choose a kind`);
+        setText(
+            this.narrow,
+            `${format.counted(narrow, "stack")} too narrow to be drawn: zoom in, or choose a kind`,
+        );
         this.#render(placed, width);
     }
 
@@ -225,7 +270,8 @@ export class Flame {
         this.svg.setAttribute("width", width);
         this.svg.setAttribute("height", rows * ROW);
         this.svg.replaceChildren(...placed.map((one) => this.#box(one)));
-        const selected = this.#boxes.get(this.#selected()) ?? this.#boxes.get(follow(this.#root, this.#zoom));
+        const selected =
+            this.#boxes.get(this.#selected()) ?? this.#boxes.get(follow(this.#root, this.#zoom));
         selected.setAttribute("tabindex", "0");
         if (hadFocus) {
             selected.focus();
@@ -237,13 +283,18 @@ export class Flame {
         if (this.words.length === 0) {
             return "";
         }
-        const name = node.name.toLowerCase();
-        const isHit = node.parent && this.words.some((word) => name.includes(word));
+        const isHit = node.parent && this.words.some((word) => word.test(node.name));
         return node.found === 0 ? "missed" : isHit ? "hit" : "";
     }
 
     #box({ node, x, width, isAbove }) {
-        const names = ["box", node.isLibrary && "library", isAbove && "above", !node.parent && "root", this.#mark(node)];
+        const names = [
+            "box",
+            node.isLibrary && "library",
+            isAbove && "above",
+            !node.parent && "root",
+            this.#mark(node),
+        ];
         const text = node.parent ? node.name : format.counted(node.count, "waiter");
         const fits = Math.floor((width - 2 * PADDING) / CHARACTER);
         const label = text.length > fits ? `${text.slice(0, Math.max(1, fits - 1))}…` : text;

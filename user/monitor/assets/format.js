@@ -6,7 +6,11 @@ const counts = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 // Three digits or so: 1.94, 27.8, 438.
 function digits(value) {
-    return value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : counts.format(value);
+    return value < 9.995
+        ? value.toFixed(2)
+        : value < 99.95
+          ? value.toFixed(1)
+          : counts.format(value);
 }
 
 function scaled(value, base, units, write = digits) {
@@ -56,7 +60,9 @@ export function cpu(cores) {
 
 export function share(part, whole) {
     const percent = whole > 0 ? (part / whole) * 100 : 0;
-    return percent > 0 && percent < 0.1 ? "< 0.1 %" : `${percent < 99.95 ? percent.toFixed(1) : "100"} %`;
+    return percent > 0 && percent < 0.1
+        ? "< 0.1 %"
+        : `${percent < 99.95 ? percent.toFixed(1) : "100"} %`;
 }
 
 const UNITS = [
@@ -128,7 +134,9 @@ export function frameName(frame) {
     if (frame.function) {
         return frame.function;
     }
-    return frame.module ? `${basename(frame.module)}+${frame.offset ?? frame.address}` : frame.address;
+    return frame.module
+        ? `${basename(frame.module)}+${frame.offset ?? frame.address}`
+        : frame.address;
 }
 
 // "recommend.go:153", or the module where there is no line.
@@ -139,8 +147,8 @@ export function framePlace(frame) {
     return frame.function ? basename(frame.module) : "";
 }
 
-// A site is "FUNCTION FILE:LINE"; the place is "" where there is none.
+// A site is "FUNCTION FILE:LINE"; the place is "" where no line is known.
 export function splitSite(site) {
-    const at = site.lastIndexOf(" ");
+    const at = site.search(/ [^ ]+:\d+$/);
     return at > 0 ? [site.slice(0, at), site.slice(at + 1)] : [site, ""];
 }

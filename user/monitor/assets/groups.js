@@ -17,32 +17,45 @@ const COLUMNS = [
     { id: "count", title: "Waiters", value: (group) => group.count, number: true },
     { id: "growth", title: "Trend", value: growthOf, wide: true },
     { id: "oldest", title: "Oldest", value: (group) => group.oldest_seconds, number: true },
-    { id: "memory", title: "Stack memory", value: (group) => group.memory_bytes, number: true, wide: true },
+    {
+        id: "memory",
+        title: "Stack memory",
+        value: (group) => group.memory_bytes,
+        number: true,
+        wide: true,
+    },
     { id: "kind", title: "Kind", value: (group) => group.kind, up: true, wide: true },
     { id: "reason", title: "Reason", value: (group) => group.reason, up: true },
 ];
 
-// All words of the filter have to occur somewhere in the group.
-export function matches(group, words) {
-    if (words.length === 0) {
-        return true;
-    }
-    group.haystack ??= [
-        group.site,
-        group.reason,
-        group.stack_id,
-        group.idle_rule ?? "",
-        group.created_by?.function ?? "",
-        ...group.frames.map((frame) => `${format.frameName(frame)} ${format.framePlace(frame)} ${frame.file ?? ""}`),
-        ...Object.entries(group.labels ?? {}).map(([key, value]) => `${key}=${value}`),
-    ]
-        .join("\n")
-        .toLowerCase();
-    return words.every((word) => group.haystack.includes(word));
+// The filter's words, for matches().
+export function words(text) {
+    const escaped = text.split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    return escaped.filter(Boolean).map((word) => new RegExp(word, "i"));
 }
 
-export function words(text) {
-    return text.toLowerCase().split(/\s+/).filter(Boolean);
+function isInFrame(word, frame) {
+    return (
+        word.test(format.frameName(frame)) ||
+        word.test(format.framePlace(frame)) ||
+        word.test(frame.file ?? "")
+    );
+}
+
+function isInGroup(word, group) {
+    return (
+        [group.site, group.reason, group.stack_id, group.idle_rule ?? ""].some((text) =>
+            word.test(text),
+        ) ||
+        word.test(group.created_by?.function ?? "") ||
+        Object.entries(group.labels ?? {}).some((label) => word.test(label.join("="))) ||
+        group.frames.some((frame) => isInFrame(word, frame))
+    );
+}
+
+// All words have to occur somewhere in the group.
+export function matches(group, words) {
+    return words.every((word) => isInGroup(word, group));
 }
 
 export function sortGroups(groups, sort, dir) {
@@ -50,7 +63,10 @@ export function sortGroups(groups, sort, dir) {
     const sign = dir === "asc" ? 1 : -1;
     const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
     return groups.toSorted(
-        (a, b) => sign * compare(value(a), value(b)) || b.count - a.count || compare(a.stack_id, b.stack_id),
+        (a, b) =>
+            sign * compare(value(a), value(b)) ||
+            b.count - a.count ||
+            compare(a.stack_id, b.stack_id),
     );
 }
 
@@ -73,7 +89,12 @@ class Row {
         this.place = make("span", { class: "place" });
         this.button = make(
             "button",
-            { type: "button", class: "opener", "aria-expanded": "false", id: `group-${group.stack_id}` },
+            {
+                type: "button",
+                class: "opener",
+                "aria-expanded": "false",
+                id: `group-${group.stack_id}`,
+            },
             this.swatch,
             make("span", { class: "names" }, this.name, " ", this.place),
         );
@@ -90,7 +111,11 @@ class Row {
             kind: make("td", { class: "kind wide" }),
             reason: make("td", { class: "reason" }, this.reason, this.tag),
         };
-        this.node = make("tr", { class: "group", onclick: (event) => this.#click(event) }, ...Object.values(this.cells));
+        this.node = make(
+            "tr",
+            { class: "group", onclick: (event) => this.#click(event) },
+            ...Object.values(this.cells),
+        );
         this.under = make("tr", { class: "under" }, make("td", { colspan: COLUMNS.length }));
         this.id = group.stack_id;
     }
@@ -112,7 +137,9 @@ class Row {
         drawSparkline(this.spark, this.table.countsOf(group));
         setText(this.trend, trendText(group));
         this.cells.growth.classList.toggle("growing", group.growth?.growing === true);
-        this.cells.growth.title = group.growth?.growing ? "Only ever grew while it was watched" : "";
+        this.cells.growth.title = group.growth?.growing
+            ? "Only ever grew while it was watched"
+            : "";
         setText(this.cells.oldest, format.duration(group.oldest_seconds));
         setText(this.cells.memory, format.bytes(group.memory_bytes));
         setText(this.cells.kind, group.kind);
@@ -164,20 +191,46 @@ export class Groups {
             class: "idle-switch",
             onclick: () => actions.choose({ idle: this.#choice.idle ? "" : "1" }),
         });
-        this.idleRow = make("tr", { class: "idle-head" }, make("td", { colspan: COLUMNS.length }, this.idleButton));
-        this.more = make("button", { type: "button", class: "more", onclick: () => this.#showMore() });
+        this.idleRow = make(
+            "tr",
+            { class: "idle-head" },
+            make("td", { colspan: COLUMNS.length }, this.idleButton),
+        );
+        this.more = make("button", {
+            type: "button",
+            class: "more",
+            onclick: () => this.#showMore(),
+        });
         this.empty = make("td", { class: "empty", colspan: COLUMNS.length });
         this.emptyRow = make("tr", {}, this.empty);
-        const caption = make("caption", { class: "hidden" }, "Groups of waiters that share one stack");
+        const caption = make(
+            "caption",
+            { class: "hidden" },
+            "Groups of waiters that share one stack",
+        );
         const head = make("thead", {}, make("tr", {}, ...this.heads.map(({ node }) => node)));
-        this.table = make("table", { onkeydown: (event) => this.#key(event) }, caption, head, this.body, this.idleBody);
+        this.table = make(
+            "table",
+            { onkeydown: (event) => this.#key(event) },
+            caption,
+            head,
+            this.body,
+            this.idleBody,
+        );
         find("view-table").append(this.table, this.more);
     }
 
     #head(column) {
-        const button = make("button", { type: "button", onclick: () => this.#sortBy(column) }, column.title);
+        const button = make(
+            "button",
+            { type: "button", onclick: () => this.#sortBy(column) },
+            column.title,
+        );
         const names = [column.number && "number", column.wide && "wide"].filter(Boolean).join(" ");
-        return { column, node: make("th", { scope: "col", class: names, "data-sort": column.id }, button) };
+        return {
+            column,
+            node: make("th", { scope: "col", class: names, "data-sort": column.id }, button),
+        };
     }
 
     // The same column again turns the order around.
@@ -185,7 +238,10 @@ export class Groups {
         const first = column.up ? "asc" : "desc";
         const other = first === "asc" ? "desc" : "asc";
         const isSame = this.#choice.sort === column.id;
-        this.actions.choose({ sort: column.id, dir: isSame && this.#choice.dir === first ? other : first });
+        this.actions.choose({
+            sort: column.id,
+            dir: isSame && this.#choice.dir === first ? other : first,
+        });
     }
 
     #showMore() {
@@ -223,17 +279,26 @@ export class Groups {
         const busy = sorted.filter((group) => !group.idle);
         const idle = sorted.filter((group) => group.idle);
         const busyShown = this.#bounded(busy, choice.stack, this.#shown);
-        const idleShown = choice.idle ? this.#bounded(idle, choice.stack, this.#shown - busyShown.length) : [];
+        const idleShown = choice.idle
+            ? this.#bounded(idle, choice.stack, this.#shown - busyShown.length)
+            : [];
         this.all = groups;
         this.#choice = choice;
         this.#markSorted(choice);
         this.#forget([...busyShown, ...idleShown]);
-        arrange(this.body, busy.length > 0 ? busyShown.flatMap((group) => this.#nodes(group)) : [this.emptyRow]);
+        arrange(
+            this.body,
+            busy.length > 0 ? busyShown.flatMap((group) => this.#nodes(group)) : [this.emptyRow],
+        );
         arrange(this.idleBody, this.#idleNodes(idle, idleShown));
         this.#tell(groups, choice, total);
-        const left = busy.length - busyShown.length + (choice.idle ? idle.length - idleShown.length : 0);
+        const left =
+            busy.length - busyShown.length + (choice.idle ? idle.length - idleShown.length : 0);
         this.more.hidden = left === 0;
-        setText(this.more, `Show ${format.count(Math.min(left, ROWS_MORE))} more of ${format.count(left)}`);
+        setText(
+            this.more,
+            `Show ${format.count(Math.min(left, ROWS_MORE))} more of ${format.count(left)}`,
+        );
     }
 
     // The first so many, and the open one wherever it is: a link to it must show it.
@@ -283,9 +348,14 @@ export class Groups {
 
     #tell(groups, choice, total) {
         const isFiltered = choice.q !== "" || choice.kind !== "";
-        const text = isFiltered ? `${format.count(groups.length)} of ${format.counted(total, "group")}` : format.counted(total, "group");
+        const text = isFiltered
+            ? `${format.count(groups.length)} of ${format.counted(total, "group")}`
+            : format.counted(total, "group");
         setText(find("matches"), text);
-        const nobody = total > 0 ? "Whoever is parked is idle by design." : "Nobody is parked past the threshold.";
+        const nobody =
+            total > 0
+                ? "Whoever is parked is idle by design."
+                : "Nobody is parked past the threshold.";
         setText(this.empty, isFiltered ? "No group matches." : nobody);
         const asked = `${choice.q}\n${choice.kind}`;
         if (asked !== this.#asked) {

@@ -13,7 +13,9 @@ const now = (counts) => counts[counts.length - 1] ?? 0;
 
 // Point by point; null where both are, which is where no scan was.
 function add(counts, others) {
-    return counts.map((count, i) => (count == null && others[i] == null ? null : (count ?? 0) + (others[i] ?? 0)));
+    return counts.map((count, i) =>
+        count == null && others[i] == null ? null : (count ?? 0) + (others[i] ?? 0),
+    );
 }
 
 export class Layers {
@@ -28,19 +30,28 @@ export class Layers {
     update(sites) {
         const counted = sites.filter((site) => !site.idle && most(site.counts) > 0);
         const isOwn = (site) => site.kind != null;
-        const ranked = counted.filter(isOwn).sort((a, b) => now(b.counts) - now(a.counts) || most(b.counts) - most(a.counts));
+        const ranked = counted
+            .filter(isOwn)
+            .sort((a, b) => now(b.counts) - now(a.counts) || most(b.counts) - most(a.counts));
         const own = ranked.slice(0, OWN_MAX);
         const others = [...ranked.slice(OWN_MAX), ...counted.filter((site) => !isOwn(site))];
         this.#assign(own);
         this.#layers = [];
         for (const site of own) {
             const color = this.#colors.get(siteKey(site));
-            const isDouble = own.some((other) => other !== site && other.site === site.site);
-            const name = isDouble ? `${site.site} (${site.reason})` : site.site;
-            this.#layers[color] = { name, color: `--layer-${color}`, counts: site.counts };
+            this.#layers[color] = {
+                name: site.site,
+                title: `${site.site} (${site.kind}, ${site.reason})`,
+                color: `--layer-${color}`,
+                counts: site.counts,
+            };
         }
         if (others.length > 0) {
-            this.#layers[OWN_MAX] = { name: "other sites", color: `--layer-${OWN_MAX}`, counts: others.map((site) => site.counts).reduce(add) };
+            this.#layers[OWN_MAX] = {
+                name: "other sites",
+                color: `--layer-${OWN_MAX}`,
+                counts: others.map((site) => site.counts).reduce(add),
+            };
         }
     }
 

@@ -38,7 +38,12 @@ function deadlockNode(deadlock, actions) {
         ),
     );
     const title = `Deadlock: ${format.counted(deadlock.members.length, "thread")} wait for each other and will never go on`;
-    return make("div", { class: "notice notice-bad deadlock" }, make("h2", {}, title), make("ul", {}, ...links));
+    return make(
+        "div",
+        { class: "notice notice-bad deadlock" },
+        make("h2", {}, title),
+        make("ul", {}, ...links),
+    );
 }
 
 function deadlockNotices(target, actions) {
@@ -53,12 +58,20 @@ function simple(key, name, title, text) {
     return {
         key: `${key} ${title} ${text}`,
         said: key === "losses" ? "" : `${title}. ${text}`,
-        make: () => make("div", { class: `notice ${name} ${key}` }, make("h2", {}, title), make("p", {}, text)),
+        make: () =>
+            make(
+                "div",
+                { class: `notice ${name} ${key}` },
+                make("h2", {}, title),
+                make("p", {}, text),
+            ),
     };
 }
 
 function lossText(losses) {
-    const list = Object.entries(losses).map(([name, count]) => `${format.count(count)} ${LOSSES[name] ?? name}`);
+    const list = Object.entries(losses).map(
+        ([name, count]) => `${format.count(count)} ${LOSSES[name] ?? name}`,
+    );
     return `${list.join("; ")}.`;
 }
 
@@ -69,20 +82,32 @@ function listNotices(state, actions) {
         const text = reachedAt
             ? `What is below is as of ${format.moment(reachedAt)}. Trying again.`
             : "There is nothing to show yet. Trying again.";
-        notices.push(simple("gone", "notice-bad", `parkwatch has not answered since ${format.moment(goneSince)}`, text));
+        notices.push(
+            simple(
+                "gone",
+                "notice-bad",
+                `parkwatch has not answered since ${format.moment(goneSince)}`,
+                text,
+            ),
+        );
     }
     if (target) {
         notices.push(...deadlockNotices(target, actions));
         if (!target.up) {
             const when = ended ? ` at ${format.moment(ended)}` : "";
-            const text = "The charts show what was measured until then; who was parked is not known any more.";
+            const text =
+                "The charts show what was measured until then; who was parked is not known any more.";
             notices.push(simple("ended", "notice-warn", `${target.target} ended${when}`, text));
         }
         if (target.note) {
-            notices.push(simple("note", "notice-warn", "Not all of this target can be seen", target.note));
+            notices.push(
+                simple("note", "notice-warn", "Not all of this target can be seen", target.note),
+            );
         }
         if (Object.keys(target.losses).length > 0) {
-            notices.push(simple("losses", "notice-quiet", "The data is incomplete", lossText(target.losses)));
+            notices.push(
+                simple("losses", "notice-quiet", "The data is incomplete", lossText(target.losses)),
+            );
         }
     }
     return notices;
@@ -99,8 +124,12 @@ export class Notices {
     // already stays as it is; what is new is said, too.
     update(state) {
         const notices = listNotices(state, this.actions);
-        const nodes = new Map(notices.map((notice) => [notice.key, this.#nodes.get(notice.key) ?? notice.make()]));
-        const news = notices.filter((notice) => !this.#nodes.has(notice.key)).map((notice) => notice.said);
+        const nodes = new Map(
+            notices.map((notice) => [notice.key, this.#nodes.get(notice.key) ?? notice.make()]),
+        );
+        const news = notices
+            .filter((notice) => !this.#nodes.has(notice.key))
+            .map((notice) => notice.said);
         const isSame = nodes.size === this.#nodes.size && news.length === 0;
         this.#nodes = nodes;
         if (!isSame) {

@@ -16,6 +16,7 @@ import { Chooser, Summary } from "./summary.js";
 const INTERVAL = 5; // seconds, until the daemon has told its own
 const RETRY = 2; // seconds, while the daemon does not answer
 const PATIENT = 10; // pause so many times what an answer took: a big report must not be asked for all the time
+const TYPING = 100; // milliseconds without a key, until the filter is applied
 const KINDS = [
     ["", "All"],
     ["goroutine", "Goroutines"],
@@ -33,11 +34,14 @@ class Page {
     #goneSince = null; // when it first did not
     #took = 0; // seconds that the last answer took
     #timer = null;
+    #typing = null;
     #isAsking = false;
     #shownStack = ""; // the open group that was scrolled to
 
     constructor() {
-        this.charts = new Charts((seconds) => this.choose({ range: seconds == null ? "" : String(seconds) }));
+        this.charts = new Charts((seconds) =>
+            this.choose({ range: seconds == null ? "" : String(seconds) }),
+        );
         this.groups = new Groups({
             choose: (changes) => this.choose(changes),
             colorOf: (group) => this.charts.layers.colorOf(group),
@@ -45,10 +49,14 @@ class Page {
             linkTo: (group) => this.link({ stack: group.stack_id }),
         });
         this.flame = new Flame((name) => this.choose({ q: name, view: "table" }));
-        this.notices = new Notices({ linkTo: (member) => this.link({ stack: member.stack_id, q: "", kind: "", view: "table" }) });
+        this.notices = new Notices({
+            linkTo: (member) =>
+                this.link({ stack: member.stack_id, q: "", kind: "", view: "table" }),
+        });
         this.summary = new Summary();
         this.chooser = new Chooser((target) => this.choose({ target, stack: "" }));
         this.#buildTools();
+        this.#fillFilter();
         addEventListener("hashchange", () => this.#takeHash());
         document.addEventListener("visibilitychange", () => this.#wake());
         this.#show();
@@ -58,7 +66,11 @@ class Page {
 
     #buildTools() {
         this.kinds = KINDS.map(([kind, name]) => {
-            const button = make("button", { type: "button", onclick: () => this.choose({ kind }) }, name);
+            const button = make(
+                "button",
+                { type: "button", onclick: () => this.choose({ kind }) },
+                name,
+            );
             return { kind, button };
         });
         find("kinds").append(...this.kinds.map(({ button }) => button));
@@ -66,7 +78,7 @@ class Page {
             find(`tab-${view}`).addEventListener("click", () => this.choose({ view }));
             find(`tab-${view}`).addEventListener("keydown", (event) => this.#tabKey(event, view));
         }
-        find("filter").addEventListener("input", (event) => this.choose({ q: event.target.value }));
+        find("filter").addEventListener("input", () => this.#typed());
         find("filter").addEventListener("keydown", (event) => {
             if (event.key === "Escape" && event.target.value !== "") {
                 event.preventDefault();
@@ -77,6 +89,12 @@ class Page {
             event.preventDefault(); // the fragment is the page's own
             find("groups-heading").focus();
         });
+    }
+
+    // Not at each key: among many groups a look takes a moment.
+    #typed() {
+        clearTimeout(this.#typing);
+        this.#typing = setTimeout(() => this.choose({ q: find("filter").value }), TYPING);
     }
 
     #tabKey(event, view) {
@@ -93,13 +111,26 @@ class Page {
 
     // A person chose: the fragment says so, without a new entry in the browser's history.
     choose(changes) {
+        clearTimeout(this.#typing);
         this.#choice = { ...this.#choice, ...changes };
         this.#shownStack = this.#choice.stack;
+        this.#fillFilter();
         const fragment = compose(this.#choice);
-        history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
+        history.replaceState(
+            null,
+            "",
+            fragment ? `#${fragment}` : location.pathname + location.search,
+        );
         this.#show();
         if (changes.target != null) {
             this.#poll();
+        }
+    }
+
+    // Not with each scan: somebody may be typing.
+    #fillFilter() {
+        if (find("filter").value !== this.#choice.q) {
+            find("filter").value = this.#choice.q;
         }
     }
 
@@ -108,6 +139,7 @@ class Page {
         const before = this.#choice.target;
         this.#choice = parse(location.hash);
         this.#shownStack = "";
+        this.#fillFilter();
         this.#show();
         if (this.#choice.target !== before) {
             this.#poll();
@@ -117,7 +149,9 @@ class Page {
     // The chosen target, or the first one.
     #target() {
         const targets = this.#report?.targets ?? [];
-        return targets.find((target) => target.target === this.#choice.target) ?? targets[0] ?? null;
+        return (
+            targets.find((target) => target.target === this.#choice.target) ?? targets[0] ?? null
+        );
     }
 
     async #poll() {
@@ -154,7 +188,10 @@ class Page {
         if (document.hidden) {
             return; // #wake() goes on
         }
-        const isOther = this.#target() && this.#history.target && this.#history.target.target !== this.#target().target;
+        const isOther =
+            this.#target() &&
+            this.#history.target &&
+            this.#history.target.target !== this.#target().target;
         const usual = Math.max(this.#history.interval ?? INTERVAL, this.#took * PATIENT);
         const pause = isOther ? 0 : this.#goneSince != null ? RETRY : usual;
         this.#timer = setTimeout(() => this.#poll(), pause * 1000);
@@ -196,12 +233,16 @@ class Page {
         this.chooser.update(this.#report.targets, target.target);
         this.summary.update(target, this.#report.threshold_seconds);
         this.charts.update(this.#ofTarget(), this.#report.threshold_seconds);
-        const ofKind = target.groups.filter((group) => choice.kind === "" || group.kind === choice.kind);
+        const ofKind = target.groups.filter(
+            (group) => choice.kind === "" || group.kind === choice.kind,
+        );
         const wanted = words(choice.q);
         const found = ofKind.filter((group) => matches(group, wanted));
         this.groups.update(found, choice, target.groups.length);
-        const drawn = ofKind.filter((group) => !group.idle || choice.idle === "1");
-        this.flame.update(drawn, wanted, target.exe);
+        if (choice.view === "flame") {
+            const drawn = ofKind.filter((group) => !group.idle || choice.idle === "1");
+            this.flame.update(drawn, wanted, target.exe);
+        }
         this.#openStack(target);
         this.#linkData(target);
     }
@@ -242,9 +283,6 @@ class Page {
             find(`tab-${view}`).setAttribute("aria-selected", String(isChosen));
             find(`tab-${view}`).tabIndex = isChosen ? 0 : -1;
             find(`view-${view}`).hidden = !isChosen;
-        }
-        if (find("filter").value !== choice.q) {
-            find("filter").value = choice.q;
         }
         const range = choice.range === "" ? null : Number(choice.range);
         if (range !== this.charts.range) {

@@ -13,7 +13,11 @@ function headline(target, threshold) {
     const since = threshold > 0 ? ` for ${format.exact(threshold)} or more` : "";
     const stacks = count > 0 ? `, in ${format.counted(busy.length, "stack")}` : "";
     const rest = `${count === 1 ? "waiter" : "waiters"} parked${since}${stacks}`;
-    return [format.count(count), rest, idle.length > 0 ? `${format.count(sum(idle))} more idle by design` : ""];
+    return [
+        format.count(count),
+        rest,
+        idle.length > 0 ? `${format.count(sum(idle))} more idle by design` : "",
+    ];
 }
 
 function facts(target) {
@@ -25,7 +29,12 @@ function facts(target) {
         ["watched for", target.up && format.duration(target.observed_seconds)],
         ["goroutines", goroutines && format.count(goroutines.total)],
         ["threads", threads.total != null && format.count(threads.total)],
-        ["open files", target.up && target.resources.open_fds != null && format.count(target.resources.open_fds)],
+        [
+            "open files",
+            target.up &&
+                target.resources.open_fds != null &&
+                format.count(target.resources.open_fds),
+        ],
     ].filter(([, value]) => value);
 }
 
@@ -37,11 +46,16 @@ export class Summary {
     #names = "";
 
     constructor() {
-        find("summary").append(make("p", { class: "headline" }, this.#count, " ", this.#rest, " ", this.#idle), this.#facts);
+        find("summary").append(
+            make("p", { class: "headline" }, this.#count, " ", this.#rest, " ", this.#idle),
+            this.#facts,
+        );
     }
 
     update(target, threshold) {
-        const [count, rest, idle] = target.up ? headline(target, threshold) : ["Ended", `after it was watched for ${format.duration(target.observed_seconds)}`, ""];
+        const [count, rest, idle] = target.up
+            ? headline(target, threshold)
+            : ["Ended", `after it was watched for ${format.duration(target.observed_seconds)}`, ""];
         setText(this.#count, count);
         setText(this.#rest, rest);
         setText(this.#idle, idle);
@@ -52,7 +66,9 @@ export class Summary {
         const names = list.map(([name]) => name).join();
         if (names !== this.#names) {
             this.#names = names;
-            this.#facts.replaceChildren(...list.map(([name]) => make("div", {}, make("dt", {}, name), make("dd", {}))));
+            this.#facts.replaceChildren(
+                ...list.map(([name]) => make("div", {}, make("dt", {}, name), make("dd", {}))),
+            );
         }
         list.forEach(([, value], i) => setText(this.#facts.children[i].lastChild, value));
         this.#facts.title = exe ?? "";
@@ -84,7 +100,11 @@ export class Chooser {
             return make("strong", { class: "target-name" }, targets[0]?.target ?? "no target");
         }
         const options = targets.map((target) =>
-            make("option", { value: target.target }, target.up ? target.target : `${target.target} (ended)`),
+            make(
+                "option",
+                { value: target.target },
+                target.up ? target.target : `${target.target} (ended)`,
+            ),
         );
         const select = make("select", { onchange: () => this.onChoose(select.value) }, ...options);
         return make("label", {}, make("span", { class: "hidden" }, "Target"), select);
