@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # pictures.sh: makes the README's pictures from the real thing. The demonstration's service gets two
-# runs of load while parkwatch watches it, in a memory cgroup and a network namespace of its own as a
-# container has them; some time after the second run docs/page.png and docs/page-dark.png are taken.
-# Needs root.
+# runs of load while parkwatch watches it, in a memory cgroup and a network namespace of its own as
+# a container has them; after the second run docs/page.png and docs/page-dark.png are taken. Needs
+# root.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -76,8 +76,9 @@ start_service() {
     build_go recommendd
     build_go load
     # shellcheck disable=SC2016 # for the inner shell to expand
-    sh -c 'echo $$ > "$0/cgroup.procs"; exec ip netns exec "$1" build/demo/recommendd --listen "$2"' \
-        "$group" "$name" "$address" < /dev/null > build/demo/pictures.log &
+    sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$group" \
+        ip netns exec "$name" build/demo/recommendd --listen "$address" \
+        < /dev/null > build/demo/pictures.log &
     service_pid=$!
     await grep -q '^listening on ' build/demo/pictures.log
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh build|demo|test|pictures: installs what is missing to build parkwatch, and to show, to test
-# or to picture it, on Debian.
+# setup.sh build|demo|test|pictures: installs what is missing to build parkwatch, and to show, test or
+# picture it, on Debian.
 # Calls apt-get only when something is missing, asks nothing, and starts no services.
 set -eu
 

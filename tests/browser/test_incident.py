@@ -132,7 +132,9 @@ class Incident(BrowserTest):
         self.show(self.daemon)
         self.browser.click("#ranges button:nth-child(2)")
         self.assertEqual(self.browser.fragment()["range"], "300")
-        self.assertEqual(self.browser.attribute("#ranges button:nth-child(2)", "aria-pressed"), "true")
+        self.assertEqual(
+            self.browser.attribute("#ranges button:nth-child(2)", "aria-pressed"), "true"
+        )
 
     def test_values_by_keyboard(self):
         self.show(self.daemon)
@@ -211,7 +213,9 @@ class Incident(BrowserTest):
         self.assertEqual(self.browser.attribute("[data-sort=count]", "aria-sort"), "descending")
         self.browser.click("[data-sort=count] button")
         self.assertEqual(self.browser.attribute("[data-sort=count]", "aria-sort"), "ascending")
-        counts = [int(text.replace(",", "")) for text in self.browser.texts("tbody:first-of-type .count")]
+        counts = [
+            int(text.replace(",", "")) for text in self.browser.texts("tbody:first-of-type .count")
+        ]
         self.assertEqual(counts, sorted(counts))
         self.assertGreater(len(counts), 1)
         self.browser.click("[data-sort=site] button")
@@ -288,7 +292,8 @@ class Incident(BrowserTest):
                 self.show(self.daemon, view, size=size)
                 self.browser.one("#strip-waiters canvas")
                 over = self.browser.run(
-                    "return document.scrollingElement.scrollWidth - document.documentElement.clientWidth"
+                    "const { scrollWidth, clientWidth } = document.documentElement;"
+                    "return scrollWidth - clientWidth;"
                 )
                 self.assertLessEqual(over, 0, (view, size))
 

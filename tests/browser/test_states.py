@@ -49,7 +49,9 @@ class Deadlock(States):
         text = self.browser.text(".deadlock")
         for member in deadlock["members"]:
             self.assertIn(f"thread {member['tid']} waits for {member['address']}", text)
-        self.assertIn("Deadlock", self.browser.run("return document.querySelector('#announcer').textContent"))
+        self.assertIn(
+            "Deadlock", self.browser.run("return document.querySelector('#announcer').textContent")
+        )
         self.browser.shoot("deadlock-light")
         self.assert_accessible()
         self.browser.click(".deadlock a")
@@ -114,7 +116,9 @@ class Names(States):
         self.browser.click("#tab-flame")
         self.browser.wait_text(".box text", "<img")
         self.assertEqual(self.browser.run("return document.querySelectorAll('img, b').length"), 0)
-        self.assertEqual(self.browser.run("return document.querySelectorAll('body script').length"), 0)
+        self.assertEqual(
+            self.browser.run("return document.querySelectorAll('body script').length"), 0
+        )
         self.assertEqual(self.browser.run("return document.title"), f"{name} · parkwatch")
 
 
@@ -125,7 +129,9 @@ class Several(States):
         daemon = self.start_watch([leak.pid, other.pid])
         self.show(daemon, "target=leak")
         self.browser.wait_text("tbody tr.group", "main.fetchScores")
-        names = self.browser.run("return [...document.querySelector('#chooser select')].map((one) => one.value)")
+        names = self.browser.run(
+            "return [...document.querySelector('#chooser select')].map((one) => one.value)"
+        )
         self.assertEqual(names, [target["target"] for target in daemon.report().targets])
         self.browser.run(
             """
@@ -139,7 +145,9 @@ class Several(States):
         self.browser.wait_text("#strip-waiters .legend", "cond.c")
         self.assertNotIn("main.fetchScores", self.browser.text("#strip-waiters .legend"))
         self.show(daemon, "target=cond")
-        self.assertEqual(self.browser.run("return document.querySelector('#chooser select').value"), "cond")
+        self.assertEqual(
+            self.browser.run("return document.querySelector('#chooser select').value"), "cond"
+        )
 
 
 class Many(States):
@@ -153,7 +161,9 @@ class Many(States):
         self.assertEqual(self.browser.count("tbody:first-of-type tr.group"), 200)
         report = daemon.report()
         shown = {node.get_attribute("id") for node in self.browser.all("tbody .opener")}
-        last = next(g for g in report.groups if f"group-{g['stack_id']}" not in shown and not g["idle"])
+        last = next(
+            g for g in report.groups if f"group-{g['stack_id']}" not in shown and not g["idle"]
+        )
         self.show(daemon, f"stack={last['stack_id']}")
         self.browser.one(".detail")
         self.assertEqual(self.browser.count(".frame"), len(last["frames"]))

@@ -108,7 +108,8 @@ function growthText(group) {
         return "not observed";
     }
     const seen = `${format.count(growth.first_count)} at first, ${format.count(group.count)} now`;
-    const bounds = `between ${format.count(growth.min_count)} and ${format.count(growth.max_count)}`;
+    const [least, most] = [growth.min_count, growth.max_count].map(format.count);
+    const bounds = `between ${least} and ${most}`;
     const time = `within ${format.duration(growth.observed_seconds)}`;
     if (growth.min_count === growth.max_count) {
         return `none ${time}`;

@@ -1,94 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A flame graph of parked waiters: the outermost frame on top, the waiting one at the bottom, each
 // as wide as the share of waiters that have it. A click or Enter zooms, Escape goes back, arrows
-// walk; the filter marks the frames with its words, and fades stacks that it does not let pass. Drawn as SVG, and only what is wide enough to be seen.
+// walk; the filter marks the frames with its words, and fades stacks that it does not let pass.
 
 import { find, make, makeSvg, setText } from "./dom.js";
 import * as format from "./format.js";
-import { matches } from "./groups.js";
+import { biggestFirst, buildTree, layOut, makeNode } from "./flametree.js";
 
 const ROW = 19; // pixels
-const WIDTH_MIN = 2;
 const TEXT_MIN = 34; // pixels, below which a label says nothing
 const CHARACTER = 6.7; // pixels of one, about
 const PADDING = 5;
-
-function makeNode(name, parent) {
-    const depth = parent ? parent.depth + 1 : 0;
-    return {
-        name,
-        parent,
-        depth,
-        count: 0,
-        found: 0,
-        groups: 0,
-        ids: [],
-        isLibrary: false,
-        children: new Map(),
-    };
-}
-
-// Frames of the runtime or of a library recede behind the program's own.
-function isLibrary(frame, exe) {
-    if (frame.module && exe && format.basename(frame.module) !== format.basename(exe)) {
-        return true;
-    }
-    return /^(runtime|internal|syscall|sync|net|os|time|context|io|bufio|reflect|crypto|testing)[./]/.test(
-        frame.function ?? "",
-    );
-}
-
-function addGroup(root, group, exe, found) {
-    let node = root;
-    const count = (at) => {
-        at.count += group.count;
-        at.found += found ? group.count : 0;
-        at.groups++;
-    };
-    count(node);
-    for (let i = group.frames.length - 1; i >= 0; i--) {
-        const name = format.frameName(group.frames[i]);
-        if (!node.children.has(name)) {
-            node.children.set(name, makeNode(name, node));
-        }
-        node = node.children.get(name);
-        node.isLibrary = isLibrary(group.frames[i], exe);
-        count(node);
-    }
-    node.ids.push(group.stack_id);
-}
-
-// The tree of all groups; `words` are those of the filter, `exe` the target's program.
-export function buildTree(groups, words, exe) {
-    const root = makeNode("all", null);
-    for (const group of groups) {
-        addGroup(root, group, exe, words.length > 0 && matches(group, words));
-    }
-    return root;
-}
-
-// Where each node stands: those above the zoomed one over the whole width, then what is below it.
-// Also how many stacks have frames that are too narrow to be drawn.
-export function layOut(zoomed, width) {
-    const placed = [];
-    let narrow = 0;
-    for (let node = zoomed.parent; node; node = node.parent) {
-        placed.unshift({ node, x: 0, width, isAbove: true });
-    }
-    const place = (node, x, scale) => {
-        placed.push({ node, x, width: node.count * scale, isAbove: false });
-        for (const child of [...node.children.values()].sort((a, b) => b.count - a.count)) {
-            if (child.count * scale >= WIDTH_MIN) {
-                place(child, x, scale);
-            } else {
-                narrow += child.groups;
-            }
-            x += child.count * scale;
-        }
-    };
-    place(zoomed, 0, zoomed.count > 0 ? width / zoomed.count : 0);
-    return { placed, narrow };
-}
 
 function path(node) {
     const names = [];
@@ -186,8 +108,7 @@ export class Flame {
 
     #neighbour(node, key) {
         const drawn = (list) => list.filter((one) => this.#boxes.has(one));
-        const children = (one) =>
-            drawn([...one.children.values()].sort((a, b) => b.count - a.count));
+        const children = (one) => drawn(biggestFirst(one.children.values()));
         const siblings = node.parent ? children(node.parent) : [node];
         const at = siblings.indexOf(node);
         return {
@@ -226,9 +147,11 @@ export class Flame {
     }
 
     #numbers(node) {
+        const waiters = format.counted(node.count, "waiter");
+        const stacks = format.counted(node.groups, "stack");
         const share = node.parent ? `, ${format.share(node.count, this.#root.count)}` : "";
         const found = this.words.length > 0 ? `; ${format.count(node.found)} match` : "";
-        return `${format.counted(node.count, "waiter")} in ${format.counted(node.groups, "stack")}${share}${found}`;
+        return `${waiters} in ${stacks}${share}${found}`;
     }
 
     #draw() {

@@ -324,8 +324,11 @@ export class Groups {
             return [];
         }
         const waiters = idle.reduce((sum, group) => sum + group.count, 0);
-        const text = `${format.counted(waiters, "waiter")} in ${format.counted(idle.length, "stack")} idle by design`;
-        setText(this.idleButton, text);
+        const stacks = format.counted(idle.length, "stack");
+        setText(
+            this.idleButton,
+            `${format.counted(waiters, "waiter")} in ${stacks} idle by design`,
+        );
         this.idleButton.setAttribute("aria-expanded", String(this.#choice.idle === "1"));
         return [this.idleRow, ...shown.flatMap((group) => this.#nodes(group))];
     }

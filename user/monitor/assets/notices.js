@@ -37,7 +37,8 @@ function deadlockNode(deadlock, actions) {
             make("a", { href: actions.linkTo(member) }, "stack"),
         ),
     );
-    const title = `Deadlock: ${format.counted(deadlock.members.length, "thread")} wait for each other and will never go on`;
+    const threads = format.counted(deadlock.members.length, "thread");
+    const title = `Deadlock: ${threads} wait for each other and will never go on`;
     return make(
         "div",
         { class: "notice notice-bad deadlock" },
@@ -48,7 +49,7 @@ function deadlockNode(deadlock, actions) {
 
 function deadlockNotices(target, actions) {
     return target.deadlocks.map((deadlock) => ({
-        key: `deadlock ${deadlock.members.map((member) => `${member.tid} ${member.address}`).join(",")}`,
+        key: `deadlock ${JSON.stringify(deadlock)}`,
         said: `Deadlock of ${format.counted(deadlock.members.length, "thread")}`,
         make: () => deadlockNode(deadlock, actions),
     }));
@@ -96,7 +97,7 @@ function listNotices(state, actions) {
         if (!target.up) {
             const when = ended ? ` at ${format.moment(ended)}` : "";
             const text =
-                "The charts show what was measured until then; who was parked is not known any more.";
+                "The charts show what was measured until then; who was parked is known no more.";
             notices.push(simple("ended", "notice-warn", `${target.target} ended${when}`, text));
         }
         if (target.note) {

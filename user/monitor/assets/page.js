@@ -15,7 +15,7 @@ import { Chooser, Summary } from "./summary.js";
 
 const INTERVAL = 5; // seconds, until the daemon has told its own
 const RETRY = 2; // seconds, while the daemon does not answer
-const PATIENT = 10; // pause so many times what an answer took: a big report must not be asked for all the time
+const PATIENT = 10; // times what an answer took: the least pause before the next question
 const TYPING = 100; // milliseconds without a key, until the filter is applied
 const KINDS = [
     ["", "All"],
