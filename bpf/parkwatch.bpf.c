@@ -104,15 +104,17 @@ static __always_inline bool is_futex_pi(unsigned long op)
     return op == FUTEX_LOCK_PI || op == FUTEX_LOCK_PI2 || op == FUTEX_WAIT_REQUEUE_PI;
 }
 
-static __always_inline uint32_t park_class_of(struct task_struct *task, uint32_t nr, uint32_t state)
+static __always_inline uint32_t park_class_of(struct task_struct *task, const struct pt_regs *regs,
+                                              uint32_t state)
 {
+    uint32_t nr;
+
     if (state & (TASK_STOPPED | TASK_TRACED | TASK_FROZEN))
         return PARK_STOPPED;
     if ((state & TASK_UNINTERRUPTIBLE) && !(state & TASK_NOLOAD))
         return PARK_IO;
+    nr = syscall_of(task, regs);
     if (nr == NR_futex) {
-        struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-
         if (is_futex_pi(regs->si))
             return PARK_FUTEX_PI;
         return is_futex_lock(nr, regs->si, regs->dx) ? PARK_FUTEX_LOCK : PARK_FUTEX_WAIT;
@@ -120,7 +122,8 @@ static __always_inline uint32_t park_class_of(struct task_struct *task, uint32_t
     return nr < RECORD_SYSCALLS ? syscall_class[nr] : PARK_OTHER;
 }
 
-static __always_inline void park_begin(struct task_struct *task, uint32_t target, uint32_t state)
+static __always_inline void park_begin(struct task_struct *task, uint32_t target, uint32_t state,
+                                       uint64_t now)
 {
     struct park *park = bpf_task_storage_get(&parks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
     struct pt_regs *regs;
@@ -133,11 +136,10 @@ static __always_inline void park_begin(struct task_struct *task, uint32_t target
         return;
     }
     regs = (struct pt_regs *)bpf_task_pt_regs(task);
-    park->start_ns = bpf_ktime_get_ns();
+    park->start_ns = now;
     park->seen = 1;
     park->unseen_start = 0;
-    park->state = state;
-    park->nr = syscall_of(task, regs);
+    park->class = park_class_of(task, regs, state);
     park->address = regs->di;
 }
 
@@ -165,7 +167,7 @@ static __always_inline void count_park(struct park_counters *count, uint32_t cla
         count->long_parks++;
 }
 
-static __always_inline void park_end(struct task_struct *task, uint32_t target)
+static __always_inline void park_end(struct task_struct *task, uint32_t target, uint64_t now)
 {
     struct park *park = bpf_task_storage_get(&parks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
     struct park_counters *count = counters_of(target);
@@ -184,25 +186,26 @@ static __always_inline void park_end(struct task_struct *task, uint32_t target)
     }
     park->last_start_ns = start;
     park->start_ns = 0;
-    count_park(count, park_class_of(task, park->nr, park->state), bpf_ktime_get_ns() - start);
+    count_park(count, park->class, now - start);
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
              unsigned int prev_state)
 {
-    int target;
-
     /* The state is the one that the scheduler decided on (an argument since 5.18, commit
      * fa2c3254d7cf); the task's own may have changed by now. */
-    if (!preempt && prev_state) {
-        target = target_of(prev);
-        if (target >= 0)
-            park_begin(prev, target, prev_state);
-    }
-    target = target_of(next);
-    if (target >= 0)
-        park_end(next, target);
+    int parks_in = !preempt && prev_state ? target_of(prev) : -1;
+    int runs_in = target_of(next);
+    uint64_t now;
+
+    if (parks_in < 0 && runs_in < 0)
+        return 0;
+    now = bpf_ktime_get_ns();
+    if (parks_in >= 0)
+        park_begin(prev, parks_in, prev_state, now);
+    if (runs_in >= 0)
+        park_end(next, runs_in, now);
     return 0;
 }
 

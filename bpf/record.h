@@ -79,12 +79,10 @@ struct park {
     uint64_t wait_address;  /* futex of the logical wait; 0: none */
     uint64_t wait_since_ns; /* its start, CLOCK_MONOTONIC; 0: before the attach */
     uint32_t wait_timeouts; /* waits in it that ended without being served */
-    uint32_t nr;            /* syscall of the park */
-    uint32_t state;         /* TASK_* bits when it parked */
+    uint8_t class;          /* enum park_class of the park that start_ns is of */
     uint8_t seen;           /* 1: it has been switched since the attach */
     uint8_t unseen_start;   /* 1: the park that ended last began before the attach */
     uint8_t served;         /* 1: a futex wait was seen to end served: what follows starts anew */
-    uint8_t pad;
 };
 
 enum record_flag {
@@ -146,6 +144,6 @@ struct kernel_record {
 };
 
 #ifndef __bpf__
-static_assert(sizeof(struct park) == 56, "shared with BPF");
+static_assert(sizeof(struct park) == 48, "shared with BPF");
 static_assert(sizeof(struct thread_record) % 8 == 0, "shared with BPF");
 #endif

@@ -10,7 +10,9 @@
 
 #include "cleanup.h"
 
-#define MS_NS 1000000
+#define MS_NS       1000000
+/* A scan that has taken so long will not come: its analyst is started anew. */
+#define SCAN_MAX_NS 30000000000ull
 
 void history_init(struct history *history, int64_t interval_ns)
 {
@@ -179,7 +181,8 @@ static int take_scan(struct history *history, struct history_target *target,
     struct point *point = get_point(history, target, at_ns, clock);
 
     target->scan = report->scan.number;
-    if (!point)
+    /* One for each point: what an analyst sends beyond that costs nothing here. */
+    if (!point || point->threads != POINT_UNKNOWN)
         return 0;
     point->threads = sum(report->scan.threads, THREAD_STATE_MAX);
     point->parked[SAMPLE_THREAD] = (uint32_t)report->threads_parked;
@@ -221,8 +224,15 @@ int history_take(struct history *history, const struct target_report *report,
 
 size_t history_n_settled(const struct history_target *target)
 {
-    const struct point *newest = timeline_newest(&target->timeline);
-    size_t n = timeline_n(&target->timeline);
+    const struct timeline *timeline = &target->timeline;
+    const struct point *newest = timeline_newest(timeline);
+    size_t n = timeline_n(timeline);
 
-    return newest && target->up && newest->threads == POINT_UNKNOWN ? n - 1 : n;
+    for (; target->up && n > 0; n--) {
+        const struct point *point = timeline_at(timeline, n - 1);
+
+        if (point->threads != POINT_UNKNOWN || newest->at_ns - point->at_ns >= SCAN_MAX_NS)
+            break;
+    }
+    return n;
 }

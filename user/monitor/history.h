@@ -55,6 +55,6 @@ void history_free(struct history *history);
 int history_take(struct history *history, const struct target_report *report,
                  const struct history_clock *clock);
 
-/* How many points, from the oldest on, have come to rest: but the newest if its scan is still to
- * come. */
+/* How many points, from the oldest on, have come to rest: but the newest whose scan may still come.
+ */
 size_t history_n_settled(const struct history_target *target);

@@ -9,6 +9,7 @@
 
 #include "report.h"
 
-/* Writes group by group, so that memory is that of one group. 0, -ENOMEM, or -EIO when `out` has
- * failed; then what is written so far is not complete. */
+/* Takes no memory of its own. 0, or -EIO when `out` has failed: what is written is then not
+ * complete.
+ */
 int json_write(const struct report *report, FILE *out);

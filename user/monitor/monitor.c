@@ -253,6 +253,7 @@ static void read_analyst(struct monitor *monitor, uint32_t index)
         return;
     while (taken < TURN_BYTES && (r = inbox_read(inbox)) > 0) {
         store_analyst_message(monitor->store, index, &inbox->header, inbox->payload);
+        /* Without memory for it a point is missing. */
         take_history(monitor, inbox->header.type);
         taken += sizeof(inbox->header) + inbox->header.length;
     }

@@ -209,15 +209,25 @@ static void the_newest_settles_with_its_scan(void **state)
     assert_int_equal(history_n_settled(only(scene)), 0);
     scan(scene, 0.1);
     assert_int_equal(history_n_settled(only(scene)), 1);
-    read_resources(scene, INTERVAL_S);
+    for (int i = 1; i <= 6; i++)
+        read_resources(scene, i * INTERVAL_S);
     assert_int_equal(history_n_settled(only(scene)), 1);
-    /* None came for it. */
-    read_resources(scene, 2 * INTERVAL_S);
-    assert_int_equal(history_n_settled(only(scene)), 2);
-    /* None will. */
-    scene->target->up = false;
-    take(scene, 2 * INTERVAL_S + 1);
+    scan_late(scene, 2 * INTERVAL_S, 6 * INTERVAL_S + 1);
     assert_int_equal(history_n_settled(only(scene)), 3);
+}
+
+static void points_settle_when_no_scan_can_come(void **state)
+{
+    struct scene *scene = *state;
+
+    for (int i = 0; i <= 6; i++)
+        read_resources(scene, i * INTERVAL_S);
+    assert_int_equal(history_n_settled(only(scene)), 1);
+    read_resources(scene, 7 * INTERVAL_S);
+    assert_int_equal(history_n_settled(only(scene)), 2);
+    scene->target->up = false;
+    take(scene, 7 * INTERVAL_S + 1);
+    assert_int_equal(history_n_settled(only(scene)), 8);
 }
 
 static void a_clock_set_forward_leaves_a_gap(void **state)
@@ -289,6 +299,21 @@ static void an_analyst_reaches_neither_past_nor_future(void **state)
     assert_int_equal(timeline_n(timeline_of(scene)), 1);
     read_resources(scene, 100 + INTERVAL_S);
     assert_int_equal(point_of(scene, 1)->time_ms, at_ms(100 + INTERVAL_S));
+}
+
+static void a_point_has_one_scan(void **state)
+{
+    struct scene *scene = *state;
+
+    read_resources(scene, 0);
+    scan(scene, 0.1);
+    scene->target->threads_parked = 7;
+    scan(scene, 0.2);
+    assert_int_equal(timeline_n(timeline_of(scene)), 1);
+    assert_int_equal(point_of(scene, 0)->parked[SAMPLE_THREAD], 1023);
+    read_resources(scene, INTERVAL_S);
+    scan(scene, INTERVAL_S + 0.1);
+    assert_int_equal(point_of(scene, 1)->parked[SAMPLE_THREAD], 7);
 }
 
 static void an_ended_target_keeps_its_points(void **state)
@@ -375,11 +400,13 @@ int main(void)
         WITH_SCENE(a_scan_without_a_reading_has_a_point),
         WITH_SCENE(what_was_not_read_is_a_gap),
         WITH_SCENE(the_newest_settles_with_its_scan),
+        WITH_SCENE(points_settle_when_no_scan_can_come),
         WITH_SCENE(a_clock_set_forward_leaves_a_gap),
         WITH_SCENE(a_clock_set_back_takes_the_points_with_it),
         WITH_SCENE(a_clock_set_back_by_a_second_needs_nothing),
         WITH_SCENE(another_target_moves_along),
         WITH_SCENE(an_analyst_reaches_neither_past_nor_future),
+        WITH_SCENE(a_point_has_one_scan),
         WITH_SCENE(an_ended_target_keeps_its_points),
         WITH_SCENE(a_name_follows_the_report),
         WITH_SCENE(a_new_process_forgets_the_one_that_ended_first),
