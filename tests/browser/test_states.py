@@ -93,6 +93,22 @@ class Gone(States):
         self.browser.wait_text("#status", "Live")
 
 
+class Links(States):
+    """Links that are older than what they lead to."""
+
+    def test_gone(self):
+        target = self.start_leak(20)
+        daemon = self.start_watch(target.pid)
+        self.show(daemon, "target=nobody&stack=00000000000000ff")
+        self.browser.wait_text(".missing h2", "No target is called nobody")
+        self.browser.wait_text(".missing h2", "No waiter has stack 00000000000000ff")
+        self.browser.wait_text("tbody tr.group", "main.fetchScores")
+        stack = daemon.report().group("main.fetchScores")["stack_id"]
+        self.browser.run("location.hash = arguments[0]", f"target=leak&stack={stack}")
+        self.browser.one(".detail")
+        harness.wait_for(lambda: self.browser.count(".missing") == 0, "nothing is missing")
+
+
 class Names(States):
     def marked(self, daemon):
         """The group with a function that looks like an image, and that function."""

@@ -69,6 +69,25 @@ function simple(key, name, title, text) {
     };
 }
 
+// A link may be older than what it leads to.
+function missing(target, choice) {
+    const notices = [];
+    if (choice.target !== "" && choice.target !== target.target) {
+        const text = `Shown is ${target.target}.`;
+        notices.push(
+            simple("missing", "notice-warn", `No target is called ${choice.target}`, text),
+        );
+    }
+    const isThere = target.groups.some((group) => group.stack_id === choice.stack);
+    if (choice.stack !== "" && !isThere && target.up) {
+        const text = "Whoever was parked there has gone on, or not been parked for long enough.";
+        notices.push(
+            simple("missing", "notice-warn", `No waiter has stack ${choice.stack} now`, text),
+        );
+    }
+    return notices;
+}
+
 function lossText(losses) {
     const list = Object.entries(losses).map(
         ([name, count]) => `${format.count(count)} ${LOSSES[name] ?? name}`,
@@ -77,7 +96,7 @@ function lossText(losses) {
 }
 
 function listNotices(state, actions) {
-    const { target, ended, goneSince, reachedAt } = state;
+    const { target, choice, ended, goneSince, reachedAt } = state;
     const notices = [];
     if (goneSince != null) {
         const text = reachedAt
@@ -94,6 +113,7 @@ function listNotices(state, actions) {
     }
     if (target) {
         notices.push(...deadlockNotices(target, actions));
+        notices.push(...missing(target, choice));
         if (!target.up) {
             const when = ended ? ` at ${format.moment(ended)}` : "";
             const text =
@@ -121,8 +141,8 @@ export class Notices {
         this.actions = actions;
     }
 
-    // `state`: {target, ended, goneSince, reachedAt}; times in seconds since 1970. What is shown
-    // already stays as it is; what is new is said, too.
+    // `state`: {target, choice, ended, goneSince, reachedAt}; times in seconds since 1970. What is
+    // shown already stays as it is; what is new is said, too.
     update(state) {
         const notices = listNotices(state, this.actions);
         const nodes = new Map(

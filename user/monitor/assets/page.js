@@ -4,7 +4,7 @@
 
 import { getReport } from "./api.js";
 import { Charts } from "./charts.js";
-import { announce, find, make, setText } from "./dom.js";
+import { find, make, setText } from "./dom.js";
 import { Flame } from "./flame.js";
 import * as format from "./format.js";
 import { Groups, matches, words } from "./groups.js";
@@ -212,6 +212,7 @@ class Page {
         this.#showStatus();
         this.notices.update({
             target,
+            choice: this.#choice,
             ended: this.#ofTarget()?.ended ?? null,
             goneSince: this.#goneSince,
             reachedAt: this.#reachedAt,
@@ -255,22 +256,21 @@ class Page {
         find("link-goroutines").hidden = !target.goroutines;
     }
 
-    // Follows a link to a group: it may be idle, and thus hidden.
+    // Follows a link to a group, once it is there: it may be idle, and thus hidden.
     #openStack(target) {
         const { stack, idle } = this.#choice;
         if (stack === "" || stack === this.#shownStack) {
             return;
         }
         const group = target.groups.find((one) => one.stack_id === stack);
-        this.#shownStack = stack;
         if (!group) {
-            announce("The group of this link has no waiters now.");
-        } else if (group.idle && !idle) {
-            this.choose({ idle: "1" });
-            this.groups.focusOpen();
-        } else {
-            this.groups.focusOpen();
+            return; // a notice tells
         }
+        this.#shownStack = stack;
+        if (group.idle && !idle) {
+            this.choose({ idle: "1" });
+        }
+        this.groups.focusOpen();
     }
 
     #showTools() {
