@@ -2,6 +2,7 @@
 """What the page says when something is the matter: a deadlock, a target or a daemon that has gone,
 names that would be markup, more groups than fit."""
 
+import re
 import subprocess
 import urllib.parse
 
@@ -199,3 +200,14 @@ class Losses(States):
         self.show(daemon)
         self.browser.wait_text(".losses", "The data is incomplete")
         self.assertRegex(self.browser.text(".losses"), r"\d+ stacks longer than the bound")
+        self.check_words(daemon)
+
+    def check_words(self, daemon):
+        """The page has words for every loss that the daemon counts, and for no other."""
+        metrics = daemon.metrics()
+        counted = {
+            dict(labels)["what"] for name, labels in metrics if name == "parkwatch_losses_total"
+        }
+        text = daemon.fetch("/assets/notices.js")[2].decode()
+        table = text.split("const LOSSES = {", 1)[1].split("};", 1)[0]
+        self.assertEqual(set(re.findall(r"^ +(\w+):", table, re.M)), counted)

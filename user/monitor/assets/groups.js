@@ -25,7 +25,7 @@ const COLUMNS = [
         wide: true,
     },
     { id: "kind", title: "Kind", value: (group) => group.kind, up: true, wide: true },
-    { id: "reason", title: "Reason", value: (group) => group.reason, up: true },
+    { id: "reason", title: "Reason", value: (group) => group.reason, up: true, name: "reason" },
 ];
 
 // The filter's words, for matches().
@@ -87,6 +87,7 @@ class Row {
         this.swatch = make("span", { class: "swatch", "aria-hidden": "true" });
         this.name = make("span", { class: "function" });
         this.place = make("span", { class: "place" });
+        this.why = make("span", { class: "narrow" }); // the reason, where its column does not fit
         this.button = make(
             "button",
             {
@@ -96,7 +97,7 @@ class Row {
                 id: `group-${group.stack_id}`,
             },
             this.swatch,
-            make("span", { class: "names" }, this.name, " ", this.place),
+            make("span", { class: "names" }, this.name, " ", this.place, " ", this.why),
         );
         this.spark = sparkline();
         this.trend = make("span", { class: "trend-text" });
@@ -144,6 +145,7 @@ class Row {
         setText(this.cells.memory, format.bytes(group.memory_bytes));
         setText(this.cells.kind, group.kind);
         setText(this.reason, group.reason);
+        setText(this.why, group.reason);
         this.tag.hidden = !group.idle;
         this.tag.title = group.idle_rule ?? "";
         this.node.classList.toggle("idle", group.idle);
@@ -226,7 +228,9 @@ export class Groups {
             { type: "button", onclick: () => this.#sortBy(column) },
             column.title,
         );
-        const names = [column.number && "number", column.wide && "wide"].filter(Boolean).join(" ");
+        const names = [column.number && "number", column.wide && "wide", column.name]
+            .filter(Boolean)
+            .join(" ");
         return {
             column,
             node: make("th", { scope: "col", class: names, "data-sort": column.id }, button),
