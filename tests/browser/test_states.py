@@ -2,7 +2,9 @@
 """What the page says when something is the matter: a deadlock, a target or a daemon that has gone,
 names that would be markup, more groups than fit."""
 
+import os
 import re
+import signal
 import subprocess
 import urllib.parse
 
@@ -92,6 +94,24 @@ class Gone(States):
         self.start_watch(target.pid, port=daemon.port)
         harness.wait_for(lambda: self.browser.count(".gone") == 0, "it answers again")
         self.browser.wait_text("#status", "Live")
+
+
+    def test_daemon_hangs_and_goes_on(self):
+        target = self.start_leak(20)
+        daemon = self.start_watch(target.pid)
+        self.show(daemon)
+        self.browser.wait_text("#status", "Live")
+        self.send(daemon, signal.SIGSTOP)
+        try:
+            self.browser.wait_text("#status", "Waiting")
+            self.browser.wait_text(".gone h2", "has not answered since")
+        finally:
+            self.send(daemon, signal.SIGCONT)
+        harness.wait_for(lambda: self.browser.count(".gone") == 0, "it answers again")
+
+    def send(self, daemon, number):
+        for pid in [daemon.pid, *harness.children(daemon.pid)]:
+            os.kill(pid, number)
 
 
 class Links(States):

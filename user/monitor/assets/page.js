@@ -16,6 +16,7 @@ import { Chooser, Summary } from "./summary.js";
 const INTERVAL = 5; // seconds, until the daemon has told its own
 const RETRY = 2; // seconds, while the daemon does not answer
 const PATIENT = 10; // times what an answer took: the least pause before the next question
+const LATE = 3; // pauses without an answer, until the page says that it waits
 const TYPING = 100; // milliseconds without a key, until the filter is applied
 const KINDS = [
     ["", "All"],
@@ -183,6 +184,11 @@ class Page {
         }
     }
 
+    // Seconds between two questions while all is well.
+    #pause() {
+        return Math.max(this.#history.interval ?? INTERVAL, this.#took * PATIENT);
+    }
+
     #schedule() {
         clearTimeout(this.#timer);
         if (document.hidden) {
@@ -192,8 +198,7 @@ class Page {
             this.#target() &&
             this.#history.target &&
             this.#history.target.target !== this.#target().target;
-        const usual = Math.max(this.#history.interval ?? INTERVAL, this.#took * PATIENT);
-        const pause = isOther ? 0 : this.#goneSince != null ? RETRY : usual;
+        const pause = isOther ? 0 : this.#goneSince != null ? RETRY : this.#pause();
         this.#timer = setTimeout(() => this.#poll(), pause * 1000);
     }
 
@@ -296,9 +301,10 @@ class Page {
             setText(status, this.#goneSince == null ? "Connecting…" : "No answer");
         } else if (this.#goneSince != null) {
             setText(status, `No answer · data of ${format.moment(this.#reachedAt)}`);
+        } else if (now() - this.#reachedAt > this.#pause() * LATE) {
+            setText(status, `Waiting · data of ${format.moment(this.#reachedAt)}`);
         } else {
-            const interval = this.#history.interval ?? INTERVAL;
-            setText(status, `Live · every ${format.exact(interval)}`);
+            setText(status, `Live · every ${format.exact(this.#history.interval ?? INTERVAL)}`);
         }
         status.classList.toggle("bad", this.#goneSince != null);
         status.classList.toggle("live", this.#reachedAt != null && this.#goneSince == null);
