@@ -140,6 +140,8 @@ class Incident(BrowserTest):
         self.show(self.daemon)
         self.browser.wait_text("#strip-waiters .value", str(LEAKED))
         self.browser.focus(".scrubber")
+        is_last = "const one = document.querySelector('.scrubber'); return one.value === one.max"
+        self.assertTrue(self.browser.run(is_last))
         self.browser.press(Keys.HOME)
         first = self.browser.attribute(".scrubber", "aria-valuetext")
         self.browser.press(Keys.ARROW_RIGHT)

@@ -95,7 +95,6 @@ class Gone(States):
         harness.wait_for(lambda: self.browser.count(".gone") == 0, "it answers again")
         self.browser.wait_text("#status", "Live")
 
-
     def test_daemon_hangs_and_goes_on(self):
         target = self.start_leak(20)
         daemon = self.start_watch(target.pid)

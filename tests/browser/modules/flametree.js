@@ -37,5 +37,10 @@ same(show(m.layOut(zoomed, 150)), [
     ["read", 0, 150, 39, false],
 ]);
 
+same(m.shorten("main.receive", 12), "main.receive");
+same(m.shorten("main.receive", 11), "receive");
+same(m.shorten("main.receive", 4), "rec…");
+same(m.shorten("ends.", 4), "end…");
+
 const nothing = m.buildTree([], [], null);
 same(show(m.layOut(nothing, 150)), [["all", 0, 0, 0, false]]);

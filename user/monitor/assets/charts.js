@@ -194,6 +194,7 @@ export class Charts {
         const time = this.target.times[this.#index ?? this.target.times.length - 1];
         const text = time == null ? "" : format.moment(time);
         setText(find("readout"), this.#index == null ? "" : text);
+        this.slider.value = String(this.#index ?? this.slider.max);
         this.slider.setAttribute("aria-valuetext", `${text}. ${this.#spoken()}`);
     }
 

@@ -5,7 +5,7 @@
 
 import { find, make, makeSvg, setText } from "./dom.js";
 import * as format from "./format.js";
-import { biggestFirst, buildTree, layOut, makeNode } from "./flametree.js";
+import { biggestFirst, buildTree, layOut, makeNode, shorten } from "./flametree.js";
 
 const ROW = 19; // pixels
 const TEXT_MIN = 34; // pixels, below which a label says nothing
@@ -219,8 +219,7 @@ export class Flame {
             this.#mark(node),
         ];
         const text = node.parent ? node.name : format.counted(node.count, "waiter");
-        const fits = Math.floor((width - 2 * PADDING) / CHARACTER);
-        const label = text.length > fits ? `${text.slice(0, Math.max(1, fits - 1))}…` : text;
+        const label = shorten(text, Math.floor((width - 2 * PADDING) / CHARACTER));
         const box = makeSvg(
             "g",
             {

@@ -55,6 +55,15 @@ function addGroup(root, group, exe, found) {
     }
 }
 
+// A name in so many characters: without its package if that is enough, else its beginning.
+export function shorten(name, characters) {
+    if (name.length <= characters) {
+        return name;
+    }
+    const own = name.slice(name.lastIndexOf(".") + 1) || name;
+    return own.length <= characters ? own : `${own.slice(0, Math.max(1, characters - 1))}…`;
+}
+
 // The tree of all groups; `words` are those of the filter, `exe` the target's program.
 export function buildTree(groups, words, exe) {
     const root = makeNode("all", null);
