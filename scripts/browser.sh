@@ -24,4 +24,4 @@ if ! cmp -s tests/browser/package-lock.json build/browser/package-lock.json; the
         exit 1
     }
 fi
-exec /usr/bin/python3 -B tests/browser/browse.py "$@"
+exec /usr/bin/python3 -B tests/live/run.py tests/browser "$@"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh build|demo|test|pictures: installs what is missing to build parkwatch, and to show, test or
-# picture it, on Debian.
+# setup.sh build|demo|prometheus|test|pictures: installs what is missing to build parkwatch, to show
+# it, alone or with Prometheus, to test it, or to make its pictures, on Debian.
 # Calls apt-get only when something is missing, asks nothing, and starts no services.
 set -eu
 
@@ -42,6 +42,7 @@ need_build() {
     need_module libseccomp libseccomp-dev
     need_module zlib zlib1g-dev
     need_module jansson libjansson-dev
+    need_module ncursesw libncurses-dev
     need_file /usr/include/libiberty/demangle.h libiberty-dev
 }
 
@@ -53,8 +54,10 @@ need_test() {
     need_command shellcheck shellcheck
     need_command python3 python3
     need_file /usr/lib/python3/dist-packages/prometheus_client python3-prometheus-client
-    need_command promtool prometheus
+    need_file /usr/lib/python3/dist-packages/yaml python3-yaml
+    need_command npm npm
     need_command gdb gdb
+    need_command tmux tmux
     need_command readelf binutils
     need_file "/usr/share/doc/libc6-dbg" libc6-dbg
     need_command g++ g++
@@ -63,7 +66,6 @@ need_test() {
     need_command nginx nginx-light
     need_command etcd etcd-server
     need_command caddy caddy
-    need_command prometheus-alertmanager prometheus-alertmanager
     need_command javac default-jdk-headless
     [ -n "$(ls -d /usr/lib/postgresql/*/bin 2> /dev/null)" ] || add postgresql
 }
@@ -72,11 +74,16 @@ need_browser() {
     need_command chromium chromium
     need_command chromedriver chromium-driver
     need_file /usr/lib/python3/dist-packages/selenium python3-selenium
-    need_command npm npm
 }
 
 need_demo() {
     need_command go golang-go
+}
+
+need_prometheus() {
+    need_command promtool prometheus
+    need_command prometheus-alertmanager prometheus-alertmanager
+    need_command python3 python3
 }
 
 install_packages() {
@@ -102,9 +109,13 @@ demo)
     need_build
     need_demo
     ;;
+prometheus)
+    need_prometheus
+    ;;
 test)
     need_build
     need_demo
+    need_prometheus
     need_test
     need_browser
     ;;
@@ -120,7 +131,7 @@ pictures)
     need_file /usr/share/fonts/truetype/jetbrains-mono fonts-jetbrains-mono
     ;;
 *)
-    echo "usage: setup.sh build|demo|test|pictures" >&2
+    echo "usage: setup.sh build|demo|prometheus|test|pictures" >&2
     exit 2
     ;;
 esac

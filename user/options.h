@@ -19,7 +19,7 @@
 
 #define OPTIONS_KINDS_ALL ((1u << SAMPLE_KIND_MAX) - 1)
 
-enum command { COMMAND_REPORT, COMMAND_WATCH, COMMAND_DOCTOR, COMMAND_MAX };
+enum command { COMMAND_REPORT, COMMAND_WATCH, COMMAND_TOP, COMMAND_DOCTOR, COMMAND_MAX };
 
 enum report_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_MAX };
 
@@ -34,7 +34,7 @@ struct options {
     size_t n_pids;
     pid_t pids[RECORD_TARGETS_MAX]; /* all different */
     int64_t threshold_ns;           /* 0: all waiters */
-    int64_t interval_ns;            /* watch: between scans */
+    int64_t interval_ns;            /* watch, top: between scans */
     int64_t duration_ns;            /* report: how long to watch first; -1: not given */
     enum report_format format;      /* report */
     const char *output;             /* report: file to write; NULL: standard output */

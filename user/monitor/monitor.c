@@ -23,6 +23,7 @@
 #include "monitor/self.h"
 #include "monitor/store.h"
 #include "monitor/text.h"
+#include "monitor/top/top.h"
 #include "sandbox.h"
 
 /* Of one analyst's messages before others have their turn: more than its socket holds, so that what
@@ -35,6 +36,8 @@ struct monitor {
     struct store *store;
     struct history history; /* watch */
     struct http *http;
+    struct top *top;
+    bool held; /* the store, for a pause of the view */
     struct self self;
     bool finish; /* the probe asked for the report */
     struct inbox probe;
@@ -44,6 +47,7 @@ struct monitor {
 static void monitor_close(struct monitor *monitor)
 {
     http_free(&monitor->http);
+    top_free(&monitor->top);
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
         inbox_close(&monitor->analysts[i]);
     inbox_close(&monitor->probe);
@@ -153,7 +157,8 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     struct store_options store = {
         .threshold_ns = options->options->threshold_ns,
         .max_stacks = options->options->max_stacks,
-        .proven = options->watch,
+        .proven = options->watch || options->top,
+        .keep_ended = options->top,
     };
     struct http_options http = {
         .fds = options->listen_fds,
@@ -178,7 +183,11 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     r = store_new(&store, &ret_monitor->store);
     if (!r && options->watch)
         r = http_new(&http, &ret_monitor->http);
-    return r ? r : sandbox_monitor();
+    if (!r && options->top)
+        r = top_new(options->messages, &ret_monitor->top);
+    if (r)
+        return r;
+    return options->top ? sandbox_screen() : sandbox_monitor();
 }
 
 /* Takes into the history what a message has brought, where it is one that ends a state: a reading,
@@ -270,7 +279,8 @@ static void read_analysts(struct monitor *monitor)
 /* Sleeps until there is something to read or to serve. */
 static int wait_for_work(struct monitor *monitor)
 {
-    struct pollfd fds[RECORD_TARGETS_MAX + 2];
+    struct pollfd fds[RECORD_TARGETS_MAX + 2 + TOP_FDS];
+    int keys[TOP_FDS];
     size_t n = 0;
 
     fds[n++] = (struct pollfd){.fd = monitor->probe.socket, .events = POLLIN};
@@ -279,6 +289,10 @@ static int wait_for_work(struct monitor *monitor)
             fds[n++] = (struct pollfd){.fd = monitor->analysts[i].socket, .events = POLLIN};
     if (monitor->http)
         fds[n++] = (struct pollfd){.fd = http_fd(monitor->http), .events = POLLIN};
+    if (monitor->top)
+        top_fds(monitor->top, keys);
+    for (size_t i = 0; i < TOP_FDS && monitor->top; i++)
+        fds[n++] = (struct pollfd){.fd = keys[i], .events = POLLIN};
     if (poll(fds, n, monitor->http ? http_timeout_ms(monitor->http) : -1) < 0 && errno != EINTR)
         return -errno;
     return 0;
@@ -335,7 +349,25 @@ static int print_report(struct monitor *monitor)
     return r ? r : write_whole(monitor->options->output_fd, bytes, size);
 }
 
-/* 0: the probe is gone, which ends a watch. */
+/* 1: the user quits. What is shown while it is paused borrows from the store, which waits. */
+static int run_top(struct monitor *monitor)
+{
+    struct report report;
+    int r;
+
+    make_report(monitor, &report);
+    r = top_run(monitor->top, &report);
+    if (r || top_is_paused(monitor->top) == monitor->held)
+        return r;
+    monitor->held = top_is_paused(monitor->top);
+    r = store_hold(monitor->store, monitor->held);
+    if (r)
+        return r;
+    make_report(monitor, &report);
+    return top_run(monitor->top, &report);
+}
+
+/* 0: the probe is gone, which ends a watch, or the user quits. */
 static int serve(struct monitor *monitor)
 {
     int r;
@@ -353,6 +385,9 @@ static int serve(struct monitor *monitor)
         read_analysts(monitor);
         if (monitor->http)
             http_run(monitor->http);
+        r = monitor->top ? run_top(monitor) : 0;
+        if (r)
+            return r < 0 ? r : 0;
     }
     return print_report(monitor);
 }
@@ -370,7 +405,8 @@ int monitor_run(const struct monitor_options *options)
     r = serve(&monitor);
     if (!r)
         return EXIT_SUCCESS;
-    log_error(options->watch ? "the monitor failed: %s" : "cannot write the report: %s",
+    log_error(options->watch || options->top ? "the monitor failed: %s"
+                                             : "cannot write the report: %s",
               strerror(-r));
     return EXIT_FAILURE;
 }

@@ -20,6 +20,7 @@
 #include "monitor/monitor.h"
 #include "probe/attached.h"
 #include "probe/bpf.h"
+#include "probe/console.h"
 #include "probe/schedule.h"
 #include "role.h"
 #include "sandbox.h"
@@ -35,6 +36,7 @@ struct probe {
     struct schedule schedule;
     int signal_fd;
     int output_fd; /* report */
+    struct console console;
     int listen_fds[OPTIONS_LISTEN_MAX];
     size_t n_listen_fds;
     int monitor_fd; /* the probe's end of the socket */
@@ -62,7 +64,9 @@ static void probe_close(struct probe *probe)
     if (probe->monitor) {
         kill(probe->monitor, SIGKILL);
         waitpid(probe->monitor, NULL, 0);
+        console_reset(&probe->console);
     }
+    console_close(&probe->console);
 }
 
 static void explain_target(pid_t pid, int error)
@@ -160,6 +164,10 @@ static int open_signals(struct probe *probe)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGCHLD);
+    if (probe->command == COMMAND_TOP) {
+        sigaddset(&signals, SIGQUIT);
+        sigaddset(&signals, SIGTSTP);
+    }
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &signals, NULL))
         return -errno;
@@ -201,13 +209,15 @@ static int start_monitor(struct probe *probe)
     struct monitor_options options = {
         .options = probe->options,
         .watch = probe->command == COMMAND_WATCH,
+        .top = probe->command == COMMAND_TOP,
+        .messages = console_holds_messages(&probe->console),
         .output_fd = probe->output_fd,
         .width = terminal_width(probe->output_fd),
         .listen_fds = probe->listen_fds,
         .n_listen_fds = probe->n_listen_fds,
     };
     struct timeval patience = {.tv_sec = MONITOR_PATIENCE_S};
-    int keep[OPTIONS_LISTEN_MAX + 2];
+    int keep[OPTIONS_LISTEN_MAX + 3];
     struct role role = {
         .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
     int pair[2];
@@ -220,6 +230,8 @@ static int start_monitor(struct probe *probe)
         return -errno;
     keep[role.n_keep++] = monitor_end;
     keep[role.n_keep++] = probe->output_fd;
+    if (options.top)
+        keep[role.n_keep++] = STDIN_FILENO;
     for (size_t i = 0; i < probe->n_listen_fds; i++)
         keep[role.n_keep++] = probe->listen_fds[i];
     return role_start(&role, &probe->monitor);
@@ -230,7 +242,7 @@ static int attach_targets(struct probe *probe)
     const struct attached_options options = {
         .threshold_ns = probe->options->threshold_ns,
         .kinds = probe->options->kinds,
-        .proven = probe->command == COMMAND_WATCH,
+        .proven = probe->command != COMMAND_REPORT,
     };
     int r = 0;
 
@@ -342,11 +354,17 @@ static void reap_monitor(struct probe *probe)
 {
     int status;
 
-    if (!probe->monitor || waitpid(probe->monitor, &status, WNOHANG) != probe->monitor)
+    if (!probe->monitor || waitpid(probe->monitor, &status, WNOHANG | WUNTRACED) != probe->monitor)
         return;
+    if (WIFSTOPPED(status)) {
+        console_suspend(&probe->console, probe->monitor);
+        return;
+    }
     probe->monitor = 0;
-    if (!WIFEXITED(status))
+    if (!WIFEXITED(status)) {
+        console_reset(&probe->console);
         log_error("the monitor was ended by signal %d", WTERMSIG(status));
+    }
     stop(probe, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
 }
 
@@ -354,19 +372,22 @@ static void take_signals(struct probe *probe)
 {
     struct signalfd_siginfo signal;
 
-    while (read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+    while (!probe->stop && read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo == SIGCHLD)
             reap_monitor(probe);
+        else if (signal.ssi_signo == SIGTSTP)
+            kill(probe->monitor, SIGTSTP);
         else
-            stop(probe, probe->command == COMMAND_WATCH ? EXIT_SUCCESS : EXIT_FAILURE);
+            stop(probe, probe->command == COMMAND_REPORT ? EXIT_FAILURE : EXIT_SUCCESS);
     }
 }
 
 static int target_ended(struct probe *probe, struct attached *attached)
 {
-    int r = attached_ended(attached);
+    int r;
 
-    log_warning("process %d ended", attached->target.pid);
+    log_warning("process %d ended", attached->target.pid); /* first: the monitor may show it */
+    r = attached_ended(attached);
     if (probe->command == COMMAND_REPORT && !any_up(probe))
         stop(probe, EXIT_FAILURE);
     return r;
@@ -431,6 +452,17 @@ static void run(struct probe *probe)
     probe->status = EXIT_FAILURE;
 }
 
+/* Before anything else: who has no terminal is told so first. */
+static int open_console(struct probe *probe)
+{
+    char why[CONSOLE_WHY_MAX];
+    int r = probe->command == COMMAND_TOP ? console_open(&probe->console, why) : 0;
+
+    if (r)
+        log_error("%s", why);
+    return r;
+}
+
 static int probe_run(enum command command, const struct options *options)
 {
     CLEANUP(probe_close)
@@ -440,9 +472,10 @@ static int probe_run(enum command command, const struct options *options)
         .signal_fd = -1,
         .monitor_fd = -1,
         .output_fd = STDOUT_FILENO,
+        .console = CONSOLE_NONE,
     };
 
-    if (probe_open(&probe))
+    if (open_console(&probe) || probe_open(&probe))
         return EXIT_FAILURE;
     run(&probe);
     return probe.status;
@@ -456,4 +489,9 @@ int probe_report(const struct options *options)
 int probe_watch(const struct options *options)
 {
     return probe_run(COMMAND_WATCH, options);
+}
+
+int probe_top(const struct options *options)
+{
+    return probe_run(COMMAND_TOP, options);
 }
