@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a person has chosen, kept in the URL's fragment so that a link shows the same:
 // #target=NAME&stack=STACK_ID&sort=count&dir=desc&q=TEXT&kind=thread&view=flame&idle=1&range=900
+// Others make such links, too, and not all of them escape a plus sign: it stands for itself.
 
 export const DEFAULTS = {
     target: "",
@@ -23,7 +24,7 @@ const ALLOWED = {
 };
 
 export function parse(fragment) {
-    const given = new URLSearchParams(fragment.replace(/^#/, ""));
+    const given = new URLSearchParams(fragment.replace(/^#/, "").replaceAll("+", "%2B"));
     const choice = { ...DEFAULTS };
     for (const name of Object.keys(DEFAULTS)) {
         const value = given.get(name);
@@ -41,5 +42,5 @@ export function compose(choice) {
             out.set(name, choice[name]);
         }
     }
-    return out.toString();
+    return out.toString().replaceAll("+", "%20");
 }
