@@ -35,7 +35,7 @@ endif
 # What has to be there: pkg-config name or header, and Debian's package.
 PACKAGES := libbpf:libbpf-dev libelf:libelf-dev libdw:libdw-dev libmicrohttpd:libmicrohttpd-dev \
 	libcap-ng:libcap-ng-dev libseccomp:libseccomp-dev zlib:zlib1g-dev jansson:libjansson-dev \
-	ncursesw:libncurses-dev
+	ncursesw:libncurses-dev gnutls:libgnutls28-dev libcrypt:libcrypt-dev yaml-0.1:libyaml-dev
 TOOLS := $(CC):gcc $(CLANG):clang $(BPFTOOL):bpftool $(PKG_CONFIG):pkg-config
 
 MISSING := $(strip \
@@ -48,7 +48,8 @@ $(error missing: apt-get install $(sort $(MISSING)))
 endif
 endif
 
-LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib jansson ncursesw
+LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib jansson ncursesw gnutls libcrypt \
+	yaml-0.1
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPARKWATCH_VERSION='"$(VERSION)"' \
 	-I. -Iuser -I$(BUILD)/gen $(shell $(PKG_CONFIG) --cflags $(LIBS))
 CFLAGS ?= -O2 -g

@@ -22,6 +22,7 @@
 #include "probe/bpf.h"
 #include "probe/console.h"
 #include "probe/schedule.h"
+#include "probe/web.h"
 #include "role.h"
 #include "sandbox.h"
 #include "wire_send.h"
@@ -41,6 +42,7 @@ struct probe {
     size_t n_listen_fds;
     int monitor_fd; /* the probe's end of the socket */
     pid_t monitor;  /* 0: not running */
+    struct web web; /* watch */
     bool last_scan; /* the report waits for the scan that is under way */
     bool stop;
     int status; /* exit code */
@@ -67,6 +69,7 @@ static void probe_close(struct probe *probe)
         console_reset(&probe->console);
     }
     console_close(&probe->console);
+    web_close(&probe->web);
 }
 
 static void explain_target(pid_t pid, int error)
@@ -206,6 +209,7 @@ static int monitor_role(void *context)
 static int start_monitor(struct probe *probe)
 {
     AUTO_CLOSE int monitor_end = -1;
+    AUTO_CLOSE int verifier = -1;
     struct monitor_options options = {
         .options = probe->options,
         .watch = probe->command == COMMAND_WATCH,
@@ -220,8 +224,12 @@ static int start_monitor(struct probe *probe)
     int keep[OPTIONS_LISTEN_MAX + 3];
     struct role role = {
         .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
-    int pair[2];
+    int pair[2], r;
 
+    r = web_start_verifier(&probe->web, &verifier);
+    if (r)
+        return r;
+    options.verifier_socket = verifier;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return -errno;
     probe->monitor_fd = pair[0];
@@ -232,6 +240,8 @@ static int start_monitor(struct probe *probe)
     keep[role.n_keep++] = probe->output_fd;
     if (options.top)
         keep[role.n_keep++] = STDIN_FILENO;
+    if (verifier >= 0)
+        keep[role.n_keep++] = verifier;
     for (size_t i = 0; i < probe->n_listen_fds; i++)
         keep[role.n_keep++] = probe->listen_fds[i];
     return role_start(&role, &probe->monitor);
@@ -262,6 +272,8 @@ static int start_roles(struct probe *probe)
     if (!r)
         r = start_monitor(probe);
     if (!r)
+        r = web_send(&probe->web, probe->monitor_fd);
+    if (!r)
         r = sandbox_probe();
     if (r) {
         log_error("cannot start: %s", strerror(-r));
@@ -277,6 +289,9 @@ static int probe_open(struct probe *probe)
     r = open_targets(probe);
     if (!r)
         r = open_listeners(probe);
+    if (!r)
+        r = web_open(&probe->web, probe->options->web_config,
+                     http_is_exposed(probe->listen_fds, probe->n_listen_fds));
     if (!r)
         r = open_bpf(probe);
     if (!r)
@@ -327,9 +342,13 @@ static int finish(struct probe *probe)
 static int do_what_is_due(struct probe *probe)
 {
     uint64_t now = clock_now();
+    int r;
 
     for (size_t i = 0; i < probe->n_targets; i++)
         attached_check(&probe->targets[i], now);
+    r = web_check(&probe->web, now, probe->monitor_fd);
+    if (r)
+        return r;
     if (probe->last_scan)
         return is_idle(probe) ? finish(probe) : 0;
     switch (schedule_due(&probe->schedule, now, is_idle(probe))) {
@@ -368,13 +387,23 @@ static void reap_monitor(struct probe *probe)
     stop(probe, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
 }
 
+/* Without a verifier nobody who needs a password gets in. */
+static void reap_roles(struct probe *probe)
+{
+    reap_monitor(probe);
+    if (!web_reap(&probe->web) || probe->stop)
+        return;
+    log_error("the checker of passwords ended");
+    stop(probe, EXIT_FAILURE);
+}
+
 static void take_signals(struct probe *probe)
 {
     struct signalfd_siginfo signal;
 
     while (!probe->stop && read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo == SIGCHLD)
-            reap_monitor(probe);
+            reap_roles(probe);
         else if (signal.ssi_signo == SIGTSTP)
             kill(probe->monitor, SIGTSTP);
         else
