@@ -10,8 +10,8 @@
 
 static int empty[2];
 
-__attribute__((noinline)) void markup(void)
-    __asm__("\"<img/src=x onerror=document.title='taken'><script>alert(1)</script>\"");
+__attribute__((noinline)) void markup(void) __asm__(
+    "\"<img/src=x onerror=document.title='taken'><script>alert(1)</script>\"");
 
 void markup(void)
 {
