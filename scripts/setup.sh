@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh build|demo|prometheus|test: installs what is missing to build parkwatch, to show it,
-# alone or with Prometheus, or to test it, on Debian.
+# setup.sh build|demo|prometheus|test|pictures: installs what is missing to build parkwatch, to show
+# it, alone or with Prometheus, to test it, or to make its pictures, on Debian.
 # Calls apt-get only when something is missing, asks nothing, and starts no services.
 set -eu
 
@@ -79,6 +79,12 @@ need_test() {
     [ -n "$(ls -d /usr/lib/postgresql/*/bin 2> /dev/null)" ] || add postgresql
 }
 
+need_browser() {
+    need_command chromium chromium
+    need_command chromedriver chromium-driver
+    need_file /usr/lib/python3/dist-packages/selenium python3-selenium
+}
+
 need_demo() {
     need_command go golang-go
 }
@@ -120,9 +126,21 @@ test)
     need_demo
     need_prometheus
     need_test
+    need_browser
+    ;;
+pictures)
+    need_build
+    need_demo
+    need_browser
+    need_command curl curl
+    need_command ip iproute2
+    need_command pngquant pngquant
+    need_command optipng optipng
+    need_file /usr/share/fonts/opentype/inter fonts-inter
+    need_file /usr/share/fonts/truetype/jetbrains-mono fonts-jetbrains-mono
     ;;
 *)
-    echo "usage: setup.sh build|demo|prometheus|test" >&2
+    echo "usage: setup.sh build|demo|prometheus|test|pictures" >&2
     exit 2
     ;;
 esac

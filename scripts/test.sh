@@ -33,6 +33,7 @@ suite make -j"$(nproc)" unit
 suite scripts/lint.sh
 suite scripts/grafana.sh
 suite scripts/live.sh
+suite scripts/browser.sh
 suite scripts/run-in-vm.sh ci
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
