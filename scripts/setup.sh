@@ -41,14 +41,17 @@ need_build() {
     need_module libcap-ng libcap-ng-dev
     need_module libseccomp libseccomp-dev
     need_module zlib zlib1g-dev
-    need_module jansson libjansson-dev
     need_module ncursesw libncurses-dev
+    need_module gnutls libgnutls28-dev
+    need_module libcrypt libcrypt-dev
+    need_module yaml-0.1 libyaml-dev
     need_file /usr/include/libiberty/demangle.h libiberty-dev
 }
 
 need_test() {
     need_command git git
     need_module cmocka libcmocka-dev
+    need_module jansson libjansson-dev
     need_command clang-format clang-format
     need_command clang-tidy clang-tidy
     need_command shellcheck shellcheck
@@ -58,6 +61,8 @@ need_test() {
     need_command npm npm
     need_command gdb gdb
     need_command tmux tmux
+    need_command curl curl
+    need_command openssl openssl
     need_command readelf binutils
     need_file "/usr/share/doc/libc6-dbg" libc6-dbg
     need_command g++ g++

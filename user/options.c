@@ -107,11 +107,28 @@ static const struct option_spec specs[] = {
     {
         .name = "web.listen-address",
         .argument = "[HOST]:PORT",
-        .text = "Address to serve HTTP on; without HOST on all interfaces. There is no access "
-                "control: who can connect can read the reports. May be repeated.",
+        .text = "Address to serve HTTP on; without HOST on all interfaces. Without "
+                "--web.config.file who can connect can read the reports. May be repeated.",
         .commands = ON(WATCH),
         .defaults = {[COMMAND_WATCH] = "127.0.0.1:17275"},
         .parse = argument_listen_address,
+    },
+    {
+        .name = "web.config.file",
+        .argument = "FILE",
+        .text = "TLS, passwords and headers, in the format of Prometheus' exporters. Read again "
+                "when it changes.",
+        .commands = ON(WATCH),
+        .parse = argument_web_config,
+    },
+    {
+        .name = "web.allowed-host",
+        .argument = "NAME",
+        .text = "Answer requests to this host name, too. Addresses, localhost, and names that are "
+                "listened on always do; off loopback the machine's own name does. May be "
+                "repeated.",
+        .commands = ON(WATCH),
+        .parse = argument_allowed_host,
     },
     {
         .name = "web.telemetry-path",

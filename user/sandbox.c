@@ -108,6 +108,7 @@ static const int monitor_calls[] = {
     SCMP_SYS(accept4),    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
     SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
     SCMP_SYS(shutdown),   SCMP_SYS(fcntl),      SCMP_SYS(getdents64),  SCMP_SYS(getrusage),
+    SCMP_SYS(socketpair),
 };
 
 static const int reader_calls[] = {

@@ -183,8 +183,13 @@ static void takes_options_of_watch(void **state)
     (void)state;
     accepts(COMMAND_WATCH,
             WORDS("-p", "1", "--interval", "100ms", "--web.listen-address", ":9100",
-                  "--web.listen-address", "[::1]:9100", "--web.telemetry-path", "/m"),
+                  "--web.listen-address", "[::1]:9100", "--web.telemetry-path", "/m",
+                  "--web.config.file", "web.yml", "--web.allowed-host", "a.example",
+                  "--web.allowed-host", "b"),
             &options);
+    assert_string_equal(options.web_config, "web.yml");
+    assert_int_equal(options.n_hosts, 2);
+    assert_string_equal(options.hosts[1], "b");
     assert_int_equal(options.interval_ns, NS_PER_SECOND / 10);
     assert_int_equal(options.n_listens, 2); /* none of them the default */
     assert_string_equal(options.listens[0], ":9100");

@@ -114,12 +114,14 @@ static const struct attempt analyst_only[] = {
     {"accept4", SYS_accept4, {-1, 0, 0, 0}, -EPERM},
     {"epoll_wait", SYS_epoll_wait, {-1, 0, 0, 0}, -EPERM},
     {"ioctl", SYS_ioctl, {-1, TCGETS, 0}, -EPERM},
+    {"socketpair", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, 0}, -EPERM},
     {"fcntl", SYS_fcntl, {2, F_GETFD}, -EPERM},
     {"getdents64", SYS_getdents64, {-1, 0, 0}, -EPERM},
 };
 
 static const struct attempt monitor_only[] = {
     {"accept4", SYS_accept4, {-1, 0, 0, 0}, -EBADF},
+    {"socketpair", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, 0}, -EFAULT},
     {"epoll_wait", SYS_epoll_wait, {-1, 0, 1, 0}, -EBADF},
     {"ioctl", SYS_ioctl, {-1, TCGETS, 0}, -EPERM},
     {"fcntl", SYS_fcntl, {2, F_GETFD}, 0},

@@ -22,11 +22,13 @@
 #include "probe/bpf.h"
 #include "probe/console.h"
 #include "probe/schedule.h"
+#include "probe/web.h"
 #include "role.h"
 #include "sandbox.h"
 #include "wire_send.h"
 
-#define CHECK_MS           500 /* how often who hangs is looked for while a scan is under way */
+#define IDLE_CHECK_MS      5000 /* how often files of the configuration are looked at */
+#define CHECK_MS           500  /* how often who hangs is looked for while a scan is under way */
 #define CLOSE_NS           1000000000ll /* how long the end waits for that of the crews */
 #define MONITOR_PATIENCE_S 10           /* a monitor that takes no message for so long hangs */
 
@@ -42,6 +44,7 @@ struct probe {
     size_t n_listen_fds;
     int monitor_fd; /* the probe's end of the socket */
     pid_t monitor;  /* 0: not running */
+    struct web web; /* watch */
     bool last_scan; /* the report waits for the scan that is under way */
     bool stop;
     int status; /* exit code */
@@ -72,6 +75,7 @@ static void probe_close(struct probe *probe)
         console_reset(&probe->console);
     }
     console_close(&probe->console);
+    web_close(&probe->web);
 }
 
 static void explain_target(pid_t pid, int error)
@@ -193,6 +197,7 @@ static int monitor_role(void *context)
 static int start_monitor(struct probe *probe)
 {
     AUTO_CLOSE int monitor_end = -1;
+    AUTO_CLOSE int verifier = -1;
     struct monitor_options options = {
         .options = probe->options,
         .watch = probe->command == COMMAND_WATCH,
@@ -207,8 +212,12 @@ static int start_monitor(struct probe *probe)
     int keep[OPTIONS_LISTEN_MAX + 3];
     struct role role = {
         .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
-    int pair[2];
+    int pair[2], r;
 
+    r = web_start_verifier(&probe->web, &verifier);
+    if (r)
+        return r;
+    options.verifier_socket = verifier;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return -errno;
     probe->monitor_fd = pair[0];
@@ -219,6 +228,8 @@ static int start_monitor(struct probe *probe)
     keep[role.n_keep++] = probe->output_fd;
     if (options.top)
         keep[role.n_keep++] = STDIN_FILENO;
+    if (verifier >= 0)
+        keep[role.n_keep++] = verifier;
     for (size_t i = 0; i < probe->n_listen_fds; i++)
         keep[role.n_keep++] = probe->listen_fds[i];
     return role_start(&role, &probe->monitor);
@@ -249,6 +260,8 @@ static int start_roles(struct probe *probe)
     if (!r)
         r = start_monitor(probe);
     if (!r)
+        r = web_send(&probe->web, probe->monitor_fd);
+    if (!r)
         r = sandbox_probe();
     if (r) {
         log_error("cannot start: %s", strerror(-r));
@@ -264,6 +277,9 @@ static int probe_open(struct probe *probe)
     r = open_targets(probe);
     if (!r)
         r = open_listeners(probe);
+    if (!r)
+        r = web_open(&probe->web, probe->options->web_config,
+                     http_is_exposed(probe->listen_fds, probe->n_listen_fds));
     if (!r)
         r = open_bpf(probe);
     if (!r)
@@ -319,6 +335,8 @@ static int do_what_is_due(struct probe *probe)
 
     for (size_t i = 0; i < probe->n_targets && !r; i++)
         r = attached_check(&probe->targets[i], now);
+    if (!r)
+        r = web_check(&probe->web, now, probe->monitor_fd);
     if (r)
         return r;
     if (probe->last_scan)
@@ -359,13 +377,23 @@ static void reap_monitor(struct probe *probe)
     stop(probe, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
 }
 
+/* Without a verifier nobody who needs a password gets in. */
+static void reap_roles(struct probe *probe)
+{
+    reap_monitor(probe);
+    if (!web_reap(&probe->web) || probe->stop)
+        return;
+    log_error("the checker of passwords ended");
+    stop(probe, EXIT_FAILURE);
+}
+
 static void take_signals(struct probe *probe)
 {
     struct signalfd_siginfo signal;
 
     while (!probe->stop && read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo == SIGCHLD)
-            reap_monitor(probe);
+            reap_roles(probe);
         else if (signal.ssi_signo == SIGTSTP)
             kill(probe->monitor, SIGTSTP);
         else
@@ -425,8 +453,10 @@ static int wait_for_events(struct probe *probe)
         fds[2 * i + 1] = (struct pollfd){.fd = attached_fd(attached), .events = POLLIN};
     }
     fds[n] = (struct pollfd){.fd = probe->signal_fd, .events = POLLIN};
-    if (!is_idle(probe) && (timeout < 0 || timeout > CHECK_MS))
-        timeout = CHECK_MS;
+    int most = is_idle(probe) ? IDLE_CHECK_MS : CHECK_MS;
+
+    if (timeout < 0 || timeout > most)
+        timeout = most;
     if (poll(fds, n + 1, timeout) < 0)
         return errno == EINTR ? 0 : -errno;
     if (fds[n].revents)
