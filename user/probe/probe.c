@@ -443,6 +443,7 @@ static int wait_for_events(struct probe *probe)
 {
     struct pollfd fds[2 * RECORD_TARGETS_MAX + 1];
     int timeout = schedule_timeout_ms(&probe->schedule, clock_now());
+    int most = is_idle(probe) ? IDLE_CHECK_MS : CHECK_MS;
     size_t n = 2 * probe->n_targets;
 
     for (size_t i = 0; i < probe->n_targets; i++) {
@@ -453,8 +454,6 @@ static int wait_for_events(struct probe *probe)
         fds[2 * i + 1] = (struct pollfd){.fd = attached_fd(attached), .events = POLLIN};
     }
     fds[n] = (struct pollfd){.fd = probe->signal_fd, .events = POLLIN};
-    int most = is_idle(probe) ? IDLE_CHECK_MS : CHECK_MS;
-
     if (timeout < 0 || timeout > most)
         timeout = most;
     if (poll(fds, n + 1, timeout) < 0)
