@@ -41,7 +41,6 @@ need_build() {
     need_module libcap-ng libcap-ng-dev
     need_module libseccomp libseccomp-dev
     need_module zlib zlib1g-dev
-    need_module jansson libjansson-dev
     need_module ncursesw libncurses-dev
     need_module gnutls libgnutls28-dev
     need_module libcrypt libcrypt-dev
@@ -51,7 +50,9 @@ need_build() {
 
 need_test() {
     need_command git git
+    need_command npm npm
     need_module cmocka libcmocka-dev
+    need_module jansson libjansson-dev
     need_command clang-format clang-format
     need_command clang-tidy clang-tidy
     need_command shellcheck shellcheck

@@ -28,6 +28,7 @@ suite() {
 scripts/setup.sh test || exit 1
 make -j"$(nproc)" all fixtures || exit 1
 scripts/go-toolchains.sh && scripts/go-fixtures.sh || exit 1
+suite scripts/go-binaries.sh
 suite make -j"$(nproc)" unit
 suite scripts/lint.sh
 suite scripts/grafana.sh

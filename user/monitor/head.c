@@ -21,6 +21,8 @@ static const struct field {
     {"Host", offsetof(struct head, host), false},
     {"Authorization", offsetof(struct head, authorization), false},
     {"Sec-Fetch-Site", offsetof(struct head, sec_fetch_site), false},
+    {"Sec-Fetch-Mode", offsetof(struct head, sec_fetch_mode), false},
+    {"Sec-Fetch-Dest", offsetof(struct head, sec_fetch_dest), false},
     {"Accept", offsetof(struct head, accept), true},
     {"Accept-Encoding", offsetof(struct head, accept_encoding), true},
     {"If-None-Match", offsetof(struct head, if_none_match), true},

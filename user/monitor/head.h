@@ -22,6 +22,8 @@ struct head {
     const char *host;
     const char *authorization;
     const char *sec_fetch_site;
+    const char *sec_fetch_mode;
+    const char *sec_fetch_dest;
     const char *accept;
     const char *accept_encoding;
     const char *if_none_match;

@@ -60,13 +60,24 @@ static enum refusal refusal_of_host(const struct head *head, const struct host_n
     return REFUSAL_NONE;
 }
 
+/* Does a page of another site have its visitor's browser ask? A link that the visitor follows, as one
+ * of a Grafana dashboard, is no harm: that page sees nothing of the answer, which is shown on its
+ * own and in no frame. */
+static bool is_from_elsewhere(const struct head *head)
+{
+    if (!head->sec_fetch_site || strcasecmp(head->sec_fetch_site, "cross-site"))
+        return false;
+    return !head->sec_fetch_mode || strcasecmp(head->sec_fetch_mode, "navigate") ||
+           !head->sec_fetch_dest || strcasecmp(head->sec_fetch_dest, "document");
+}
+
 enum refusal refusal_of(const struct head *head, const struct host_names *names)
 {
     const enum refusal refusal = refusal_of_host(head, names);
 
     if (refusal)
         return refusal;
-    if (head->sec_fetch_site && !strcasecmp(head->sec_fetch_site, "cross-site"))
+    if (is_from_elsewhere(head))
         return REFUSAL_CROSS_SITE;
     if (strcmp(head->method, "GET") && strcmp(head->method, "HEAD"))
         return REFUSAL_METHOD;

@@ -673,6 +673,15 @@ static void refuses_garbage(void **state)
         {"GET / HTTP/1.1\r\nHost: rebound.example\r\n\r\n", 421},
         {"POST / HTTP/1.1\r\nHost: rebound.example\r\n\r\n", 421},
         {"GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n\r\n", 403},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n"
+         "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n\r\n",
+         403},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n"
+         "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: document\r\n\r\n",
+         403},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n"
+         "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n\r\n",
+         200},
         {"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404},
         {"GET /%2e%2e/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 404},
     };
