@@ -34,5 +34,6 @@ suite scripts/lint.sh
 suite scripts/grafana.sh
 suite scripts/live.sh
 suite scripts/browser.sh
+suite scripts/run-in-vm.sh ci
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
