@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -107,11 +108,23 @@ static const int monitor_calls[] = {
     SCMP_SYS(accept4),    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
     SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
     SCMP_SYS(shutdown),   SCMP_SYS(fcntl),      SCMP_SYS(getdents64),  SCMP_SYS(getrusage),
+    SCMP_SYS(socketpair),
 };
 
 static const int reader_calls[] = {
     SCMP_SYS(openat2), SCMP_SYS(fstatfs),    SCMP_SYS(readlink),         SCMP_SYS(readlinkat),
     SCMP_SYS(fcntl),   SCMP_SYS(getdents64), SCMP_SYS(process_vm_readv), SCMP_SYS(ioctl),
+};
+
+static const int screen_calls[] = {
+    SCMP_SYS(getdents64),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(getpgrp),
+    SCMP_SYS(getpgid),
+};
+
+static const unsigned int screen_requests[] = {
+    TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TIOCGWINSZ, TIOCGPGRP,
 };
 
 static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
@@ -126,6 +139,17 @@ static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
 static void release(scmp_filter_ctx *filter)
 {
     seccomp_release(*filter);
+}
+
+/* What curses and the screen ask of a terminal. */
+static int allow_terminal(scmp_filter_ctx filter)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < LENGTH(screen_requests) && !r; i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_EQ, screen_requests[i]));
+    return r;
 }
 
 static int allow_common(scmp_filter_ctx filter)
@@ -213,6 +237,16 @@ int sandbox_analyst(void)
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_DATA, ANALYST_MEMORY_MAX);
     return filter_calls(NULL, 0, NULL);
+}
+
+int sandbox_screen(void)
+{
+    int r = drop_identity();
+
+    if (r)
+        return r;
+    limit(RLIMIT_CORE, 0);
+    return filter_calls(screen_calls, LENGTH(screen_calls), allow_terminal);
 }
 
 int sandbox_monitor(void)

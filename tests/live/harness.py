@@ -313,9 +313,9 @@ def free_port():
 class Watch:
     """A running daemon."""
 
-    def __init__(self, pids, *options, ready=True):
+    def __init__(self, pids, *options, ready=True, port=None):
         pids = [pids] if isinstance(pids, int) else pids
-        self.port = free_port()
+        self.port = port or free_port()
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [

@@ -144,6 +144,7 @@ static int put_samples(struct target *target, const char *payload, size_t length
         memcpy(&sample, payload + at, sizeof(sample));
         if (!knows(target, &sample))
             return -EBADMSG;
+        table_prefetch(&target->samples, sample_key(sample.kind, sample.id));
     }
     for (size_t at = 0; at < length; at += sizeof(sample)) {
         int r;
@@ -247,23 +248,14 @@ static uint64_t end_of_scan(const struct wire_scan *scan)
     return end;
 }
 
-/* Makes the report that is shown until the next scan. */
-static int take_scan(struct target *target, const void *payload)
+int target_regroup(struct target *target)
 {
     struct target_report *report = &target->report;
-    struct wire_scan scan;
     int r;
 
-    memcpy(&scan, payload, sizeof(scan));
-    if (report->scanned &&
-        (scan.number < report->scan.number || scan.time_ns < report->scan.time_ns))
-        return -EBADMSG;
-    if (!names_has_string(target->names, scan.note))
-        return -EBADMSG;
-    if (!target->first_scan_ns)
-        target->first_scan_ns = end_of_scan(&scan);
-    note_scan(target, &scan);
-    r = build_groups(target, &scan);
+    if (!target->names || !target->first_scan_ns)
+        return 0;
+    r = build_groups(target, &report->scan);
     report->n_groups = target->groups.n;
     report->groups = target->groups.list;
     report->threads_parked = target->groups.n_parked[SAMPLE_THREAD];
@@ -274,6 +266,24 @@ static int take_scan(struct target *target, const void *payload)
     report->n_deadlocks = target->deadlocks.n;
     report->deadlocks = target->deadlocks.list;
     return r;
+}
+
+/* What is shown until the next scan. */
+static int take_scan(struct target *target, const void *payload)
+{
+    const struct target_report *report = &target->report;
+    struct wire_scan scan;
+
+    memcpy(&scan, payload, sizeof(scan));
+    if (report->scanned &&
+        (scan.number < report->scan.number || scan.time_ns < report->scan.time_ns))
+        return -EBADMSG;
+    if (!names_has_string(target->names, scan.note))
+        return -EBADMSG;
+    if (!target->first_scan_ns)
+        target->first_scan_ns = end_of_scan(&scan);
+    note_scan(target, &scan);
+    return target->options->hold ? 0 : target_regroup(target);
 }
 
 int target_take_analyst(struct target *target, const struct wire_header *header,
@@ -335,7 +345,7 @@ void target_take_target(struct target *target, const struct wire_target *wire)
     report->pid = wire->pid;
     report->up = wire->up;
     report->start_time = (double)wire->start_time_us / 1e6;
-    if (!report->up)
+    if (!report->up && !target->options->keep_ended)
         clear(target);
 }
 
