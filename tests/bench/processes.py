@@ -241,8 +241,9 @@ def offcputime(command, pid):
     """libbpf-tools' offcputime, attached to the process. Yields the ids of its BPF programs."""
     nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with process([command, "-p", pid], TOOLS_CPU, **nowhere) as p:
-        ids = wait_for(lambda: program_ids(p.pid), "offcputime's programs")
-        time.sleep(0.2)  # loaded is not yet attached
+        wait_for(lambda: program_ids(p.pid), "offcputime's programs")
+        time.sleep(0.2)  # the first one is loaded, which is not yet all attached
+        ids = program_ids(p.pid)
         yield ids
         p.send_signal(signal.SIGINT)
         p.wait(PATIENCE)
