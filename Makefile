@@ -72,9 +72,10 @@ ASSETS_LIST := $(BUILD)/gen/assets.inc
 
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c))
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
+GUARDS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/guard_*.c)))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 
-.PHONY: all fixtures check unit live bench lint format install uninstall clean
+.PHONY: all fixtures guards check unit live bench lint format install uninstall clean
 all: $(PROGRAM)
 
 $(PROGRAM): $(BUILD)/obj/user/main.o $(LIBRARY)
@@ -134,6 +135,13 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -Werror=unused-function -MMD -MP $(ALL_LDFLAGS) \
 		-o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka -ljansson
 
+# Programs whose instructions scripts/guard.sh counts.
+$(BUILD)/bench/guard_%: tests/bench/guard_%.c $(LIBRARY)
+	$(call msg,GUARD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) \
+		$(LDLIBS) -lcmocka
+
 # Fixtures are ordinary programs: no frame pointers, debug information apart from the sanitizers.
 # One that needs other flags names them in a line "// CFLAGS: ...".
 $(BUILD)/fixtures/%: tests/fixtures/%.c tests/fixtures/fixture.h
@@ -143,6 +151,7 @@ $(BUILD)/fixtures/%: tests/fixtures/%.c tests/fixtures/fixture.h
 		-D_GNU_SOURCE -o $@ $< $$(sed -n 's|^// CFLAGS: ||p' $<) -pthread
 
 fixtures: $(FIXTURES)
+guards: $(GUARDS)
 
 # Unit tests always run under the sanitizers and need no root; live tests need root.
 check: unit live
@@ -175,4 +184,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(GUARDS:=.d)

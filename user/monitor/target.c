@@ -431,6 +431,7 @@ void target_take_counters(struct target *target, const struct wire_counters *wir
     counters->index = wire->index;
     counters->n_programs = wire->n_programs;
     counters->has_futex = wire->has_futex;
+    counters->interval_ns = wire->interval_ns;
     for (uint32_t i = 0; i < wire->n_programs; i++)
         take_program(&wire->programs[i], &counters->programs[i]);
     sum_losses(target);

@@ -246,6 +246,7 @@ static int attach_targets(struct probe *probe)
         .threshold_ns = probe->options->threshold_ns,
         .kinds = probe->options->kinds,
         .proven = probe->command != COMMAND_REPORT,
+        .interval_ns = probe->command != COMMAND_REPORT ? (uint64_t)probe->options->interval_ns : 0,
     };
     int r = 0;
 
