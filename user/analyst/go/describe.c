@@ -13,9 +13,9 @@
 #include "table.h"
 
 #define STACK_COPY (8 * 1024) /* of each stack at once: nearly all are smaller */
-#define STACK_GAP  1024       /* a goroutine's first stack has 2048 bytes: neighbours go together */
-#define GOID_MAIN  1          /* made by assembly: no go statement */
-#define HEAP_GAP   256        /* between two sudogs or channels that are read together */
+#define STACK_GAP  4096
+#define GOID_MAIN  1   /* made by assembly: no go statement */
+#define HEAP_GAP   256 /* between two sudogs or channels that are read together */
 
 /* Distinct sets of labels. Beyond them they are left out, so that labels of single requests do not
  * make a stack of each goroutine. */
@@ -43,8 +43,15 @@ struct describer {
     struct interns *interns; /* of labels */
     struct table label_sets;
     struct subject *subjects; /* of this batch */
+    struct {
+        const char *reason;
+        struct channel channel;
+        uint32_t n_cases;
+        uint32_t text; /* 0: none yet */
+    } last;            /* channel that was described */
     size_t copied;
     struct piece pieces[DESCRIBE_MAX];
+    struct piece spare[DESCRIBE_MAX]; /* for sorting them */
     struct raw_frame frames[STACK_FRAMES_MAX];
     uint8_t copies[DESCRIBE_MAX * STACK_COPY];
 };
@@ -121,7 +128,7 @@ static int read_stacks(struct describer *describer, size_t n)
         describer->pieces[i] = (struct piece){
             goroutine->sp, size < STACK_COPY ? (uint32_t)size : STACK_COPY, (uint32_t)i};
     }
-    gather_sort(describer->pieces, n);
+    gather_sort(describer->pieces, describer->spare, n);
     return gather(describer->memory, describer->pieces, n, STACK_GAP, take_stack, describer);
 }
 
@@ -157,7 +164,7 @@ static int read_sudogs(struct describer *describer, size_t n)
                     describer->subjects[i].next_sudog, describer->layout->sudog_size, (uint32_t)i};
         if (!asked)
             break;
-        gather_sort(describer->pieces, asked);
+        gather_sort(describer->pieces, describer->spare, asked);
         r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_sudog, describer);
         if (r)
             return r;
@@ -184,7 +191,7 @@ static int read_channels(struct describer *describer, size_t n)
         if (describer->subjects[i].sudog.channel)
             describer->pieces[asked++] = (struct piece){
                 describer->subjects[i].sudog.channel, describer->layout->channel_size, (uint32_t)i};
-    gather_sort(describer->pieces, asked);
+    gather_sort(describer->pieces, describer->spare, asked);
     return gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_channel, describer);
 }
 
@@ -218,7 +225,7 @@ static int read_label_lists(struct describer *describer, size_t n)
         if (describer->subjects[i].goroutine.labels)
             describer->pieces[asked++] = (struct piece){describer->subjects[i].goroutine.labels,
                                                         LABELS_SET_SIZE, (uint32_t)i};
-    gather_sort(describer->pieces, asked);
+    gather_sort(describer->pieces, describer->spare, asked);
     r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_label_set, describer);
     asked = 0;
     for (size_t i = 0; i < n && !r; i++) {
@@ -228,7 +235,7 @@ static int read_label_lists(struct describer *describer, size_t n)
             describer->pieces[asked++] =
                 (struct piece){subject->labels_at, subject->n_labels * LABELS_SIZE, (uint32_t)i};
     }
-    gather_sort(describer->pieces, asked);
+    gather_sort(describer->pieces, describer->spare, asked);
     return r ? r
              : gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_label_list,
                       describer);
@@ -265,7 +272,7 @@ static void read_labels(struct describer *describer, struct subject *subject)
 static void copy_labels(struct subject *subject, const struct subject *from)
 {
     subject->n_labels = from->n_labels;
-    memcpy(subject->labels, from->labels, sizeof(subject->labels));
+    memcpy(subject->labels, from->labels, from->n_labels * sizeof(subject->labels[0]));
 }
 
 int describe_read(struct describer *describer, struct subject *subjects, size_t n)
@@ -273,9 +280,13 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     int r;
 
     describer->subjects = subjects;
-    for (size_t i = 0; i < n; i++)
-        subjects[i] = (struct subject){.goroutine = subjects[i].goroutine,
-                                       .next_sudog = subjects[i].goroutine.waiting};
+    for (size_t i = 0; i < n; i++) {
+        size_t known = sizeof(subjects[i].goroutine);
+
+        /* What is behind is only read where n_labels says so, and large. */
+        memset((char *)&subjects[i] + known, 0, offsetof(struct subject, label_list) - known);
+        subjects[i].next_sudog = subjects[i].goroutine.waiting;
+    }
     r = read_stacks(describer, n);
     if (!r)
         r = read_sudogs(describer, n);
@@ -292,16 +303,38 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     return r;
 }
 
+static bool is_same_channel(const struct channel *a, const struct channel *b)
+{
+    return a->length == b->length && a->capacity == b->capacity && a->closed == b->closed &&
+           a->has_receiver == b->has_receiver && a->has_sender == b->has_sender;
+}
+
+/* Neighbours often wait on one channel, or on those that look the same. */
+static uint32_t name_channel(struct describer *describer, const struct subject *subject,
+                             const char *reason)
+{
+    char text[CHANNEL_TEXT_MAX];
+
+    if (!describer->last.text || describer->last.reason != reason ||
+        describer->last.n_cases != subject->n_cases ||
+        !is_same_channel(&describer->last.channel, &subject->channel)) {
+        channel_text(&subject->channel, reason, subject->n_cases, text);
+        describer->last.reason = reason;
+        describer->last.n_cases = subject->n_cases;
+        describer->last.channel = subject->channel;
+        describer->last.text = outbox_string(describer->outbox, text);
+    }
+    return describer->last.text;
+}
+
 static void name_object(struct describer *describer, struct subject *subject)
 {
     const char *reason = goroutine_reason(describer->layout, &subject->goroutine);
-    char text[CHANNEL_TEXT_MAX];
 
     if (subject->has_channel) {
         subject->object_kind = OBJECT_CHANNEL;
         subject->object = subject->sudog.channel;
-        channel_text(&subject->channel, reason, subject->n_cases, text);
-        subject->detail = outbox_string(describer->outbox, text);
+        subject->detail = name_channel(describer, subject, reason);
     } else if (subject->has_sudog && !subject->sudog.channel) {
         subject->object = channel_semaphore(&subject->sudog, reason);
         subject->object_kind = subject->object ? OBJECT_SEMAPHORE : OBJECT_NONE;

@@ -15,7 +15,7 @@
 #include "analyst/outbox.h"
 #include "loss.h"
 
-#define DESCRIBE_MAX       1024 /* goroutines at once */
+#define DESCRIBE_MAX       2048 /* goroutines at once */
 #define DESCRIBE_CASES_MAX 64   /* of a select, that are followed */
 
 /* One of them. The caller fills in the first. */

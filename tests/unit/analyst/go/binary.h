@@ -408,7 +408,8 @@ static inline struct binary *binary_new(const struct binary_layout *layout)
     if (!binary)
         abort();
     binary->layout = layout;
-    binary->memory = (struct go_memory){binary_read, binary_read_ranges, binary};
+    binary->memory = (struct go_memory){
+        .read = binary_read, .read_ranges = binary_read_ranges, .context = binary};
     snprintf(version, sizeof(version), "go1.%d.3", layout->minor - 100);
     binary_put_version(binary, version);
     binary_add_header(binary);
