@@ -67,6 +67,9 @@ need_test() {
     need_file "/usr/share/doc/libc6-dbg" libc6-dbg
     need_command g++ g++
     [ -x "${HOME:-/root}/.cargo/bin/rustc" ] || need_command rustc rustc
+    need_command qemu-system-x86_64 qemu-system-x86
+    need_command busybox busybox-static
+    need_command mke2fs e2fsprogs
     need_command redis-server redis-server
     need_command nginx nginx-light
     need_command etcd etcd-server

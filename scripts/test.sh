@@ -32,5 +32,6 @@ suite make -j"$(nproc)" unit
 suite scripts/lint.sh
 suite scripts/grafana.sh
 suite scripts/live.sh
+suite scripts/run-in-vm.sh ci
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -90,6 +90,11 @@ static void explain_target(pid_t pid, int error)
     else if (error == -EXDEV)
         log_error("/proc is that of another PID namespace; mount this one's with "
                   "'mount -t proc proc /proc'");
+    else if (error == -EREMOTE)
+        log_error(
+            "lockdown=confidentiality hides the thread numbers of PID namespaces, and process "
+            "%d or parkwatch is in one; boot with lockdown=integrity or none",
+            pid);
     else if (error == -EACCES || error == -EPERM)
         log_error("not allowed to read process %d; run as root or with CAP_SYS_PTRACE", pid);
     else
