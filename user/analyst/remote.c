@@ -90,7 +90,7 @@ static size_t request_size(const struct rpc_request *request)
 static int send_request(struct remote *remote)
 {
     if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
-        return errno == EPIPE ? -ECONNRESET : -errno;
+        return -ECONNRESET; /* who cannot be asked is as good as gone */
     return 0;
 }
 
@@ -331,8 +331,8 @@ int remote_kernel(struct remote *remote, const struct kernel_record **ret_record
     return 0;
 }
 
-int remote_done(struct remote *remote, uint64_t number)
+int remote_done(struct remote *remote, uint64_t number, bool failed)
 {
-    prepare(remote, RPC_DONE, number);
+    prepare(remote, failed ? RPC_GIVEN_UP : RPC_DONE, number);
     return send_request(remote);
 }
