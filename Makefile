@@ -43,7 +43,8 @@ endif
 
 # What has to be there: pkg-config name or header, and Debian's package.
 PACKAGES := libbpf:libbpf-dev libelf:libelf-dev libdw:libdw-dev libmicrohttpd:libmicrohttpd-dev \
-	libcap-ng:libcap-ng-dev libseccomp:libseccomp-dev zlib:zlib1g-dev jansson:libjansson-dev
+	libcap-ng:libcap-ng-dev libseccomp:libseccomp-dev zlib:zlib1g-dev \
+	ncursesw:libncurses-dev gnutls:libgnutls28-dev libcrypt:libcrypt-dev yaml-0.1:libyaml-dev
 TOOLS := $(CC):gcc $(CLANG):clang $(BPFTOOL):bpftool $(PKG_CONFIG):pkg-config
 
 MISSING := $(strip \
@@ -56,7 +57,8 @@ $(error missing: apt-get install $(sort $(MISSING)))
 endif
 endif
 
-LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib jansson
+LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib ncursesw gnutls libcrypt \
+	yaml-0.1
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPARKWATCH_VERSION='"$(VERSION)"' \
 	-I. -Iuser -I$(BUILD)/gen $(shell $(PKG_CONFIG) --cflags $(LIBS))
 CFLAGS ?= -O2 -g
@@ -65,7 +67,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 HARDEN := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(HARDEN) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
-LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -liberty
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -liberty -lm
 
 SOURCES := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
@@ -140,7 +142,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	$(call msg,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -Werror=unused-function -MMD -MP $(ALL_LDFLAGS) \
-		-o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
+		-o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka -ljansson
 
 # Fixtures are ordinary programs: no frame pointers, debug information apart from the sanitizers.
 # One that needs other flags names them in a line "// CFLAGS: ...".

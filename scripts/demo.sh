@@ -1,8 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh [--fixed[=select|call]] [--pid N] [--once]: shows parkwatch at work on a Go service that
-# leaks goroutines under a short load, or that is repaired; or on process N. Installs what is
-# missing, builds, prints a report, and serves metrics until Ctrl-C; --once ends before that.
+# demo.sh [--fixed[=select|call]] [--pid N] [--with-prometheus] [--once]: shows parkwatch at work on
+# a Go service that leaks goroutines under a short load, or that is repaired; or on process N.
+# Installs what is missing, builds, prints a report, and serves metrics until Ctrl-C; --once ends
+# before that. --with-prometheus has parkwatch watch before the load comes, and real Prometheus and
+# Alertmanager beside it, sixty times as fast as they run elsewhere, and prints the alert that
+# arrives.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -10,9 +13,14 @@ PATH=$PATH:/usr/sbin:/sbin
 port=17275
 ports=20       # tried from there on
 requests=2000  # every second one times out, and leaks
+incident=28470 # requests with Prometheus: 14,235 of them
+alert=ParkwatchMemoryStays
 patience=30    # seconds until the service listens
+alert_after=90 # seconds at most from the load's end to its alert
 service_pid=
 watch_pid=
+prometheus_pid=
+work=
 
 die() {
     echo "demo.sh: $1" >&2
@@ -20,15 +28,16 @@ die() {
 }
 
 usage() {
-    die "usage: demo.sh [--fixed[=select|call]] [--pid N] [--once]" 2
+    die "usage: demo.sh [--fixed[=select|call]] [--pid N] [--with-prometheus] [--once]" 2
 }
 
 # Ends only what this script started.
 clean_up() {
-    for pid in $watch_pid $service_pid; do
+    for pid in $prometheus_pid $watch_pid $service_pid; do
         kill "$pid" 2> /dev/null || continue
         wait "$pid" 2> /dev/null || true # it tells of the signal
     done
+    [ -z "$work" ] || rm -rf "$work"
 }
 
 # Without symbols, without DWARF, without a profiling endpoint: as such services are deployed.
@@ -39,9 +48,10 @@ build_go() {
 }
 
 start_service() {
-    local address='' end=$((SECONDS + patience))
+    local end
     build_go recommendd
     build_go load
+    end=$((SECONDS + patience))
     # shellcheck disable=SC2086 # no argument where it is empty
     build/demo/recommendd $fixed < /dev/null > build/demo/recommendd.log &
     service_pid=$!
@@ -53,6 +63,9 @@ start_service() {
         sleep 0.1
         address=$(sed -n 's/^listening on //p' build/demo/recommendd.log)
     done
+}
+
+run_load() {
     build/demo/load "$address" "$requests"
     echo "the load is over"
 }
@@ -66,21 +79,59 @@ choose_port() {
     done
 }
 
-serve() {
+start_watch() {
     choose_port
-    build/parkwatch watch -p "$1" -t 1s --web.listen-address "127.0.0.1:$port" &
+    build/parkwatch watch -p "$1" -t 1s "${@:2}" --web.listen-address "127.0.0.1:$port" &
     watch_pid=$!
+}
+
+# url NAME: where Prometheus or Alertmanager listens
+url() {
+    sed -n "s/^$1 //p" "$work/urls"
+}
+
+# Until the process is known to Prometheus as it was before the load.
+start_prometheus() {
+    local end=$((SECONDS + patience)) known=process:parkwatch_target_resident_memory_bytes:sum
+    work=$(mktemp -d)
+    scripts/prometheus.sh "$work" "127.0.0.1:$port" > "$work/urls" &
+    prometheus_pid=$!
+    until [ -n "$(promtool query instant "$(url prometheus)" "$known" 2> /dev/null)" ]; do
+        kill -0 "$prometheus_pid" 2> /dev/null || die "Prometheus ended"
+        [ "$SECONDS" -lt "$end" ] || die "Prometheus does not scrape"
+        sleep 0.2
+    done
+    echo "Prometheus scrapes each second; a minute of the rules is a second here, an hour a minute"
+}
+
+wait_for_alert() {
+    echo
+    echo "waiting for an alert, for up to $alert_after s"
+    if /usr/bin/python3 scripts/demo/alert.py "$(url alertmanager)" "$alert" "$alert_after"; then
+        return
+    fi
+    [ -n "$fixed" ] || die "no alert came"
+    echo "no alert came"
+}
+
+serve() {
     echo
     echo "serving until Ctrl-C:"
     echo "  http://127.0.0.1:$port/metrics         for Prometheus"
     echo "  http://127.0.0.1:$port/api/v1/report   the report, as JSON"
     echo "  http://127.0.0.1:$port/debug/pprof/goroutine   for go tool pprof"
+    if [ -n "$with_prometheus" ]; then
+        echo "  $(url prometheus)/alerts        Prometheus"
+        echo "  $(url alertmanager)/               Alertmanager"
+    fi
     wait "$watch_pid"
 }
 
 pid=
 once=
 fixed=
+address=
+with_prometheus=
 while [ $# -gt 0 ]; do
     case $1 in
     --pid)
@@ -89,6 +140,7 @@ while [ $# -gt 0 ]; do
         shift
         ;;
     --once) once=1 ;;
+    --with-prometheus) with_prometheus=1 ;;
     --fixed | --fixed=select | --fixed=call) fixed=$1 ;;
     *) usage ;;
     esac
@@ -100,12 +152,26 @@ trap clean_up EXIT
 trap 'exit 0' INT TERM
 scripts/setup.sh "$([ -n "$pid" ] && echo build || echo demo)"
 make -j"$(nproc)"
+target=$pid
 if [ -z "$pid" ]; then
     start_service
-    pid=$service_pid
+    target=$service_pid
+fi
+if [ -n "$with_prometheus" ]; then
+    scripts/setup.sh prometheus
+    start_watch "$target" --interval 1s
+    start_prometheus
+    requests=$incident
+fi
+if [ -z "$pid" ]; then
+    run_load
 fi
 echo
-build/parkwatch report -p "$pid"
+build/parkwatch report -p "$target"
+if [ -n "$with_prometheus" ] && [ -z "$pid" ]; then
+    wait_for_alert
+fi
 if [ -z "$once" ]; then
-    serve "$pid"
+    [ -n "$watch_pid" ] || start_watch "$target"
+    serve
 fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh build|demo|test: installs what is missing to build parkwatch, and to show or to test it,
-# on Debian.
+# setup.sh build|demo|prometheus|test: installs what is missing to build parkwatch, to show it,
+# alone or with Prometheus, or to test it, on Debian.
 # Calls apt-get only when something is missing, asks nothing, and starts no services.
 set -eu
 
@@ -41,20 +41,28 @@ need_build() {
     need_module libcap-ng libcap-ng-dev
     need_module libseccomp libseccomp-dev
     need_module zlib zlib1g-dev
-    need_module jansson libjansson-dev
+    need_module ncursesw libncurses-dev
+    need_module gnutls libgnutls28-dev
+    need_module libcrypt libcrypt-dev
+    need_module yaml-0.1 libyaml-dev
     need_file /usr/include/libiberty/demangle.h libiberty-dev
 }
 
 need_test() {
     need_command git git
     need_module cmocka libcmocka-dev
+    need_module jansson libjansson-dev
     need_command clang-format clang-format
     need_command clang-tidy clang-tidy
     need_command shellcheck shellcheck
     need_command python3 python3
     need_file /usr/lib/python3/dist-packages/prometheus_client python3-prometheus-client
-    need_command promtool prometheus
+    need_file /usr/lib/python3/dist-packages/yaml python3-yaml
+    need_command npm npm
     need_command gdb gdb
+    need_command tmux tmux
+    need_command curl curl
+    need_command openssl openssl
     need_command readelf binutils
     need_file "/usr/share/doc/libc6-dbg" libc6-dbg
     need_command g++ g++
@@ -63,13 +71,18 @@ need_test() {
     need_command nginx nginx-light
     need_command etcd etcd-server
     need_command caddy caddy
-    need_command prometheus-alertmanager prometheus-alertmanager
     need_command javac default-jdk-headless
     [ -n "$(ls -d /usr/lib/postgresql/*/bin 2> /dev/null)" ] || add postgresql
 }
 
 need_demo() {
     need_command go golang-go
+}
+
+need_prometheus() {
+    need_command promtool prometheus
+    need_command prometheus-alertmanager prometheus-alertmanager
+    need_command python3 python3
 }
 
 install_packages() {
@@ -95,13 +108,17 @@ demo)
     need_build
     need_demo
     ;;
+prometheus)
+    need_prometheus
+    ;;
 test)
     need_build
     need_demo
+    need_prometheus
     need_test
     ;;
 *)
-    echo "usage: setup.sh build|demo|test" >&2
+    echo "usage: setup.sh build|demo|prometheus|test" >&2
     exit 2
     ;;
 esac

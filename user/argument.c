@@ -13,6 +13,7 @@
 
 #include "address.h"
 #include "duration.h"
+#include "webconfig.h"
 
 #define PID_LAST        (4 * 1024 * 1024) /* PID_MAX_LIMIT, include/linux/threads.h */
 #define INTERVAL_MIN_NS (100 * 1000 * 1000)
@@ -212,6 +213,30 @@ int argument_listen_address(const char *text, struct options *options,
     if (options->n_listens == OPTIONS_LISTEN_MAX)
         return refuse(ret_why, "given more than %d times", OPTIONS_LISTEN_MAX);
     options->listens[options->n_listens++] = text;
+    return 0;
+}
+
+int argument_web_config(const char *text, struct options *options,
+                        char ret_why[static ARGUMENT_WHY_MAX])
+{
+    if (!text[0] || strlen(text) >= WEBCONFIG_PATH_MAX)
+        return refuse(ret_why, "the path is empty or too long");
+    options->web_config = text;
+    return 0;
+}
+
+int argument_allowed_host(const char *text, struct options *options,
+                          char ret_why[static ARGUMENT_WHY_MAX])
+{
+    const char *plain = "-._0123456789"
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const size_t length = strlen(text);
+
+    if (!length || length >= ADDRESS_HOST_MAX || strspn(text, plain) != length)
+        return refuse(ret_why, "'%s' is not a host name without a port", text);
+    if (options->n_hosts == OPTIONS_HOSTS_MAX)
+        return refuse(ret_why, "given more than %d times", OPTIONS_HOSTS_MAX);
+    options->hosts[options->n_hosts++] = text;
     return 0;
 }
 

@@ -30,5 +30,9 @@ int argument_max_stacks(const char *text, struct options *options,
                         char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_listen_address(const char *text, struct options *options,
                             char ret_why[static ARGUMENT_WHY_MAX]);
+int argument_web_config(const char *text, struct options *options,
+                        char ret_why[static ARGUMENT_WHY_MAX]);
+int argument_allowed_host(const char *text, struct options *options,
+                          char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_telemetry_path(const char *text, struct options *options,
                             char ret_why[static ARGUMENT_WHY_MAX]);

@@ -15,6 +15,7 @@ struct command_help {
     const char *summary; /* for the list of commands */
     const char *description;
     const char *examples; /* lines as they are */
+    const char *keys;     /* likewise; or NULL */
     const char *privileges;
 };
 
@@ -57,6 +58,26 @@ static const struct command_help commands[COMMAND_MAX] = {
                         "  parkwatch watch -p 4121 -p 4150 -t 1m --interval 10s\n"
                         "  parkwatch watch -p 4121 --web.listen-address [::1]:9100\n"
                         "  curl -s http://127.0.0.1:17275/metrics\n",
+            .privileges = all_privileges,
+        },
+    [COMMAND_TOP] =
+        {
+            .name = "top",
+            .synopsis = "parkwatch top -p PID[,PID...] [OPTIONS]",
+            .summary = "show on the terminal, live, who is parked",
+            .description =
+                "Attaches to running processes and shows on the terminal, at every interval, which "
+                "of their threads and goroutines are parked, where, on what and since when: on top "
+                "what the process uses, with charts of the last minutes, and deadlocks; below one "
+                "line for each stack, at first those with the most waiters. Keys are listed at "
+                "the bottom, and in full with '?'. The processes are neither stopped nor restarted, "
+                "and need not be rebuilt. One that ends stays readable as it was seen last. "
+                "Colours are left out where NO_COLOR is set, and characters beyond ASCII where the "
+                "locale is not UTF-8. Messages to a terminal are held back until the end.",
+            .examples = "  parkwatch top -p 4121\n"
+                        "  parkwatch top -p 4121,4150 -t 30s --interval 5s\n"
+                        "  parkwatch top -p 4121 -t 0 --kind goroutine\n",
+            .keys = HELP_TOP_KEYS,
             .privileges = all_privileges,
         },
     [COMMAND_DOCTOR] =
@@ -156,6 +177,8 @@ void help_print_command(FILE *out, enum command command, const struct option_spe
         if (specs[i].commands & (1u << command))
             print_option(out, &specs[i], command);
     }
+    if (help->keys)
+        fprintf(out, "\nKeys:\n%s", help->keys);
     fprintf(out, "\nExamples:\n%s", help->examples);
     print_exit_codes(out, command);
     fputs("\nPrivileges:\n", out);

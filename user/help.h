@@ -24,6 +24,24 @@ struct option_spec {
     int (*parse)(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX]);
 };
 
+/* The keys of `top`: for its --help, and for its own page. */
+#define HELP_TOP_KEYS                                                                              \
+    "  Up Down k j           choose a stack; PgUp, PgDn, Home and End go further\n"                \
+    "  Enter                 open it: all frames, what it waits on, bounds of its age\n"           \
+    "  Esc                   back; drop the filter\n"                                              \
+    "  c a g m               sort by count, age of the oldest, growth, memory\n"                   \
+    "  s  Left Right         sort by another column\n"                                             \
+    "  r                     the other way round\n"                                                \
+    "  /                     only stacks with a text in function, file or reason\n"                \
+    "  i                     hide or show what is idle by design\n"                                \
+    "  p Space               pause: everything stands still until the next one\n"                  \
+    "  Tab Shift-Tab         next or previous process\n"                                           \
+    "  d                     deadlocks in full\n"                                                  \
+    "  l                     what was lost\n"                                                      \
+    "  Ctrl-L                draw anew\n"                                                          \
+    "  ? h                   help\n"                                                               \
+    "  q Ctrl-C              quit; Ctrl-Z suspends\n"
+
 /* The name of a command, as typed. */
 const char *help_command_name(enum command command);
 

@@ -11,6 +11,7 @@
 static int (*const commands[COMMAND_MAX])(const struct options *options) = {
     [COMMAND_REPORT] = probe_report,
     [COMMAND_WATCH] = probe_watch,
+    [COMMAND_TOP] = probe_top,
     [COMMAND_DOCTOR] = doctor_run,
 };
 

@@ -15,7 +15,7 @@
 #include "log.h"
 
 #define ON(command) (1u << COMMAND_##command)
-#define ON_ALL      (ON(REPORT) | ON(WATCH) | ON(DOCTOR))
+#define ON_ALL      (ON(REPORT) | ON(WATCH) | ON(TOP) | ON(DOCTOR))
 
 static const struct option_spec specs[] = {
     {
@@ -32,8 +32,8 @@ static const struct option_spec specs[] = {
         .argument = "DURATION",
         .text = "How long a waiter must have been parked to count, such as 500ms, 2s or 1h30m. 0 "
                 "counts all waiters.",
-        .commands = ON(REPORT) | ON(WATCH),
-        .defaults = {[COMMAND_REPORT] = "1s", [COMMAND_WATCH] = "30s"},
+        .commands = ON(REPORT) | ON(WATCH) | ON(TOP),
+        .defaults = {[COMMAND_REPORT] = "1s", [COMMAND_WATCH] = "30s", [COMMAND_TOP] = "1s"},
         .parse = argument_threshold,
     },
     {
@@ -41,7 +41,7 @@ static const struct option_spec specs[] = {
         .letter = 'k',
         .argument = "thread|goroutine",
         .text = "Only waiters of this kind.",
-        .commands = ON(REPORT) | ON(WATCH),
+        .commands = ON(REPORT) | ON(WATCH) | ON(TOP),
         .parse = argument_kind,
     },
     {
@@ -74,8 +74,8 @@ static const struct option_spec specs[] = {
         .name = "interval",
         .argument = "DURATION",
         .text = "Time between scans, at least 100ms.",
-        .commands = ON(WATCH),
-        .defaults = {[COMMAND_WATCH] = "5s"},
+        .commands = ON(WATCH) | ON(TOP),
+        .defaults = {[COMMAND_WATCH] = "5s", [COMMAND_TOP] = "1s"},
         .parse = argument_interval,
     },
     {
@@ -84,8 +84,8 @@ static const struct option_spec specs[] = {
         .text = "Whether to follow futex calls. Off spares all processes of the machine the cost "
                 "of it. Reasons and addresses of waits stay; how waits ended, and waits that "
                 "are taken up again after a timeout, are then not known.",
-        .commands = ON(REPORT) | ON(WATCH),
-        .defaults = {[COMMAND_REPORT] = "on", [COMMAND_WATCH] = "on"},
+        .commands = ON(REPORT) | ON(WATCH) | ON(TOP),
+        .defaults = {[COMMAND_REPORT] = "on", [COMMAND_WATCH] = "on", [COMMAND_TOP] = "on"},
         .parse = argument_futex,
     },
     {
@@ -93,7 +93,7 @@ static const struct option_spec specs[] = {
         .argument = "REGEX",
         .text = "Class stacks as idle by design where the name of a function matches REGEX, a "
                 "POSIX extended regular expression. May be repeated.",
-        .commands = ON(REPORT) | ON(WATCH),
+        .commands = ON(REPORT) | ON(WATCH) | ON(TOP),
         .parse = argument_ignore,
     },
     {
@@ -107,11 +107,28 @@ static const struct option_spec specs[] = {
     {
         .name = "web.listen-address",
         .argument = "[HOST]:PORT",
-        .text = "Address to serve HTTP on; without HOST on all interfaces. There is no access "
-                "control: who can connect can read the reports. May be repeated.",
+        .text = "Address to serve HTTP on; without HOST on all interfaces. Without "
+                "--web.config.file who can connect can read the reports. May be repeated.",
         .commands = ON(WATCH),
         .defaults = {[COMMAND_WATCH] = "127.0.0.1:17275"},
         .parse = argument_listen_address,
+    },
+    {
+        .name = "web.config.file",
+        .argument = "FILE",
+        .text = "TLS, passwords and headers, in the format of Prometheus' exporters. Read again "
+                "when it changes.",
+        .commands = ON(WATCH),
+        .parse = argument_web_config,
+    },
+    {
+        .name = "web.allowed-host",
+        .argument = "NAME",
+        .text = "Answer requests to this host name, too. Addresses, localhost, and names that are "
+                "listened on always do; off loopback the machine's own name does. May be "
+                "repeated.",
+        .commands = ON(WATCH),
+        .parse = argument_allowed_host,
     },
     {
         .name = "web.telemetry-path",

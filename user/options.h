@@ -15,11 +15,12 @@
 
 #define OPTIONS_IGNORE_MAX 64    /* --ignore */
 #define OPTIONS_LISTEN_MAX 16    /* --web.listen-address */
+#define OPTIONS_HOSTS_MAX  32    /* --web.allowed-host */
 #define OPTIONS_STACKS_MAX 10000 /* --max-stacks: each is several series in every scrape */
 
 #define OPTIONS_KINDS_ALL ((1u << SAMPLE_KIND_MAX) - 1)
 
-enum command { COMMAND_REPORT, COMMAND_WATCH, COMMAND_DOCTOR, COMMAND_MAX };
+enum command { COMMAND_REPORT, COMMAND_WATCH, COMMAND_TOP, COMMAND_DOCTOR, COMMAND_MAX };
 
 enum report_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_MAX };
 
@@ -34,7 +35,7 @@ struct options {
     size_t n_pids;
     pid_t pids[RECORD_TARGETS_MAX]; /* all different */
     int64_t threshold_ns;           /* 0: all waiters */
-    int64_t interval_ns;            /* watch: between scans */
+    int64_t interval_ns;            /* watch, top: between scans */
     int64_t duration_ns;            /* report: how long to watch first; -1: not given */
     enum report_format format;      /* report */
     const char *output;             /* report: file to write; NULL: standard output */
@@ -45,6 +46,9 @@ struct options {
     struct ignore_rule ignores[OPTIONS_IGNORE_MAX];
     size_t n_listens;
     const char *listens[OPTIONS_LISTEN_MAX]; /* watch: address_parse() takes each */
+    size_t n_hosts;
+    const char *hosts[OPTIONS_HOSTS_MAX]; /* watch: names that a Host field may have, too */
+    const char *web_config;               /* watch: file of TLS and passwords; NULL: none */
     const char *telemetry_path; /* watch: starts with '/', and needs no escapes in URL or HTML */
 };
 

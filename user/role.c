@@ -56,7 +56,8 @@ static int silence_standard(const struct role *role)
     return 0;
 }
 
-/* The probe alone decides what SIGINT and SIGTERM mean; it says so by ending its sockets. */
+/* The probe alone decides what signals from the terminal mean; it ends its sockets. A role that the
+ * terminal stopped would stay so where only the probe is told to go on. */
 static void leave_signals(void)
 {
     sigset_t none;
@@ -64,6 +65,8 @@ static void leave_signals(void)
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    signal(SIGTSTP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

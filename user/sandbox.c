@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -92,6 +93,19 @@ static const int monitor_calls[] = {
     SCMP_SYS(accept4),    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
     SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
     SCMP_SYS(shutdown),   SCMP_SYS(fcntl),      SCMP_SYS(getdents64),  SCMP_SYS(getrusage),
+    SCMP_SYS(socketpair),
+};
+
+static const int screen_calls[] = {
+    SCMP_SYS(getdents64),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(getpgrp),
+    SCMP_SYS(getpgid),
+};
+
+/* What curses and the screen ask of a terminal. */
+static const unsigned int screen_requests[] = {
+    TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TIOCGWINSZ, TIOCGPGRP,
 };
 
 static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
@@ -110,8 +124,19 @@ static void release(scmp_filter_ctx *filter)
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+static int allow_requests(scmp_filter_ctx filter, const unsigned int *requests, size_t n)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < n && !r; i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_EQ, requests[i]));
+    return r;
+}
+
 /* What is not allowed fails with EPERM, as elfutils expects of files that it may not open. */
-static int filter_calls(const int *more, size_t n_more)
+static int filter_calls(const int *more, size_t n_more, const unsigned int *requests,
+                        size_t n_requests)
 {
     CLEANUP(release) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int r;
@@ -121,6 +146,8 @@ static int filter_calls(const int *more, size_t n_more)
     r = allow(filter, common_calls, LENGTH(common_calls));
     if (!r)
         r = allow(filter, more, n_more);
+    if (!r)
+        r = allow_requests(filter, requests, n_requests);
     /* Memory is never made executable. */
     if (!r)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -158,7 +185,18 @@ int sandbox_analyst(void)
         return r;
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_DATA, ANALYST_MEMORY_MAX);
-    return filter_calls(NULL, 0);
+    return filter_calls(NULL, 0, NULL, 0);
+}
+
+int sandbox_screen(void)
+{
+    int r = drop_identity();
+
+    if (r)
+        return r;
+    limit(RLIMIT_CORE, 0);
+    return filter_calls(screen_calls, LENGTH(screen_calls), screen_requests,
+                        LENGTH(screen_requests));
 }
 
 int sandbox_monitor(void)
@@ -168,5 +206,5 @@ int sandbox_monitor(void)
     if (r)
         return r;
     limit(RLIMIT_CORE, 0);
-    return filter_calls(monitor_calls, LENGTH(monitor_calls));
+    return filter_calls(monitor_calls, LENGTH(monitor_calls), NULL, 0);
 }

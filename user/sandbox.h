@@ -14,5 +14,9 @@ int sandbox_probe(void);
  * writing and memory only: no open, no socket, no process. Bounds its memory. */
 int sandbox_analyst(void);
 
+/* Likewise, but for what a screen on a terminal takes: it is drawn, and keys are read, but nothing
+ * can be typed into it (TIOCSTI). */
+int sandbox_screen(void);
+
 /* Likewise, but for what serving connections that were listened for before takes. */
 int sandbox_monitor(void);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the live tests: run.py [PATTERN...], PATTERN being a part of FILE.CLASS.TEST. The last line
-is "N passed, N failed, N skipped". A skip fails the run where CI=true."""
+"""Runs the tests of a directory, or the live tests: run.py [DIRECTORY] [PATTERN...], PATTERN being
+a part of FILE.CLASS.TEST. The last line is "N passed, N failed, N skipped". A skip fails the run
+where CI=true."""
 
 import os
 import pathlib
@@ -57,6 +58,9 @@ def flatten(suite):
 
 def main(patterns):
     here = pathlib.Path(__file__).parent
+    if patterns and os.path.isdir(patterns[0]):
+        here = pathlib.Path(patterns[0]).resolve()
+        patterns = patterns[1:]
     sys.path.insert(0, str(here))
     sys.dont_write_bytecode = True
     tests = [

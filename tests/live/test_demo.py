@@ -7,7 +7,13 @@ import signal
 import subprocess
 import urllib.request
 
-from harness import ROOT, LiveTest, children, end_process, read_line, wait_for
+from harness import ROOT, LiveTest, children, comm_of, end_process, read_line, wait_for
+
+
+def line_of_leak():
+    source = (ROOT / "scripts" / "demo" / "recommendd.go").read_text(encoding="utf-8")
+    lines = source.split("\n")
+    return 1 + next(at for at, line in enumerate(lines) if line.strip() == "result <- found")
 
 
 class Demo(LiveTest):
@@ -44,8 +50,23 @@ class Demo(LiveTest):
         self.assertGreaterEqual(timed_out, 1000)
         # One that was given up while its answer came has its receiver still.
         self.assertAlmostEqual(int(leak[1].replace(",", "")), timed_out, delta=timed_out / 10)
-        source = (ROOT / "scripts" / "demo" / "recommendd.go").read_text(encoding="utf-8")
-        self.assertIn("result <- found", source.split("\n")[int(leak[2]) - 1])
+        self.assertEqual(int(leak[2]), line_of_leak())
+
+    def test_alert_arrives(self):
+        """From real Prometheus by way of real Alertmanager; all that was started ends."""
+        process = self.demo("--once", "--with-prometheus")
+        read_line(process.stdout, b"waiting for an alert", 300)
+        family = children(process.pid)
+        running = {comm_of(pid) for pid in family}
+        self.assertLessEqual({"prometheus", "prometheus-aler", "parkwatch", "recommendd"}, running)
+        text = process.stdout.read().decode()
+        self.assertEqual(process.wait(60), 0, text)
+        words = " ".join(text.split())
+        line = line_of_leak()
+        self.assertIn("ParkwatchMemoryStays (warning) recommendd: the load is gone", words)
+        self.assertIn(f"more waiters at main.fetchScores recommendd.go:{line} ", words)
+        self.assertIn(f"stay at main.fetchScores recommendd.go:{line}.", words)
+        wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in family), "all end")
 
     def test_repaired(self):
         for how in ("--fixed", "--fixed=select", "--fixed=call"):

@@ -6,7 +6,7 @@ import os
 from harness import LiveTest, expected_stacks, gdb_stacks, match_stack, describe, need, plugin_path
 
 ALONE = [
-    "accept", "barrier", "child", "cond", "deadlock", "epoll", "handler", "inlined", "join",
+    "accept", "barrier", "child", "cond", "deadlock", "epoll", "grow", "handler", "inlined", "join",
     "mutex", "pi", "pipe", "poll", "rwlock", "sem", "signal", "sleep", "waitv",
 ]  # fmt: skip
 

@@ -97,7 +97,7 @@ static void accepts(enum command command, char **words, struct options *options)
 /* Expects the one line of wrong usage, which starts with `text`. */
 static void refuses(enum command command, char **words, const char *text)
 {
-    static const char *const names[COMMAND_MAX] = {"report", "watch", "doctor"};
+    static const char *const names[COMMAND_MAX] = {"report", "watch", "top", "doctor"};
     struct options options;
     struct printed printed;
     char expected[512];
@@ -183,14 +183,42 @@ static void takes_options_of_watch(void **state)
     (void)state;
     accepts(COMMAND_WATCH,
             WORDS("-p", "1", "--interval", "100ms", "--web.listen-address", ":9100",
-                  "--web.listen-address", "[::1]:9100", "--web.telemetry-path", "/m"),
+                  "--web.listen-address", "[::1]:9100", "--web.telemetry-path", "/m",
+                  "--web.config.file", "web.yml", "--web.allowed-host", "a.example",
+                  "--web.allowed-host", "b"),
             &options);
+    assert_string_equal(options.web_config, "web.yml");
+    assert_int_equal(options.n_hosts, 2);
+    assert_string_equal(options.hosts[1], "b");
     assert_int_equal(options.interval_ns, NS_PER_SECOND / 10);
     assert_int_equal(options.n_listens, 2); /* none of them the default */
     assert_string_equal(options.listens[0], ":9100");
     assert_string_equal(options.listens[1], "[::1]:9100");
     assert_string_equal(options.telemetry_path, "/m");
     options_free(&options);
+}
+
+static void takes_options_of_top(void **state)
+{
+    struct options options;
+
+    (void)state;
+    accepts(COMMAND_TOP, WORDS("-p", "1"), &options);
+    assert_int_equal(options.threshold_ns, NS_PER_SECOND);
+    assert_int_equal(options.interval_ns, NS_PER_SECOND);
+    assert_true(options.futex);
+    options_free(&options);
+    accepts(COMMAND_TOP,
+            WORDS("-p1,2", "-t0", "--interval=500ms", "-kthread", "--futex=off", "--ignore=x"),
+            &options);
+    assert_int_equal(options.n_pids, 2);
+    assert_int_equal(options.threshold_ns, 0);
+    assert_int_equal(options.interval_ns, NS_PER_SECOND / 2);
+    assert_int_equal(options.n_ignores, 1);
+    options_free(&options);
+    refuses(COMMAND_TOP, WORDS("--interval=5s"), "no process given: -p PID");
+    refuses(COMMAND_TOP, WORDS("-p1", "--format=json"),
+            "unknown or ambiguous option '--format=json'");
 }
 
 static void doctor_needs_no_process(void **state)
@@ -339,7 +367,9 @@ static void prints_help(void **state)
         for (size_t i = 0; i < COUNT(sections); i++)
             assert_non_null(strstr(printed.out, sections[i]));
         assert_non_null(strstr(printed.out, "  -p, --pid PID[,PID...]\n"));
-        assert_int_equal(!!strstr(printed.out, "--interval DURATION\n"), command == COMMAND_WATCH);
+        assert_int_equal(!!strstr(printed.out, "--interval DURATION\n"),
+                         command == COMMAND_WATCH || command == COMMAND_TOP);
+        assert_int_equal(!!strstr(printed.out, "\nKeys:\n"), command == COMMAND_TOP);
         assert_int_equal(!!strstr(printed.out, "Default: 30s\n"), command == COMMAND_WATCH);
         expect_columns(printed.out);
     }
@@ -401,6 +431,7 @@ int main(void)
         cmocka_unit_test(fills_in_defaults_of_watch),
         cmocka_unit_test(takes_options_of_report),
         cmocka_unit_test(takes_options_of_watch),
+        cmocka_unit_test(takes_options_of_top),
         cmocka_unit_test(doctor_needs_no_process),
         cmocka_unit_test(refuses_bad_processes),
         cmocka_unit_test(bounds_what_repeats),

@@ -180,6 +180,8 @@ static int survive_signals(void *context)
     raise(SIGTERM);
     raise(SIGHUP);
     raise(SIGPIPE);
+    raise(SIGQUIT);
+    raise(SIGTSTP);
     if (sigprocmask(SIG_SETMASK, NULL, &blocked) || sigismember(&blocked, SIGINT) ||
         sigismember(&blocked, SIGCHLD))
         return 1;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -111,19 +112,38 @@ static const struct attempt both[] = {
 static const struct attempt analyst_only[] = {
     {"accept4", SYS_accept4, {-1, 0, 0, 0}, -EPERM},
     {"epoll_wait", SYS_epoll_wait, {-1, 0, 0, 0}, -EPERM},
+    {"ioctl", SYS_ioctl, {-1, TCGETS, 0}, -EPERM},
+    {"socketpair", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, 0}, -EPERM},
     {"fcntl", SYS_fcntl, {2, F_GETFD}, -EPERM},
     {"getdents64", SYS_getdents64, {-1, 0, 0}, -EPERM},
 };
 
 static const struct attempt monitor_only[] = {
     {"accept4", SYS_accept4, {-1, 0, 0, 0}, -EBADF},
+    {"socketpair", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, 0}, -EFAULT},
     {"epoll_wait", SYS_epoll_wait, {-1, 0, 1, 0}, -EBADF},
+    {"ioctl", SYS_ioctl, {-1, TCGETS, 0}, -EPERM},
     {"fcntl", SYS_fcntl, {2, F_GETFD}, 0},
     {"getdents64", SYS_getdents64, {-1, 0, 0}, -EBADF},
     {"mmap to write",
      SYS_mmap,
      {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0},
      0},
+};
+
+/* A terminal may be drawn on; where there is none, that is what it says. Nothing is typed into it.
+ */
+static const struct attempt screen_only[] = {
+    {"TCGETS", SYS_ioctl, {-1, TCGETS, 0}, -EBADF},
+    {"TCSETSW", SYS_ioctl, {-1, TCSETSW, 0}, -EBADF},
+    {"TIOCGWINSZ", SYS_ioctl, {-1, TIOCGWINSZ, 0}, -EBADF},
+    {"TIOCGPGRP", SYS_ioctl, {-1, TIOCGPGRP, 0}, -EBADF},
+    {"TIOCSTI", SYS_ioctl, {-1, TIOCSTI, 0}, -EPERM},
+    {"TIOCLINUX", SYS_ioctl, {-1, TIOCLINUX, 0}, -EPERM},
+    {"TIOCSPGRP", SYS_ioctl, {-1, TIOCSPGRP, 0}, -EPERM},
+    {"getpgrp", SYS_getpgrp, {0}, 0},
+    {"accept4", SYS_accept4, {-1, 0, 0, 0}, -EPERM},
+    {"epoll_wait", SYS_epoll_wait, {-1, 0, 0, 0}, -EPERM},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -136,6 +156,7 @@ struct sandbox {
 
 static const struct sandbox analyst = {sandbox_analyst, analyst_only, LENGTH(analyst_only)};
 static const struct sandbox monitor = {sandbox_monitor, monitor_only, LENGTH(monitor_only)};
+static const struct sandbox screen = {sandbox_screen, screen_only, LENGTH(screen_only)};
 
 /* The call's result as in struct attempt. */
 static long try_call(const struct attempt *attempt)
@@ -241,6 +262,12 @@ static void test_calls_of_the_monitor(void **state)
     assert_calls(&monitor);
 }
 
+static void test_calls_of_a_screen(void **state)
+{
+    (void)state;
+    assert_calls(&screen);
+}
+
 /* The value of a line of /proc/PID/status. */
 static void status_line(pid_t pid, const char *name, char *ret_value, size_t size)
 {
@@ -298,6 +325,7 @@ static void test_identity(void **state)
     (void)state;
     assert_identity(&analyst);
     assert_identity(&monitor);
+    assert_identity(&screen);
 }
 
 static void assert_limits(const struct sandbox *sandbox, bool bounds_data)
@@ -315,6 +343,7 @@ static void test_limits(void **state)
     (void)state;
     assert_limits(&analyst, true);
     assert_limits(&monitor, false);
+    assert_limits(&screen, false);
 }
 
 /* It opens files and looks into processes: that is its use. But it is no root any more. */
@@ -355,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_of_an_analyst),
         cmocka_unit_test(test_calls_of_the_monitor),
+        cmocka_unit_test(test_calls_of_a_screen),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_probe_keeps_what_it_needs),

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
@@ -23,7 +24,9 @@
 #include "monitor/self.h"
 #include "monitor/store.h"
 #include "monitor/text.h"
+#include "monitor/top/top.h"
 #include "sandbox.h"
+#include "webbundle.h"
 
 /* Of one analyst's messages before others have their turn: more than its socket holds, so that what
  * it sent before the probe asked for the report is in it. */
@@ -35,6 +38,9 @@ struct monitor {
     struct store *store;
     struct history history; /* watch */
     struct http *http;
+    struct top *top;
+    bool held; /* the store, for a pause of the view */
+    struct host_names names;
     struct self self;
     bool finish; /* the probe asked for the report */
     struct inbox probe;
@@ -44,6 +50,7 @@ struct monitor {
 static void monitor_close(struct monitor *monitor)
 {
     http_free(&monitor->http);
+    top_free(&monitor->top);
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
         inbox_close(&monitor->analysts[i]);
     inbox_close(&monitor->probe);
@@ -64,6 +71,7 @@ static int render_metrics(struct monitor *monitor, const struct report *report,
     struct metrics_self self;
 
     self_read(&monitor->self, &self);
+    self.web = *http_losses(monitor->http);
     return metrics_write(report, &self, format, out);
 }
 
@@ -148,16 +156,39 @@ static int make_idle(const struct options *options, struct idle **ret_idle)
     return idle_new(patterns, options->n_ignores, ret_idle, &bad);
 }
 
+static void add_listened_name(struct host_names *names, const char *text)
+{
+    struct address address;
+
+    if (!address_parse(text, &address) && address.host[0])
+        host_names_add(names, address.host);
+}
+
+/* The names that this server is known by. */
+static void make_names(const struct monitor_options *options, struct host_names *ret_names)
+{
+    for (size_t i = 0; i < options->options->n_hosts; i++)
+        host_names_add(ret_names, options->options->hosts[i]);
+    for (size_t i = 0; i < options->options->n_listens; i++)
+        add_listened_name(ret_names, options->options->listens[i]);
+    if (http_is_exposed(options->listen_fds, options->n_listen_fds))
+        host_names_add_own(ret_names);
+}
+
 static int monitor_open(const struct monitor_options *options, struct monitor *ret_monitor)
 {
     struct store_options store = {
         .threshold_ns = options->options->threshold_ns,
         .max_stacks = options->options->max_stacks,
-        .proven = options->watch,
+        .proven = options->watch || options->top,
+        .keep_ended = options->top,
     };
     struct http_options http = {
         .fds = options->listen_fds,
         .n_fds = options->n_listen_fds,
+        .names = &ret_monitor->names,
+        .verifier_fd = options->verifier_socket,
+        .is_configured_later = options->options->web_config,
         .telemetry_path = options->options->telemetry_path,
         .render = render,
         .ready = ready,
@@ -176,9 +207,14 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
         return r;
     store.idle = ret_monitor->idle;
     r = store_new(&store, &ret_monitor->store);
+    make_names(options, &ret_monitor->names);
     if (!r && options->watch)
         r = http_new(&http, &ret_monitor->http);
-    return r ? r : sandbox_monitor();
+    if (!r && options->top)
+        r = top_new(options->messages, &ret_monitor->top);
+    if (r)
+        return r;
+    return options->top ? sandbox_screen() : sandbox_monitor();
 }
 
 /* Takes into the history what a message has brought, where it is one that ends a state: a reading,
@@ -210,6 +246,43 @@ static void take_analyst(struct monitor *monitor, const struct wire_target *targ
     store_analyst_reset(monitor->store, target->index);
 }
 
+/* What the probe sends was tried before: it fails here for want of memory at most. */
+static int take_web(struct monitor *monitor, const struct wire_web *web)
+{
+    AUTO_FREE struct webconfig *config = malloc(sizeof(*config));
+    struct tls_bytes files[WEBCONFIG_FILES];
+    char why[TLS_WHY_MAX] = "";
+    struct tls *tls = NULL;
+    int r;
+
+    if (!config)
+        return -ENOMEM;
+    *config = web->config;
+    webbundle_files(web, files);
+    if (config->has_tls) {
+        r = tls_new(config, files, &tls, why);
+        if (r)
+            return r;
+    }
+    return http_configure(monitor->http, TAKE_PTR(config), tls);
+}
+
+/* Keys do not stay in the inbox. */
+static int take_web_message(struct monitor *monitor)
+{
+    struct inbox *inbox = &monitor->probe;
+    int r = 0;
+
+    if (!monitor->http)
+        return 0;
+    if (inbox->header.type == WIRE_WEB)
+        r = take_web(monitor, (const struct wire_web *)inbox->payload);
+    else
+        http_losses(monitor->http)->count[WEBLOSS_config_refused]++;
+    explicit_bzero(inbox->payload, inbox->header.length);
+    return r;
+}
+
 static int take_probe_message(struct monitor *monitor)
 {
     const struct inbox *inbox = &monitor->probe;
@@ -219,6 +292,8 @@ static int take_probe_message(struct monitor *monitor)
     r = store_probe_message(monitor->store, &inbox->header, inbox->payload);
     if (r)
         return r;
+    if (inbox->header.type == WIRE_WEB || inbox->header.type == WIRE_WEB_BAD)
+        return take_web_message(monitor);
     if (inbox->header.type == WIRE_FINISH)
         monitor->finish = true;
     if (inbox->header.type == WIRE_TARGET) {
@@ -270,7 +345,8 @@ static void read_analysts(struct monitor *monitor)
 /* Sleeps until there is something to read or to serve. */
 static int wait_for_work(struct monitor *monitor)
 {
-    struct pollfd fds[RECORD_TARGETS_MAX + 2];
+    struct pollfd fds[RECORD_TARGETS_MAX + 2 + TOP_FDS];
+    int keys[TOP_FDS];
     size_t n = 0;
 
     fds[n++] = (struct pollfd){.fd = monitor->probe.socket, .events = POLLIN};
@@ -279,6 +355,10 @@ static int wait_for_work(struct monitor *monitor)
             fds[n++] = (struct pollfd){.fd = monitor->analysts[i].socket, .events = POLLIN};
     if (monitor->http)
         fds[n++] = (struct pollfd){.fd = http_fd(monitor->http), .events = POLLIN};
+    if (monitor->top)
+        top_fds(monitor->top, keys);
+    for (size_t i = 0; i < TOP_FDS && monitor->top; i++)
+        fds[n++] = (struct pollfd){.fd = keys[i], .events = POLLIN};
     if (poll(fds, n, monitor->http ? http_timeout_ms(monitor->http) : -1) < 0 && errno != EINTR)
         return -errno;
     return 0;
@@ -335,7 +415,25 @@ static int print_report(struct monitor *monitor)
     return r ? r : write_whole(monitor->options->output_fd, bytes, size);
 }
 
-/* 0: the probe is gone, which ends a watch. */
+/* 1: the user quits. What is shown while it is paused borrows from the store, which waits. */
+static int run_top(struct monitor *monitor)
+{
+    struct report report;
+    int r;
+
+    make_report(monitor, &report);
+    r = top_run(monitor->top, &report);
+    if (r || top_is_paused(monitor->top) == monitor->held)
+        return r;
+    monitor->held = top_is_paused(monitor->top);
+    r = store_hold(monitor->store, monitor->held);
+    if (r)
+        return r;
+    make_report(monitor, &report);
+    return top_run(monitor->top, &report);
+}
+
+/* 0: the probe is gone, which ends a watch, or the user quits. */
 static int serve(struct monitor *monitor)
 {
     int r;
@@ -353,6 +451,9 @@ static int serve(struct monitor *monitor)
         read_analysts(monitor);
         if (monitor->http)
             http_run(monitor->http);
+        r = monitor->top ? run_top(monitor) : 0;
+        if (r)
+            return r < 0 ? r : 0;
     }
     return print_report(monitor);
 }
@@ -370,7 +471,8 @@ int monitor_run(const struct monitor_options *options)
     r = serve(&monitor);
     if (!r)
         return EXIT_SUCCESS;
-    log_error(options->watch ? "the monitor failed: %s" : "cannot write the report: %s",
+    log_error(options->watch || options->top ? "the monitor failed: %s"
+                                             : "cannot write the report: %s",
               strerror(-r));
     return EXIT_FAILURE;
 }

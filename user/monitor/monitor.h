@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The monitor role: takes what analysts and probe send, prints the report or serves HTTP. It has no
- * privileges, and believes nobody. */
+/* The monitor role: takes what analysts and probe send, prints the report, serves HTTP or shows it
+ * on the terminal. It has no privileges, and believes nobody. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,9 +11,12 @@
 struct monitor_options {
     int probe_socket;              /* SOCK_STREAM, wire.h */
     const struct options *options; /* borrowed */
-    bool watch;                    /* serve until the probe is gone; else print one report */
+    bool watch;                    /* serve until the probe is gone */
+    bool top;                      /* show on the terminal until then; else print one report */
+    bool messages;                 /* top: standard error is a backlog */
     int output_fd;                 /* report: where to */
     unsigned width;                /* report as text: columns; 0: no terminal */
+    int verifier_socket;           /* watch: who checks passwords; -1: nobody */
     const int *listen_fds;         /* watch: sockets that are listened on */
     size_t n_listen_fds;
 };

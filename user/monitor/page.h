@@ -17,6 +17,7 @@ struct page {
     FILE *out;
     size_t width;  /* PAGE_WIDTH_MIN to PAGE_WIDTH_MAX */
     bool terminal; /* styles are understood */
+    bool whole;    /* nothing is left off to be short */
 };
 
 enum page_style { PAGE_PLAIN, PAGE_BOLD, PAGE_DIM };

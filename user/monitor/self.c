@@ -75,7 +75,8 @@ void self_read(const struct self *self, struct metrics_self *ret_metrics)
     struct rusage usage;
 
     getrusage(RUSAGE_SELF, &usage);
-    procfs_read_status(self->status_fd, &status);
+    if (lseek(self->status_fd, 0, SEEK_SET) == 0) /* where the last look ended */
+        procfs_read_status(self->status_fd, &status);
     *ret_metrics = (struct metrics_self){
         .cpu_seconds = time_seconds(usage.ru_utime) + time_seconds(usage.ru_stime),
         .resident_bytes = kib(status.resident_kib),

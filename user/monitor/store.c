@@ -155,6 +155,18 @@ void store_analyst_reset(struct store *store, uint32_t index)
         target_reset_analyst(&store->targets[index]);
 }
 
+int store_hold(struct store *store, bool hold)
+{
+    int r = 0;
+
+    if (store->options.hold == hold)
+        return 0;
+    store->options.hold = hold;
+    for (size_t i = 0; i < RECORD_TARGETS_MAX && !hold && !r; i++)
+        r = target_regroup(&store->targets[i]);
+    return r;
+}
+
 /* How long ago the newest scan was taken: ages in a report are as of then. */
 static uint64_t scan_age(const struct store *store, uint64_t now_ns)
 {

@@ -19,6 +19,8 @@ struct store_options {
     /* true (watch): a goroutine counts once its proven age reaches the threshold; false (report):
      * if it stayed parked since the first scan and may have been for that long. */
     bool proven;
+    bool keep_ended;         /* a target that ended keeps its last groups */
+    bool hold;               /* store_hold() */
     const struct idle *idle; /* borrowed */
 };
 
@@ -39,6 +41,10 @@ int store_analyst_message(struct store *store, uint32_t index, const struct wire
 
 /* The analyst of a target was replaced: call before the new one's first message. */
 void store_analyst_reset(struct store *store, uint32_t index);
+
+/* While held, groups and deadlocks stay as they are, and what a report borrowed of them holds on;
+ * all else goes on. Let go, they are at once as of the newest scan. -ENOMEM. */
+int store_hold(struct store *store, bool hold);
 
 /*
  * The report as of the newest scans; costs a copy of what is known of each target, not a grouping.

@@ -245,23 +245,14 @@ static uint64_t end_of_scan(const struct wire_scan *scan)
     return end;
 }
 
-/* Makes the report that is shown until the next scan. */
-static int take_scan(struct target *target, const void *payload)
+int target_regroup(struct target *target)
 {
     struct target_report *report = &target->report;
-    struct wire_scan scan;
     int r;
 
-    memcpy(&scan, payload, sizeof(scan));
-    if (report->scanned &&
-        (scan.number < report->scan.number || scan.time_ns < report->scan.time_ns))
-        return -EBADMSG;
-    if (!names_has_string(target->names, scan.note))
-        return -EBADMSG;
-    if (!target->first_scan_ns)
-        target->first_scan_ns = end_of_scan(&scan);
-    note_scan(target, &scan);
-    r = build_groups(target, &scan);
+    if (!target->names || !target->first_scan_ns)
+        return 0;
+    r = build_groups(target, &report->scan);
     report->n_groups = target->groups.n;
     report->groups = target->groups.list;
     report->threads_parked = target->groups.n_parked[SAMPLE_THREAD];
@@ -272,6 +263,24 @@ static int take_scan(struct target *target, const void *payload)
     report->n_deadlocks = target->deadlocks.n;
     report->deadlocks = target->deadlocks.list;
     return r;
+}
+
+/* What is shown until the next scan. */
+static int take_scan(struct target *target, const void *payload)
+{
+    const struct target_report *report = &target->report;
+    struct wire_scan scan;
+
+    memcpy(&scan, payload, sizeof(scan));
+    if (report->scanned &&
+        (scan.number < report->scan.number || scan.time_ns < report->scan.time_ns))
+        return -EBADMSG;
+    if (!names_has_string(target->names, scan.note))
+        return -EBADMSG;
+    if (!target->first_scan_ns)
+        target->first_scan_ns = end_of_scan(&scan);
+    note_scan(target, &scan);
+    return target->options->hold ? 0 : target_regroup(target);
 }
 
 int target_take_analyst(struct target *target, const struct wire_header *header,
@@ -314,7 +323,7 @@ void target_take_target(struct target *target, const struct wire_target *wire)
     report->start_time = (double)wire->start_time_us / 1e6;
     utf8_clean(wire->comm, strlen(wire->comm), report->comm, sizeof(report->comm));
     utf8_clean(wire->exe, strlen(wire->exe), report->exe, sizeof(report->exe));
-    if (!report->up)
+    if (!report->up && !target->options->keep_ended)
         clear(target);
 }
 

@@ -48,6 +48,9 @@ void target_take_target(struct target *target, const struct wire_target *wire);
 void target_take_resources(struct target *target, const struct wire_resources *wire);
 void target_take_counters(struct target *target, const struct wire_counters *wire);
 
+/* Groups its samples anew as of the newest scan of its analyst, if there is one. -ENOMEM. */
+int target_regroup(struct target *target);
+
 /* Counts a message of its analyst that was refused. */
 void target_refuse(struct target *target);
 

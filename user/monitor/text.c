@@ -27,7 +27,7 @@ static const char *plural(uint64_t n)
     return n == 1 ? "" : "s";
 }
 
-static void write_heading(const struct page *page, const struct target_report *target)
+void text_heading_write(const struct page *page, const struct target_report *target)
 {
     struct line line = {.used = 0};
 
@@ -109,7 +109,7 @@ static uint64_t sum(const uint64_t *counts, size_t n)
     return total;
 }
 
-static void write_resources(const struct page *page, const struct target_report *target)
+void text_resources_write(const struct page *page, const struct target_report *target)
 {
     const struct wire_resources *resources = &target->resources;
     struct flow flow = {.page = page};
@@ -184,9 +184,10 @@ static void write_note(const struct page *page, const struct target_report *targ
     page_line(page, 0, &line);
 }
 
-static void write_state(const struct page *page, int64_t threshold_ns,
-                        const struct target_report *target)
+void text_state_write(const struct page *page, int64_t threshold_ns,
+                      const struct target_report *target)
 {
+    write_note(page, target);
     if (!target->up && target->scanned)
         fputs("the target has ended; this is its last scan\n", page->out);
     else if (!target->up)
@@ -218,14 +219,13 @@ static void write_member(const struct page *page, const struct target_report *ta
     page_line(page, 4, &line);
 }
 
-static void write_deadlock(const struct page *page, const struct target_report *target,
-                           const struct deadlock *deadlock)
+void text_deadlock_write(const struct page *page, const struct target_report *target,
+                         const struct deadlock *deadlock)
 {
     size_t shown = deadlock->n_members;
 
     if (shown > DEADLOCK_MEMBERS_SHOWN)
         shown = DEADLOCK_MEMBERS_SHOWN;
-    putc('\n', page->out);
     page_style(page, PAGE_BOLD);
     if (deadlock->n_members == 1)
         fputs("DEADLOCK: a thread waits for a lock that it holds itself", page->out);
@@ -240,7 +240,7 @@ static void write_deadlock(const struct page *page, const struct target_report *
         fprintf(page->out, "    and %zu more\n", deadlock->n_members - shown);
 }
 
-static void write_losses(const struct page *page, const struct losses *losses)
+void text_losses_write(const struct page *page, const struct losses *losses)
 {
     size_t columns = 0;
 
@@ -249,7 +249,7 @@ static void write_losses(const struct page *page, const struct losses *losses)
             columns = utf8_columns(human_count(losses->count[i]).text);
     if (columns == 0)
         return;
-    fputs("\nThis report is incomplete:\n", page->out);
+    fputs("This report is incomplete:\n", page->out);
     for (int i = 0; i < LOSS_MAX; i++) {
         if (losses->count[i] == 0)
             continue;
@@ -261,18 +261,29 @@ static void write_losses(const struct page *page, const struct losses *losses)
     }
 }
 
+static bool is_complete(const struct losses *losses)
+{
+    for (int i = 0; i < LOSS_MAX; i++)
+        if (losses->count[i] > 0)
+            return false;
+    return true;
+}
+
 static void write_target(const struct page *page, int64_t threshold_ns,
                          const struct target_report *target)
 {
-    write_heading(page, target);
-    write_resources(page, target);
+    text_heading_write(page, target);
+    text_resources_write(page, target);
     putc('\n', page->out);
-    write_note(page, target);
-    write_state(page, threshold_ns, target);
-    for (size_t i = 0; i < target->n_deadlocks; i++)
-        write_deadlock(page, target, &target->deadlocks[i]);
+    text_state_write(page, threshold_ns, target);
+    for (size_t i = 0; i < target->n_deadlocks; i++) {
+        putc('\n', page->out);
+        text_deadlock_write(page, target, &target->deadlocks[i]);
+    }
     text_groups_write(page, target);
-    write_losses(page, &target->losses);
+    if (!is_complete(&target->losses))
+        putc('\n', page->out);
+    text_losses_write(page, &target->losses);
 }
 
 int text_write(const struct report *report, const struct text_options *options, FILE *out)

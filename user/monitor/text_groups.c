@@ -148,15 +148,15 @@ static void format_frame(const struct frame *frame, const char *prefix, struct r
 }
 
 /* How many frames to leave off after the first FRAMES_SHOWN - FRAMES_TAIL. */
-static uint32_t skipped_frames(const struct stack *stack)
+static uint32_t skipped_frames(const struct page *page, const struct stack *stack)
 {
-    return stack->n_frames > FRAMES_SHOWN ? stack->n_frames - FRAMES_SHOWN : 0;
+    return stack->n_frames > FRAMES_SHOWN && !page->whole ? stack->n_frames - FRAMES_SHOWN : 0;
 }
 
-static bool is_skipped(const struct stack *stack, uint32_t index)
+static bool is_skipped(const struct page *page, const struct stack *stack, uint32_t index)
 {
     return index >= FRAMES_SHOWN - FRAMES_TAIL &&
-           index < FRAMES_SHOWN - FRAMES_TAIL + skipped_frames(stack);
+           index < FRAMES_SHOWN - FRAMES_TAIL + skipped_frames(page, stack);
 }
 
 static void measure_frame(const struct frame *frame, const char *prefix, size_t *name,
@@ -170,13 +170,13 @@ static void measure_frame(const struct frame *frame, const char *prefix, size_t 
 }
 
 /* Columns for the frames' names, of `width` in all: places come first, as far as half of it. */
-static size_t measure_names(const struct stack *stack, size_t width)
+static size_t measure_names(const struct page *page, const struct stack *stack, size_t width)
 {
     size_t name = 0;
     size_t place = 0;
 
     for (uint32_t i = 0; i < stack->n_frames; i++)
-        if (!is_skipped(stack, i))
+        if (!is_skipped(page, stack, i))
             measure_frame(&stack->frames[i], "", &name, &place);
     if (stack->creator)
         measure_frame(stack->creator, "created by ", &name, &place);
@@ -203,17 +203,17 @@ static void write_frame(const struct page *page, size_t indent, size_t names,
 
 static void write_frames(const struct page *page, size_t indent, const struct stack *stack)
 {
-    size_t names = measure_names(stack, page->width - indent);
+    size_t names = measure_names(page, stack, page->width - indent);
 
     if (stack->n_frames == 0) {
         page_spaces(page, indent);
         fputs("no frames\n", page->out);
     }
     for (uint32_t i = 0; i < stack->n_frames; i++) {
-        if (is_skipped(stack, i)) {
+        if (is_skipped(page, stack, i)) {
             page_spaces(page, indent);
-            fprintf(page->out, "… %" PRIu32 " more frames\n", skipped_frames(stack));
-            i += skipped_frames(stack) - 1;
+            fprintf(page->out, "… %" PRIu32 " more frames\n", skipped_frames(page, stack));
+            i += skipped_frames(page, stack) - 1;
             continue;
         }
         if (i == stack->site)
@@ -340,7 +340,7 @@ static bool is_uniform(const struct group *group)
 
 static void write_waits(const struct page *page, size_t indent, const struct group *group)
 {
-    size_t shown = group->n_waits < WAITS_SHOWN ? group->n_waits : WAITS_SHOWN;
+    size_t shown = group->n_waits < WAITS_SHOWN || page->whole ? group->n_waits : WAITS_SHOWN;
     struct line line = {.used = 0};
 
     if (shown == 0 || group->waits[0].kind == OBJECT_NONE)
@@ -397,7 +397,6 @@ static void write_group(const struct page *page, const struct columns *columns,
 {
     size_t indent = columns->count + 1;
 
-    putc('\n', page->out);
     page_style(page, PAGE_BOLD);
     write_group_columns(page, columns, group);
     page_style(page, PAGE_PLAIN);
@@ -446,7 +445,17 @@ void text_groups_write(const struct page *page, const struct target_report *targ
     struct columns columns = measure(page, target, false);
 
     for (size_t i = 0; i < target->n_groups; i++)
-        if (!target->groups[i].idle_rule)
+        if (!target->groups[i].idle_rule) {
+            putc('\n', page->out);
             write_group(page, &columns, &target->groups[i]);
+        }
     write_idle(page, target);
+}
+
+void text_group_write(const struct page *page, const struct group *group)
+{
+    const struct target_report alone = {.n_groups = 1, .groups = group};
+    struct columns columns = measure(page, &alone, group->idle_rule != NULL);
+
+    write_group(page, &columns, group);
 }

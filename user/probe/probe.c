@@ -20,7 +20,9 @@
 #include "monitor/monitor.h"
 #include "probe/attached.h"
 #include "probe/bpf.h"
+#include "probe/console.h"
 #include "probe/schedule.h"
+#include "probe/web.h"
 #include "role.h"
 #include "sandbox.h"
 #include "wire_send.h"
@@ -35,10 +37,12 @@ struct probe {
     struct schedule schedule;
     int signal_fd;
     int output_fd; /* report */
+    struct console console;
     int listen_fds[OPTIONS_LISTEN_MAX];
     size_t n_listen_fds;
     int monitor_fd; /* the probe's end of the socket */
     pid_t monitor;  /* 0: not running */
+    struct web web; /* watch */
     bool last_scan; /* the report waits for the scan that is under way */
     bool stop;
     int status; /* exit code */
@@ -62,7 +66,10 @@ static void probe_close(struct probe *probe)
     if (probe->monitor) {
         kill(probe->monitor, SIGKILL);
         waitpid(probe->monitor, NULL, 0);
+        console_reset(&probe->console);
     }
+    console_close(&probe->console);
+    web_close(&probe->web);
 }
 
 static void explain_target(pid_t pid, int error)
@@ -160,6 +167,10 @@ static int open_signals(struct probe *probe)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGCHLD);
+    if (probe->command == COMMAND_TOP) {
+        sigaddset(&signals, SIGQUIT);
+        sigaddset(&signals, SIGTSTP);
+    }
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &signals, NULL))
         return -errno;
@@ -198,20 +209,27 @@ static int monitor_role(void *context)
 static int start_monitor(struct probe *probe)
 {
     AUTO_CLOSE int monitor_end = -1;
+    AUTO_CLOSE int verifier = -1;
     struct monitor_options options = {
         .options = probe->options,
         .watch = probe->command == COMMAND_WATCH,
+        .top = probe->command == COMMAND_TOP,
+        .messages = console_holds_messages(&probe->console),
         .output_fd = probe->output_fd,
         .width = terminal_width(probe->output_fd),
         .listen_fds = probe->listen_fds,
         .n_listen_fds = probe->n_listen_fds,
     };
     struct timeval patience = {.tv_sec = MONITOR_PATIENCE_S};
-    int keep[OPTIONS_LISTEN_MAX + 2];
+    int keep[OPTIONS_LISTEN_MAX + 3];
     struct role role = {
         .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
-    int pair[2];
+    int pair[2], r;
 
+    r = web_start_verifier(&probe->web, &verifier);
+    if (r)
+        return r;
+    options.verifier_socket = verifier;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return -errno;
     probe->monitor_fd = pair[0];
@@ -220,6 +238,10 @@ static int start_monitor(struct probe *probe)
         return -errno;
     keep[role.n_keep++] = monitor_end;
     keep[role.n_keep++] = probe->output_fd;
+    if (options.top)
+        keep[role.n_keep++] = STDIN_FILENO;
+    if (verifier >= 0)
+        keep[role.n_keep++] = verifier;
     for (size_t i = 0; i < probe->n_listen_fds; i++)
         keep[role.n_keep++] = probe->listen_fds[i];
     return role_start(&role, &probe->monitor);
@@ -230,7 +252,7 @@ static int attach_targets(struct probe *probe)
     const struct attached_options options = {
         .threshold_ns = probe->options->threshold_ns,
         .kinds = probe->options->kinds,
-        .proven = probe->command == COMMAND_WATCH,
+        .proven = probe->command != COMMAND_REPORT,
     };
     int r = 0;
 
@@ -250,6 +272,8 @@ static int start_roles(struct probe *probe)
     if (!r)
         r = start_monitor(probe);
     if (!r)
+        r = web_send(&probe->web, probe->monitor_fd);
+    if (!r)
         r = sandbox_probe();
     if (r) {
         log_error("cannot start: %s", strerror(-r));
@@ -265,6 +289,9 @@ static int probe_open(struct probe *probe)
     r = open_targets(probe);
     if (!r)
         r = open_listeners(probe);
+    if (!r)
+        r = web_open(&probe->web, probe->options->web_config,
+                     http_is_exposed(probe->listen_fds, probe->n_listen_fds));
     if (!r)
         r = open_bpf(probe);
     if (!r)
@@ -315,9 +342,13 @@ static int finish(struct probe *probe)
 static int do_what_is_due(struct probe *probe)
 {
     uint64_t now = clock_now();
+    int r;
 
     for (size_t i = 0; i < probe->n_targets; i++)
         attached_check(&probe->targets[i], now);
+    r = web_check(&probe->web, now, probe->monitor_fd);
+    if (r)
+        return r;
     if (probe->last_scan)
         return is_idle(probe) ? finish(probe) : 0;
     switch (schedule_due(&probe->schedule, now, is_idle(probe))) {
@@ -342,31 +373,50 @@ static void reap_monitor(struct probe *probe)
 {
     int status;
 
-    if (!probe->monitor || waitpid(probe->monitor, &status, WNOHANG) != probe->monitor)
+    if (!probe->monitor || waitpid(probe->monitor, &status, WNOHANG | WUNTRACED) != probe->monitor)
         return;
+    if (WIFSTOPPED(status)) {
+        console_suspend(&probe->console, probe->monitor);
+        return;
+    }
     probe->monitor = 0;
-    if (!WIFEXITED(status))
+    if (!WIFEXITED(status)) {
+        console_reset(&probe->console);
         log_error("the monitor was ended by signal %d", WTERMSIG(status));
+    }
     stop(probe, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+}
+
+/* Without a verifier nobody who needs a password gets in. */
+static void reap_roles(struct probe *probe)
+{
+    reap_monitor(probe);
+    if (!web_reap(&probe->web) || probe->stop)
+        return;
+    log_error("the checker of passwords ended");
+    stop(probe, EXIT_FAILURE);
 }
 
 static void take_signals(struct probe *probe)
 {
     struct signalfd_siginfo signal;
 
-    while (read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+    while (!probe->stop && read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo == SIGCHLD)
-            reap_monitor(probe);
+            reap_roles(probe);
+        else if (signal.ssi_signo == SIGTSTP)
+            kill(probe->monitor, SIGTSTP);
         else
-            stop(probe, probe->command == COMMAND_WATCH ? EXIT_SUCCESS : EXIT_FAILURE);
+            stop(probe, probe->command == COMMAND_REPORT ? EXIT_FAILURE : EXIT_SUCCESS);
     }
 }
 
 static int target_ended(struct probe *probe, struct attached *attached)
 {
-    int r = attached_ended(attached);
+    int r;
 
-    log_warning("process %d ended", attached->target.pid);
+    log_warning("process %d ended", attached->target.pid); /* first: the monitor may show it */
+    r = attached_ended(attached);
     if (probe->command == COMMAND_REPORT && !any_up(probe))
         stop(probe, EXIT_FAILURE);
     return r;
@@ -431,6 +481,17 @@ static void run(struct probe *probe)
     probe->status = EXIT_FAILURE;
 }
 
+/* Before anything else: who has no terminal is told so first. */
+static int open_console(struct probe *probe)
+{
+    char why[CONSOLE_WHY_MAX];
+    int r = probe->command == COMMAND_TOP ? console_open(&probe->console, why) : 0;
+
+    if (r)
+        log_error("%s", why);
+    return r;
+}
+
 static int probe_run(enum command command, const struct options *options)
 {
     CLEANUP(probe_close)
@@ -440,9 +501,10 @@ static int probe_run(enum command command, const struct options *options)
         .signal_fd = -1,
         .monitor_fd = -1,
         .output_fd = STDOUT_FILENO,
+        .console = CONSOLE_NONE,
     };
 
-    if (probe_open(&probe))
+    if (open_console(&probe) || probe_open(&probe))
         return EXIT_FAILURE;
     run(&probe);
     return probe.status;
@@ -456,4 +518,9 @@ int probe_report(const struct options *options)
 int probe_watch(const struct options *options)
 {
     return probe_run(COMMAND_WATCH, options);
+}
+
+int probe_top(const struct options *options)
+{
+    return probe_run(COMMAND_TOP, options);
 }

@@ -15,7 +15,7 @@ void schedule_start(struct schedule *schedule, enum command command, const struc
                     uint64_t now_ns)
 {
     *schedule = (struct schedule){.next_ns = now_ns, .interval_ns = options->interval_ns};
-    if (command == COMMAND_WATCH)
+    if (command != COMMAND_REPORT)
         return;
     schedule->interval_ns = SECOND_NS;
     schedule->end_ns = now_ns + observation(options);

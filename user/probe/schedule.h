@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When scans are due: for a watch at every interval, for a report at the start, each second, and at
- * the end of the observation. Pure: the clock is an argument, CLOCK_MONOTONIC nanoseconds. */
+/* When scans are due: for a report at the start, each second, and at the end of the observation,
+ * else at every interval. Pure: the clock is an argument, CLOCK_MONOTONIC nanoseconds. */
 #pragma once
 
 #include <stdbool.h>

@@ -55,6 +55,9 @@ static void test_readings_follow(void **state)
         ;
     after = look(&self);
     assert_true(after.open_fds == before.open_fds + 1);
+    assert_true(after.resident_bytes > 100e3);
+    assert_true(after.virtual_bytes > after.resident_bytes);
+    assert_true(after.threads == 1);
     close(fd);
     assert_true(look(&self).open_fds == before.open_fds);
     self_close(&self);

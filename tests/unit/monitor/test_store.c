@@ -406,12 +406,81 @@ static void test_many_samples(void **state)
     assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
+/* For a view that stands still: what it borrowed holds, and the newest scan is there at once after.
+ */
+static void test_hold(void **state)
+{
+    struct store *store = store_of(state);
+    const struct group *groups;
+    const struct target_report *target;
+
+    feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND);
+    feed_scan(store, 0, 1, FEED_START);
+    groups = report_of(store, 0)->groups;
+    assert_int_equal(store_hold(store, true), 0);
+    feed_threads(store, 0, 1, 200, 4, FEED_START - 10 * FEED_SECOND);
+    assert_int_equal(feed_scan(store, 0, 2, FEED_START + FEED_SECOND), 0);
+    target = report_of(store, 0);
+    assert_int_equal(target->scan.number, 2);
+    assert_ptr_equal(target->groups, groups);
+    assert_int_equal(groups[0].count, 3);
+    assert_string_equal(groups[0].site, "alpha");
+    assert_int_equal(store_hold(store, false), 0);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 7);
+    assert_int_equal(report_of(store, 0)->threads_parked, 7);
+}
+
+/* Another analyst meanwhile, with names of its own: those that are shown stay. */
+static void test_hold_over_another_analyst(void **state)
+{
+    struct store *store = store_of(state);
+    const struct group *groups;
+
+    feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND);
+    feed_scan(store, 0, 1, FEED_START);
+    groups = report_of(store, 0)->groups;
+    assert_int_equal(store_hold(store, true), 0);
+    store_analyst_reset(store, 0);
+    assert_int_equal(feed_names(store, 0), 0);
+    assert_string_equal(groups[0].stack->reason, "futex wait");
+    assert_int_equal(store_hold(store, false), 0); /* it has not scanned yet */
+    assert_int_equal(report_of(store, 0)->groups[0].count, 3);
+    assert_int_equal(store_hold(store, true), 0);
+    feed_threads(store, 0, 1, 300, 5, FEED_START - 10 * FEED_SECOND);
+    feed_scan(store, 0, 3, FEED_START + 2 * FEED_SECOND);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 3);
+    assert_int_equal(store_hold(store, false), 0);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 5);
+}
+
+/* A view keeps what it showed of a target that ended. */
+static void test_keeps_ended(void **state)
+{
+    const struct store_options options = {
+        .threshold_ns = FEED_SECOND, .keep_ended = true, .idle = ((struct fixture *)*state)->idle};
+    struct store *store;
+
+    assert_int_equal(store_new(&options, &store), 0);
+    assert_int_equal(feed_target(store, 0, 4121, "app", true), 0);
+    assert_int_equal(feed_names(store, 0), 0);
+    feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND);
+    feed_scan(store, 0, 1, FEED_START);
+    assert_int_equal(feed_target(store, 0, 4121, "app", false), 0);
+    assert_false(report_of(store, 0)->up);
+    assert_int_equal(report_of(store, 0)->n_groups, 1);
+    assert_int_equal(report_of(store, 0)->groups[0].count, 3);
+    store_free(&store);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_report_of_a_scan),
         TEST(test_groups_stand_between_scans),
+        TEST(test_hold),
+        TEST(test_hold_over_another_analyst),
+        TEST(test_keeps_ended),
         TEST(test_put_again),
         TEST(test_unknown_ids_are_refused),
         TEST(test_note),
