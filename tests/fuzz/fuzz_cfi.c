@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any .eh_frame and any stack: unwinding ends within its bound. An input is the stack's return
  * addresses as 16-bit offsets into the code, and the section. */
-#include <errno.h>
-
 #include "fuzz.h"
 
-#include "analyst/intern.h"
 #include "elffile.h"
 #include "fence.h"
 

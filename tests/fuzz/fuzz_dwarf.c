@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any debug information and line tables: addresses get functions, inlined calls, files and lines,
  * or none. An input is the sections, each behind its length in two bytes. */
-#include <errno.h>
-
 #include "fuzz.h"
 
-#include "analyst/intern.h"
 #include "elffile.h"
 #include "fence.h"
 

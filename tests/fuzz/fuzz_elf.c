@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any file as an object file: refused, or placed, unwound and named. An input begins with where it
  * is mapped from. */
-#include <errno.h>
-
 #include "fuzz.h"
 
-#include "analyst/intern.h"
 #include "elffile.h"
 #include "fence.h"
 

@@ -45,7 +45,7 @@ static bool needs_bpf(uint32_t type)
 static bool send_request(struct input *input, int socket)
 {
     static struct rpc_request request;
-    size_t size = take_u16(input) % (sizeof(request) + 2);
+    size_t size = take_u16(input) % (sizeof(request) + 1);
 
     if (!input->left)
         return false;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any symbol table and its strings: addresses get names, or none. An input is the strings' length,
  * the strings, and the symbols. */
-#include <errno.h>
-
 #include "fuzz.h"
 
-#include "analyst/intern.h"
 #include "elffile.h"
 #include "fence.h"
 

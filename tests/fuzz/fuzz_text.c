@@ -48,16 +48,16 @@ static void check_utf8(const char *text)
 static void clean(const uint8_t *data, size_t size)
 {
     static const size_t rooms[] = {1, 2, 3, 4, 5, 16, 63, 64, 4096};
-    char text[4096];
+    char text[4096], fit[4096];
 
     for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
         utf8_clean((const char *)data, size, text, rooms[i]);
         check(strlen(text) < rooms[i]);
         check_utf8(text);
     }
-    utf8_fit(text, 1 + size % 40, text, sizeof(text));
-    check(utf8_columns(text) <= 1 + size % 40);
-    check_utf8(text);
+    utf8_fit(text, 1 + size % 40, fit, sizeof(fit));
+    check(utf8_columns(fit) <= 1 + size % 40);
+    check_utf8(fit);
 }
 
 static void write_json(const char *text)

@@ -84,6 +84,40 @@ static size_t request_size(const struct rpc_request *request)
     }
 }
 
+/* Bytes of all ranges, each no longer than was asked for. */
+static bool lengths_fit(const struct remote *remote)
+{
+    const struct rpc_request *request = &remote->request;
+    uint64_t total = 0;
+
+    for (uint32_t i = 0; i < request->n_ranges; i++) {
+        if (remote->reply.lengths[i] > request->ranges[i].length)
+            return false;
+        total += remote->reply.lengths[i];
+    }
+    return total <= remote->reply.size;
+}
+
+/* Whether what the reply says there is, is within the area. */
+static bool is_sound(const struct remote *remote)
+{
+    uint64_t size = remote->reply.size;
+
+    if (remote->reply.error)
+        return remote->reply.error < 0;
+    switch (remote->request.type) {
+    case RPC_SCAN:
+    case RPC_SCAN_NEXT:
+        return size <= RPC_RECORDS_SIZE;
+    case RPC_READ:
+        return size <= RPC_DATA_SIZE && lengths_fit(remote);
+    case RPC_RESIDENT:
+        return size == remote->request.n_ranges * sizeof(uint64_t);
+    default:
+        return size <= RPC_DATA_SIZE;
+    }
+}
+
 static int call(struct remote *remote, int *ret_fd)
 {
     AUTO_CLOSE int fd = -1;
@@ -94,6 +128,8 @@ static int call(struct remote *remote, int *ret_fd)
     r = receive(remote->socket, &remote->reply, sizeof(remote->reply), &fd);
     if (r)
         return r;
+    if (!is_sound(remote))
+        return -ECONNRESET;
     if (!remote->reply.error && ret_fd)
         *ret_fd = TAKE_FD(fd);
     return remote->reply.error;
