@@ -3,7 +3,7 @@
  * addresses as 16-bit offsets into the code, and the section. */
 #include "fuzz.h"
 
-#include "elffile.h"
+#include "analyst/elffile.h"
 #include "fence.h"
 
 #define WORDS 32

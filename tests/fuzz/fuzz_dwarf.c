@@ -3,7 +3,7 @@
  * or none. An input is the sections, each behind its length in two bytes. */
 #include "fuzz.h"
 
-#include "elffile.h"
+#include "analyst/elffile.h"
 #include "fence.h"
 
 static const char *const names[] = {

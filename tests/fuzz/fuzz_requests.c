@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool done;
 
     check(!socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets));
-    service_init(&service, the_target(), NULL, &losses);
+    service_init(&service, the_target(), BPF_LINKS_NONE, &losses);
     service.socket = sockets[1];
     service.area = area;
     while (send_request(&input, sockets[0])) {

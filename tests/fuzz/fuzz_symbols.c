@@ -3,7 +3,7 @@
  * the strings, and the symbols. */
 #include "fuzz.h"
 
-#include "elffile.h"
+#include "analyst/elffile.h"
 #include "fence.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -14,6 +14,10 @@ struct remote {
     const uint8_t *area;
     struct rpc_request request;
     struct rpc_reply reply;
+    /* What was asked ahead, by slot, and how many of them there ever were. */
+    struct rpc_reply ahead[RPC_AHEAD_SLOTS];
+    uint32_t ahead_ranges[RPC_AHEAD_SLOTS];
+    uint64_t n_asked, n_arrived, n_taken;
 };
 
 int remote_new(int socket, const uint8_t *area, struct remote **ret_remote)
@@ -84,18 +88,23 @@ static size_t request_size(const struct rpc_request *request)
     }
 }
 
-/* Bytes of all ranges, each no longer than was asked for. */
-static bool lengths_fit(const struct remote *remote)
+/* Whether the first `n` ranges are within `size` bytes, all in all. */
+static bool lengths_fit(const struct rpc_reply *reply, uint32_t n, uint64_t size)
 {
-    const struct rpc_request *request = &remote->request;
     uint64_t total = 0;
 
-    for (uint32_t i = 0; i < request->n_ranges; i++) {
-        if (remote->reply.lengths[i] > request->ranges[i].length)
+    for (uint32_t i = 0; i < n; i++)
+        total += reply->lengths[i];
+    return total <= reply->size && reply->size <= size;
+}
+
+/* Whether no range is longer than was asked for. */
+static bool ranges_fit(const struct rpc_request *request, const struct rpc_reply *reply)
+{
+    for (uint32_t i = 0; i < request->n_ranges; i++)
+        if (reply->lengths[i] > request->ranges[i].length)
             return false;
-        total += remote->reply.lengths[i];
-    }
-    return total <= remote->reply.size;
+    return true;
 }
 
 /* Whether what the reply says there is, is within the area. */
@@ -110,7 +119,8 @@ static bool is_sound(const struct remote *remote)
     case RPC_SCAN_NEXT:
         return size <= RPC_RECORDS_SIZE;
     case RPC_READ:
-        return size <= RPC_DATA_SIZE && lengths_fit(remote);
+        return lengths_fit(&remote->reply, remote->request.n_ranges, RPC_DATA_SIZE) &&
+               ranges_fit(&remote->request, &remote->reply);
     case RPC_RESIDENT:
         return size == remote->request.n_ranges * sizeof(uint64_t);
     default:
@@ -118,14 +128,37 @@ static bool is_sound(const struct remote *remote)
     }
 }
 
+static int send_request(struct remote *remote)
+{
+    if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
+        return errno == EPIPE ? -ECONNRESET : -errno;
+    return 0;
+}
+
+/* Receives answers to what was asked ahead until there are `n`. */
+static int receive_ahead(struct remote *remote, uint64_t n)
+{
+    AUTO_CLOSE int unasked = -1;
+    int r = 0;
+
+    while (!r && remote->n_arrived < n) {
+        r = receive(remote->socket, &remote->ahead[remote->n_arrived % RPC_AHEAD_SLOTS],
+                    sizeof(remote->ahead[0]), &unasked);
+        remote->n_arrived += !r;
+    }
+    return r;
+}
+
 static int call(struct remote *remote, int *ret_fd)
 {
     AUTO_CLOSE int fd = -1;
     int r;
 
-    if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
-        return errno == EPIPE ? -ECONNRESET : -errno;
-    r = receive(remote->socket, &remote->reply, sizeof(remote->reply), &fd);
+    r = send_request(remote);
+    if (!r)
+        r = receive_ahead(remote, remote->n_asked);
+    if (!r)
+        r = receive(remote->socket, &remote->reply, sizeof(remote->reply), &fd);
     if (r)
         return r;
     if (!is_sound(remote))
@@ -174,15 +207,23 @@ int remote_scan_next(struct remote *remote, const struct thread_record **ret_rec
     return scan(remote, RPC_SCAN_NEXT, ret_records, ret_n, ret_more);
 }
 
-static int call_with_ranges(struct remote *remote, enum rpc_type type,
-                            const struct rpc_range *ranges, size_t n)
+static int set_ranges(struct remote *remote, const struct rpc_range *ranges, size_t n)
 {
     if (n > RPC_RANGES_MAX)
         return -E2BIG;
-    prepare(remote, type, 0);
     remote->request.n_ranges = n;
     memcpy(remote->request.ranges, ranges, n * sizeof(*ranges));
-    return call(remote, NULL);
+    return 0;
+}
+
+static int call_with_ranges(struct remote *remote, enum rpc_type type,
+                            const struct rpc_range *ranges, size_t n)
+{
+    int r;
+
+    prepare(remote, type, 0);
+    r = set_ranges(remote, ranges, n);
+    return r ? r : call(remote, NULL);
 }
 
 int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
@@ -195,6 +236,42 @@ int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
     *ret_bytes = data(remote);
     *ret_lengths = remote->reply.lengths;
     return 0;
+}
+
+int remote_ask(struct remote *remote, const struct rpc_range *ranges, size_t n)
+{
+    int r;
+
+    if (remote->n_asked - remote->n_taken == RPC_AHEAD_SLOTS)
+        return -EBUSY;
+    prepare(remote, RPC_READ, 1 + remote->n_asked % RPC_AHEAD_SLOTS);
+    r = set_ranges(remote, ranges, n);
+    if (!r)
+        r = send_request(remote);
+    if (r)
+        return r;
+    remote->ahead_ranges[remote->n_asked++ % RPC_AHEAD_SLOTS] = (uint32_t)n;
+    return 0;
+}
+
+int remote_take(struct remote *remote, const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    size_t slot = remote->n_taken % RPC_AHEAD_SLOTS;
+    const struct rpc_reply *reply = &remote->ahead[slot];
+    int r;
+
+    if (remote->n_taken == remote->n_asked)
+        return -EINVAL;
+    remote->n_taken++;
+    r = receive_ahead(remote, remote->n_taken);
+    if (r)
+        return r;
+    if (reply->error > 0 ||
+        (!reply->error && !lengths_fit(reply, remote->ahead_ranges[slot], RPC_AHEAD_SIZE)))
+        return -ECONNRESET;
+    *ret_bytes = data(remote) + RPC_DATA_SIZE + slot * RPC_AHEAD_SIZE;
+    *ret_lengths = reply->lengths;
+    return reply->error;
 }
 
 int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_t n,
@@ -306,7 +383,5 @@ int remote_kernel(struct remote *remote, const struct kernel_record **ret_record
 int remote_done(struct remote *remote, uint64_t number)
 {
     prepare(remote, RPC_DONE, number);
-    if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
-        return errno == EPIPE ? -ECONNRESET : -errno;
-    return 0;
+    return send_request(remote);
 }

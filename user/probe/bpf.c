@@ -4,9 +4,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +19,9 @@
 #include "reason.h"
 
 #define CLOCK_TRIES 3
+
+/* Inode of the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
+#define PID_NAMESPACE_INITIAL 0xEFFFFFFCu
 
 struct bpf {
     struct parkwatch_bpf *skeleton;
@@ -31,8 +36,10 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
     return 0;
 }
 
-static void set_constants(struct parkwatch_bpf *skeleton, const struct bpf_options *options)
+static void set_constants(struct parkwatch_bpf *skeleton, const struct bpf_options *options,
+                          bool reads_kernel)
 {
+    skeleton->rodata->reads_kernel = reads_kernel;
     skeleton->rodata->n_targets = options->n_targets;
     skeleton->rodata->threshold_ns = options->threshold_ns;
     for (int i = 0; i < RECORD_BUCKETS - 1; i++)
@@ -85,6 +92,26 @@ static int explain(int error, char *ret_why, size_t why_size)
     return -EOPNOTSUPP;
 }
 
+/* Opens and loads the programs; without what reads kernel memory by address unless `reads_kernel`.
+ */
+static int load(const struct bpf_options *options, bool reads_kernel,
+                struct parkwatch_bpf **ret_skeleton)
+{
+    struct parkwatch_bpf *skeleton = parkwatch_bpf__open();
+    int r;
+
+    if (!skeleton)
+        return -errno;
+    set_constants(skeleton, options, reads_kernel);
+    bpf_program__set_autoload(skeleton->progs.on_sys_exit, options->futex);
+    r = parkwatch_bpf__load(skeleton);
+    if (r)
+        parkwatch_bpf__destroy(skeleton);
+    else
+        *ret_skeleton = skeleton;
+    return r;
+}
+
 int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, struct bpf **ret_bpf)
 {
     CLEANUP(bpf_free) struct bpf *bpf = NULL;
@@ -97,12 +124,9 @@ int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, s
     bpf->n_cpus = libbpf_num_possible_cpus();
     if (bpf->n_cpus < 0)
         return explain(bpf->n_cpus, ret_why, why_size);
-    bpf->skeleton = parkwatch_bpf__open();
-    if (!bpf->skeleton)
-        return explain(-errno, ret_why, why_size);
-    set_constants(bpf->skeleton, options);
-    bpf_program__set_autoload(bpf->skeleton->progs.on_sys_exit, options->futex);
-    r = parkwatch_bpf__load(bpf->skeleton);
+    r = load(options, true, &bpf->skeleton);
+    if (r == -EINVAL)
+        r = load(options, false, &bpf->skeleton);
     if (!r)
         r = keep_from_children(bpf->skeleton->maps.bss);
     if (!r)
@@ -131,36 +155,66 @@ void bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_
     __atomic_store_n(&bss->targets[index].tgid, tgid, __ATOMIC_RELEASE);
 }
 
-/* A link that only carries the PID filter, and one reading of it: the link is dropped at once, the
- * descriptor keeps what it needs. */
-static int iterate(struct bpf_program *program, pid_t pid, int *ret_fd)
+static int link_to(struct bpf_program *program, pid_t pid, int *ret_fd)
 {
     union bpf_iter_link_info info = {.task = {.pid = pid}};
     LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
     struct bpf_link *link;
-    int fd;
 
     link = bpf_program__attach_iter(program, &options);
     if (!link)
         return -errno;
-    fd = bpf_iter_create(bpf_link__fd(link));
-    if (fd < 0)
-        fd = -errno;
+    *ret_fd = fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC, 0);
     bpf_link__destroy(link);
+    return *ret_fd < 0 ? -errno : 0;
+}
+
+/* Threads have numbers of their own in other PID namespaces than the initial one, which the kernel
+ * keeps where only bpf_probe_read_kernel() gets. */
+static bool can_number(const struct bpf *bpf, pid_t pid)
+{
+    const pid_t pids[] = {getpid(), pid};
+    struct stat namespace;
+    char path[64];
+
+    for (size_t i = 0; i < 2 && !bpf->skeleton->rodata->reads_kernel; i++) {
+        snprintf(path, sizeof(path), "/proc/%d/ns/pid", pids[i]);
+        if (stat(path, &namespace) || namespace.st_ino != PID_NAMESPACE_INITIAL)
+            return false;
+    }
+    return true;
+}
+
+int bpf_link(struct bpf *bpf, pid_t pid, struct bpf_links *ret_links)
+{
+    AUTO_CLOSE int threads = -1, kernel = -1;
+    int r;
+
+    if (!can_number(bpf, pid))
+        return -EREMOTE;
+    r = link_to(bpf->skeleton->progs.threads, pid, &threads);
+    if (!r)
+        r = link_to(bpf->skeleton->progs.kernel_frames, pid, &kernel);
+    if (!r)
+        *ret_links = (struct bpf_links){.threads = TAKE_FD(threads), .kernel = TAKE_FD(kernel)};
+    return r;
+}
+
+void bpf_links_close(struct bpf_links *links)
+{
+    cleanup_close(&links->threads);
+    cleanup_close(&links->kernel);
+    *links = BPF_LINKS_NONE;
+}
+
+int bpf_iterate(int link_fd, int *ret_fd)
+{
+    int fd = bpf_iter_create(link_fd);
+
     if (fd < 0)
-        return fd;
+        return -errno;
     *ret_fd = fd;
     return 0;
-}
-
-int bpf_iterate_threads(struct bpf *bpf, pid_t pid, int *ret_fd)
-{
-    return iterate(bpf->skeleton->progs.threads, pid, ret_fd);
-}
-
-int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd)
-{
-    return iterate(bpf->skeleton->progs.kernel_frames, pid, ret_fd);
 }
 
 bool bpf_has_futex(const struct bpf *bpf)
@@ -168,16 +222,16 @@ bool bpf_has_futex(const struct bpf *bpf)
     return bpf->skeleton->links.on_sys_exit;
 }
 
-/* Our own record right after a sleep: the switch onto the CPU was moments before its reading. The
- * offset has to be 0 meanwhile. */
-static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
+/* Our own record right after a sleep: the switch onto the CPU was moments before its reading.
+ * `offset_ns` is what the program adds to the scheduler's time. */
+static int measure_clock(int link_fd, int64_t offset_ns, int64_t *ret_lag_ns)
 {
     struct timespec moment = {.tv_nsec = 1};
     struct thread_record record;
     AUTO_CLOSE int fd = -1;
     int r;
 
-    r = bpf_iterate_threads(bpf, getpid(), &fd);
+    r = bpf_iterate(link_fd, &fd);
     if (r)
         return r;
     nanosleep(&moment, NULL);
@@ -185,23 +239,26 @@ static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
         return -EIO;
     if (!record.arrival_ns)
         return -ENOTSUP;
-    *ret_lag_ns = (int64_t)(record.now_ns - record.arrival_ns);
+    *ret_lag_ns = (int64_t)(record.now_ns - record.arrival_ns) + offset_ns;
     return 0;
 }
 
+/* The offset in use stays until there is another: readers of other targets may be at work. */
 int bpf_set_clock(struct bpf *bpf)
 {
     int64_t before = bpf->skeleton->bss->clock_offset_ns;
     int64_t least = INT64_MAX, lag;
-    int r = 0;
+    AUTO_CLOSE int link_fd = -1;
+    int r;
 
-    bpf->skeleton->bss->clock_offset_ns = 0;
+    r = link_to(bpf->skeleton->progs.threads, getpid(), &link_fd);
     for (int i = 0; i < CLOCK_TRIES && !r; i++) {
-        r = measure_clock(bpf, &lag);
+        r = measure_clock(link_fd, before, &lag);
         if (!r && lag < least)
             least = lag;
     }
-    bpf->skeleton->bss->clock_offset_ns = r ? before : least;
+    if (!r)
+        __atomic_store_n(&bpf->skeleton->bss->clock_offset_ns, least, __ATOMIC_RELAXED);
     return r;
 }
 
@@ -256,7 +313,7 @@ uint32_t bpf_programs(struct bpf *bpf, struct wire_program ret_programs[static W
     return n;
 }
 
-static int try_load(const char *name)
+static int try_load(const char *name, bool reads_kernel)
 {
     struct parkwatch_bpf *skeleton = parkwatch_bpf__open();
     struct bpf_program *program;
@@ -264,6 +321,7 @@ static int try_load(const char *name)
 
     if (!skeleton)
         return -errno;
+    skeleton->rodata->reads_kernel = reads_kernel;
     bpf_object__for_each_program(program, skeleton->obj)
         bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
     r = parkwatch_bpf__load(skeleton);
@@ -273,9 +331,12 @@ static int try_load(const char *name)
 
 void bpf_probe_support(struct bpf_support *ret_support)
 {
+    bool reads_kernel;
+
     libbpf_set_print(print_nothing);
-    ret_support->iterator = try_load("threads");
-    ret_support->sched_switch = try_load("on_sched_switch");
-    ret_support->futex = try_load("on_sys_exit");
-    ret_support->kernel_stack = try_load("kernel_frames");
+    reads_kernel = try_load("threads", true) != -EINVAL;
+    ret_support->iterator = try_load("threads", reads_kernel);
+    ret_support->sched_switch = try_load("on_sched_switch", reads_kernel);
+    ret_support->futex = try_load("on_sys_exit", reads_kernel);
+    ret_support->kernel_stack = try_load("kernel_frames", reads_kernel);
 }

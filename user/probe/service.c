@@ -15,12 +15,12 @@
 #define KERNEL_BYTES  (RPC_DATA_SIZE / sizeof(struct kernel_record) * sizeof(struct kernel_record))
 #define FILE_TEXT_MAX 256
 
-void service_init(struct service *service, const struct target_id *target, struct bpf *bpf,
+void service_init(struct service *service, const struct target_id *target, struct bpf_links links,
                   struct losses *losses)
 {
     *service = (struct service){
         .target = target,
-        .bpf = bpf,
+        .links = links,
         .losses = losses,
         .socket = -1,
         .sweep_fd = -1,
@@ -115,7 +115,7 @@ static int scan(struct service *service)
     int r;
 
     end_sweep(service);
-    r = bpf_iterate_threads(service->bpf, service->target->pid, &service->sweep_fd);
+    r = bpf_iterate(service->links.threads, &service->sweep_fd);
     return r ? r : scan_next(service);
 }
 
@@ -125,14 +125,21 @@ static int read_kernel(struct service *service)
     bool more;
     int r;
 
-    r = bpf_iterate_kernel(service->bpf, service->target->pid, &fd);
+    r = bpf_iterate(service->links.kernel, &fd);
     return r ? r : read_records(fd, data_area(service), KERNEL_BYTES, &service->reply.size, &more);
 }
 
 static int read_memory(struct service *service, pid_t tid)
 {
+    uint64_t slot = service->request.value;
+    uint8_t *room = data_area(service);
+
+    if (slot > RPC_AHEAD_SLOTS)
+        return -EINVAL;
+    if (slot)
+        room += RPC_DATA_SIZE + (slot - 1) * RPC_AHEAD_SIZE;
     return memory_read(service->target, tid, service->request.ranges, service->request.n_ranges,
-                       data_area(service), RPC_DATA_SIZE, service->reply.lengths,
+                       room, slot ? RPC_AHEAD_SIZE : RPC_DATA_SIZE, service->reply.lengths,
                        &service->reply.size);
 }
 
