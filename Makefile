@@ -178,7 +178,7 @@ fuzz-targets: $(FUZZ_TARGETS)
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
 	$(call msg,FUZZ,$@)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit -Itests/fuzz $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) \
-		-fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LDLIBS) -ljansson
+		-fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka -ljansson
 
 bench: all fixtures
 	$(Q)tests/bench/run.sh

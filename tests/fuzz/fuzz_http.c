@@ -31,11 +31,11 @@ static void check_head(const struct head *head)
 
 static void check_written(const struct head *head)
 {
-    char text[HEAD_MAX];
+    char text[HEAD_WRITTEN_MAX];
     size_t size = head_write(head, text);
     struct head again;
 
-    check(size <= HEAD_MAX);
+    check(size > 0 && size < HEAD_WRITTEN_MAX);
     check(!head_parse(text, size, &again));
     check_same(head->target, again.target);
     check_same(head->accept, again.accept);

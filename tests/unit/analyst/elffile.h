@@ -207,7 +207,8 @@ static inline void elffile_name(struct elffile *file, uint64_t offset)
 /* Unwinds from an offset in the file, and names what comes of it. */
 static inline void elffile_unwind(struct elffile *file, uint64_t offset)
 {
-    uint64_t regs[RECORD_REGS] = {[REGS_SP] = ELFFILE_STACK + 64, [REGS_IP] = ELFFILE_BASE + offset};
+    uint64_t regs[RECORD_REGS] = {
+        [REGS_SP] = ELFFILE_STACK + 64, [REGS_IP] = ELFFILE_BASE + offset};
     const struct stack_copy copy = {ELFFILE_STACK, file->stack, 1024};
     struct raw_frame frames[32];
     size_t n;
