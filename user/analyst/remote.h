@@ -4,7 +4,8 @@
  * are good until the next call of the same kind: records until the next remote_scan*(), what was
  * asked ahead as remote_take() says, data until the next call of any other kind.
  *
- * All return 0 or -errno; -ECONNRESET: the probe is gone, and so is the analyst's reason to be.
+ * All return 0 or -errno; -ECONNRESET: the probe is gone, or talks nonsense, and so is the
+ * analyst's reason to be.
  */
 #pragma once
 
