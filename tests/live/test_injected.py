@@ -69,6 +69,8 @@ def judge(done, state):
 
 
 class EachPlace(LiveTest):
+    ALONE = True  # counts the machine's BPF objects
+
     def setUp(self):
         self.library = fault.build(self.directory())
         self.target = self.fixture("cond")

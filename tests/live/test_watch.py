@@ -27,6 +27,8 @@ SERIES = {
 
 
 class Metrics(LiveTest):
+    ALONE = True  # counts its scans in time
+
     def test_series(self):
         fixture = self.fixture("cond")
         watch = self.watch(fixture.pid, *QUICK)
@@ -166,6 +168,8 @@ class Http(LiveTest):
 
 
 class End(LiveTest):
+    ALONE = True  # counts the machine's BPF objects
+
     def check(self, number):
         fixture = self.fixture("cond")
         others = strangers()
