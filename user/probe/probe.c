@@ -27,7 +27,8 @@
 #include "sandbox.h"
 #include "wire_send.h"
 
-#define CHECK_MS           500 /* how often who hangs is looked for while a scan is under way */
+#define IDLE_CHECK_MS      5000 /* how often files of the configuration are looked at */
+#define CHECK_MS           500  /* how often who hangs is looked for while a scan is under way */
 #define CLOSE_NS           1000000000ll /* how long the end waits for that of the crews */
 #define MONITOR_PATIENCE_S 10           /* a monitor that takes no message for so long hangs */
 
@@ -448,6 +449,7 @@ static int wait_for_events(struct probe *probe)
 {
     struct pollfd fds[2 * RECORD_TARGETS_MAX + 1];
     int timeout = schedule_timeout_ms(&probe->schedule, clock_now());
+    int most = is_idle(probe) ? IDLE_CHECK_MS : CHECK_MS;
     size_t n = 2 * probe->n_targets;
 
     for (size_t i = 0; i < probe->n_targets; i++) {
@@ -458,8 +460,8 @@ static int wait_for_events(struct probe *probe)
         fds[2 * i + 1] = (struct pollfd){.fd = attached_fd(attached), .events = POLLIN};
     }
     fds[n] = (struct pollfd){.fd = probe->signal_fd, .events = POLLIN};
-    if (!is_idle(probe) && (timeout < 0 || timeout > CHECK_MS))
-        timeout = CHECK_MS;
+    if (timeout < 0 || timeout > most)
+        timeout = most;
     if (poll(fds, n + 1, timeout) < 0)
         return errno == EINTR ? 0 : -errno;
     if (fds[n].revents)
