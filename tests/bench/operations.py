@@ -9,8 +9,8 @@ import shutil
 import processes
 from rounds import Budget, median, number, ratio
 
-SECONDS_OPERATIONS = 80
-SECONDS_PROGRAMS = 40
+SECONDS_OPERATIONS = 70
+SECONDS_PROGRAMS = 30
 COUNTS = {"switch": 50_000, "getppid": 500_000, "futex": 250_000}
 
 BARE = "not attached"

@@ -221,7 +221,7 @@ def watch(pid, *options, cpu=TOOLS_CPU):
     """A parkwatch that is attached to the process and has scanned it once."""
     port = free_port()
     command = [PARKWATCH, "watch", "-p", pid, "--web.listen-address", f"127.0.0.1:{port}", *options]
-    with process(command, cpu) as p:
+    with process(command, cpu, stderr=subprocess.DEVNULL) as p:
         watching = Watch(p.pid, port)
         wait_for(lambda: watching.get("/-/ready"), "an answer of parkwatch")
         yield watching

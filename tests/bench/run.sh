@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [--json]: what parkwatch costs, measured here and now, in some six minutes. As root, with
+# run.sh [--json]: what parkwatch costs, measured here and now, in some ten minutes. As root, with
 # what `make all fixtures` builds. Asserts nothing; bench.py and goroutines.py say what is measured
 # and how.
 set -eu

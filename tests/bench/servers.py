@@ -17,7 +17,7 @@ import operations
 import processes
 from rounds import Budget, median, ratio
 
-SECONDS_OF_EACH = 40
+SECONDS_OF_EACH = 30
 MODES = (operations.BARE, "target, --futex off", "target, --futex on", operations.OFFCPUTIME)
 CLIENTS = "8"
 
@@ -47,7 +47,7 @@ def found(pattern, text):
 def requests(port):
     """Requests a second over connections that stay."""
     url = f"http://127.0.0.1:{port}/"
-    text = output_of("ab", "-q", "-k", "-c", CLIENTS, "-n", "15000", url)
+    text = output_of("ab", "-q", "-k", "-c", CLIENTS, "-t", "1", "-n", "1000000", url)
     return found(r"^Requests per second: +([0-9.]+)", text)
 
 
@@ -57,7 +57,7 @@ def redis(directory, port):
     with served(command, port) as pid:
         yield pid, lambda: found(
             r'^"SET","([0-9.]+)"',
-            output_of("redis-benchmark", "-p", port, "-c", CLIENTS, "-n", "60000", "-t", "set",
+            output_of("redis-benchmark", "-p", port, "-c", CLIENTS, "-n", "40000", "-t", "set",
                       "--csv"),
         )  # fmt: skip
 

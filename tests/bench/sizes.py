@@ -9,8 +9,8 @@ import processes
 from rounds import Budget, by_name, exponent, mebibytes, median, milliseconds, ratio
 
 SIZES = (1_000, 10_000, 100_000)
-SECONDS_OF = {1_000: 25, 10_000: 35, 100_000: 60}
-SECONDS_PEERS = 30
+SECONDS_OF = {1_000: 25, 10_000: 35, 100_000: 50}
+SECONDS_PEERS = 25
 SECONDS_SMALL = 10
 PEERS_SIZE = 1_000  # with 10,000 it takes minutes
 SCANS = 4  # repeated ones, in each of the runs
@@ -18,7 +18,7 @@ SCRAPES = 3
 INTERVAL = "500ms"
 REST_SIZE = 1_000
 REST_INTERVAL = 5
-REST_WINDOWS = 6  # of one interval, and so of one scan, each
+REST_WINDOWS = 5  # of one interval, and so of one scan, each
 
 
 def scrape(watching):
