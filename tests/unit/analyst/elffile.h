@@ -7,11 +7,11 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include "fuzz.h"
 
 #include "analyst/intern.h"
 #include "analyst/unwind.h"
@@ -25,6 +25,12 @@
 #define ELFFILE_SECTIONS_MAX 12
 #define ELFFILE_STACK        0x7ffc00000000ul
 #define ELFFILE_STACK_SIZE   4096u
+
+static inline void elffile_check(bool condition)
+{
+    if (!condition)
+        abort();
+}
 
 struct elffile_section {
     const char *name;
@@ -104,11 +110,11 @@ static inline void elffile_build(struct elffile *file, const struct elffile_sect
     uint64_t at = ELFFILE_SECTIONS, used = sizeof("\0.text\0.shstrtab");
     struct elffile_section last = {".shstrtab", names, sizeof(names), SHT_STRTAB, 0, 0, false};
 
-    check(n <= ELFFILE_SECTIONS_MAX);
+    elffile_check(n <= ELFFILE_SECTIONS_MAX);
     for (size_t i = 0; i < n; i++) {
         size_t length = strlen(sections[i].name) + 1;
 
-        check(used + length <= sizeof(names));
+        elffile_check(used + length <= sizeof(names));
         memcpy(names + used, sections[i].name, length);
         elffile_place(file, &sections[i], (uint32_t)used, &at, &headers[1 + i]);
         used += length;
@@ -148,7 +154,7 @@ static inline int elffile_open(void *context, const struct mapping *mapping, int
     int fd = memfd_create("elffile", MFD_CLOEXEC);
 
     (void)mapping;
-    check(fd >= 0 && write(fd, file->bytes, ELFFILE_SIZE) == ELFFILE_SIZE);
+    elffile_check(fd >= 0 && write(fd, file->bytes, ELFFILE_SIZE) == ELFFILE_SIZE);
     *ret_fd = fd;
     return 0;
 }
@@ -172,15 +178,15 @@ static inline void elffile_map(struct elffile *file)
                               .path = "/srv/hostile.so"};
     const struct maps maps = {.mappings = &mapping, .n = 1};
 
-    check(!unwinder_new(&target, &file->losses, &file->unwinder));
-    check(!unwinder_set_maps(file->unwinder, &maps));
+    elffile_check(!unwinder_new(&target, &file->losses, &file->unwinder));
+    elffile_check(!unwinder_set_maps(file->unwinder, &maps));
 }
 
 static inline struct elffile *elffile_new(void)
 {
     struct elffile *file = calloc(1, sizeof(*file));
 
-    check(file);
+    elffile_check(file);
     return file;
 }
 
@@ -197,10 +203,10 @@ static inline void elffile_name(struct elffile *file, uint64_t offset)
     struct frame frames[SYMBOL_INLINE_MAX];
     size_t n = unwinder_symbolize(file->unwinder, &raw, frames);
 
-    check(n > 0 && n <= SYMBOL_INLINE_MAX);
+    elffile_check(n > 0 && n <= SYMBOL_INLINE_MAX);
     for (size_t i = 0; i < n; i++) {
-        check(!frames[i].function || strlen(frames[i].function) <= INTERNS_LENGTH_MAX);
-        check(!frames[i].file || strlen(frames[i].file) <= INTERNS_LENGTH_MAX);
+        elffile_check(!frames[i].function || strlen(frames[i].function) <= INTERNS_LENGTH_MAX);
+        elffile_check(!frames[i].file || strlen(frames[i].file) <= INTERNS_LENGTH_MAX);
     }
 }
 
@@ -214,5 +220,5 @@ static inline void elffile_unwind(struct elffile *file, uint64_t offset)
     size_t n;
 
     unwinder_unwind(file->unwinder, regs, &copy, frames, 32, &n);
-    check(n > 0 && n <= 32);
+    elffile_check(n > 0 && n <= 32);
 }
