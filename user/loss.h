@@ -24,7 +24,12 @@
     X(samples_capped, "waiters beyond the bound")                                                  \
     X(labels_capped, "goroutines shown without labels: more sets of them than the bound")          \
     X(strings_capped, "distinct names beyond the bound")                                           \
+    X(renames_capped, "changes of a target's name or program that are not shown: beyond the bound") \
     X(scan_late, "scans skipped because the one before had not ended")                             \
+    X(scan_failed,                                                                                 \
+      "scans given up because the target or its analyst failed, or left out for that")             \
+    X(reader_restarts,                                                                             \
+      "readers of a target that it held up, or that ended, and were started anew")                 \
     X(analyst_restarts, "analysts that ended and were started anew")                               \
     X(message_invalid, "messages from an analyst that the monitor refused")                        \
     X(resources_unreadable, "readings of memory, CPU, network or BPF counters that failed")

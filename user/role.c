@@ -47,10 +47,11 @@ static bool is_kept(const struct role *role, int fd)
 static int silence_standard(const struct role *role)
 {
     AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int last = role->quiet ? STDERR_FILENO : STDOUT_FILENO;
 
     if (null < 0)
         return -errno;
-    for (int fd = STDIN_FILENO; fd <= STDOUT_FILENO; fd++)
+    for (int fd = STDIN_FILENO; fd <= last; fd++)
         if (!is_kept(role, fd) && dup2(null, fd) < 0)
             return -errno;
     return 0;

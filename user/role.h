@@ -2,6 +2,7 @@
 /* Starts roles as children of the probe, with nothing of it but what they are given. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -13,6 +14,8 @@ struct role {
     void *context;
     const int *keep; /* descriptors that the child gets besides standard error */
     size_t n_keep;
+    bool quiet; /* standard error is /dev/null, too: for a child that nothing may be able to end, so
+                 * that nobody waits with it who reads the probe's output to its end */
 };
 
 /* Forks. The child ends with the probe, however that ends, and leaves signals from the terminal to

@@ -3,6 +3,8 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -28,25 +30,38 @@ static const unsigned int probe_capabilities[] = {
     CAP_SETUID, CAP_SETGID,  CAP_KILL,
 };
 
-int sandbox_probe(void)
+static const unsigned int reader_capabilities[] = {
+    CAP_SYS_PTRACE,
+    CAP_DAC_READ_SEARCH,
+    CAP_CHECKPOINT_RESTORE,
+};
+
+/* Drops all capabilities but these, as far as it has them. */
+static int keep_capabilities(const unsigned int *kept, size_t n)
 {
-    size_t n = sizeof(probe_capabilities) / sizeof(probe_capabilities[0]);
-    bool may_bound, held[sizeof(probe_capabilities) / sizeof(probe_capabilities[0])];
+    bool may_bound, held[CAP_LAST_CAP + 1];
 
     if (capng_get_caps_process())
         return -EPERM;
     may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
     for (size_t i = 0; i < n; i++)
-        held[i] = capng_have_capability(CAPNG_PERMITTED, probe_capabilities[i]);
+        held[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
     capng_clear(CAPNG_SELECT_BOTH);
     for (size_t i = 0; i < n; i++)
         if (held[i])
             capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-                         probe_capabilities[i]);
+                         kept[i]);
     /* The bounding set takes CAP_SETPCAP; who lacks that has less to drop. */
     if (capng_apply(may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS))
         return -EPERM;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+}
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+int sandbox_probe(void)
+{
+    return keep_capabilities(probe_capabilities, LENGTH(probe_capabilities));
 }
 
 static int drop_identity(void)
@@ -107,6 +122,11 @@ static const unsigned int screen_requests[] = {
     TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TIOCGWINSZ, TIOCGPGRP,
 };
 
+static const int reader_calls[] = {
+    SCMP_SYS(openat2), SCMP_SYS(fstatfs),    SCMP_SYS(readlink),         SCMP_SYS(readlinkat),
+    SCMP_SYS(fcntl),   SCMP_SYS(getdents64), SCMP_SYS(process_vm_readv), SCMP_SYS(ioctl),
+};
+
 static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
 {
     int r = 0;
@@ -121,32 +141,20 @@ static void release(scmp_filter_ctx *filter)
     seccomp_release(*filter);
 }
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
-static int allow_requests(scmp_filter_ctx filter, const unsigned int *requests, size_t n)
+static int allow_screen(scmp_filter_ctx filter)
 {
     int r = 0;
 
-    for (size_t i = 0; i < n && !r; i++)
+    for (size_t i = 0; i < LENGTH(screen_requests) && !r; i++)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                             SCMP_A1(SCMP_CMP_EQ, requests[i]));
+                             SCMP_A1(SCMP_CMP_EQ, screen_requests[i]));
     return r;
 }
 
-/* What is not allowed fails with EPERM, as elfutils expects of files that it may not open. */
-static int filter_calls(const int *more, size_t n_more, const unsigned int *requests,
-                        size_t n_requests)
+static int allow_common(scmp_filter_ctx filter)
 {
-    CLEANUP(release) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int r;
+    int r = allow(filter, common_calls, LENGTH(common_calls));
 
-    if (!filter)
-        return -ENOMEM;
-    r = allow(filter, common_calls, LENGTH(common_calls));
-    if (!r)
-        r = allow(filter, more, n_more);
-    if (!r)
-        r = allow_requests(filter, requests, n_requests);
     /* Memory is never made executable. */
     if (!r)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -164,6 +172,39 @@ static int filter_calls(const int *more, size_t n_more, const unsigned int *requ
     if (!r)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
                              SCMP_A3(SCMP_CMP_EQ, 0x1000));
+    return r;
+}
+
+/* Opens for reading only, asks whether a thread is there and signals none, and of bpf() makes
+ * nothing but a sweep of the links that are there. What openat2() is asked for no filter sees. */
+static int allow_reading(scmp_filter_ctx filter)
+{
+    int r;
+
+    r = seccomp_rule_add(
+        filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+        SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY));
+    if (!r)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A2(SCMP_CMP_EQ, 0));
+    if (!r)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
+                             SCMP_A0(SCMP_CMP_EQ, BPF_ITER_CREATE));
+    return r;
+}
+
+/* What is not allowed fails with EPERM, as elfutils expects of files that it may not open. */
+static int filter_calls(const int *more, size_t n_more, int (*allow_more)(scmp_filter_ctx filter))
+{
+    CLEANUP(release) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int r;
+
+    if (!filter)
+        return -ENOMEM;
+    r = allow_common(filter);
+    if (!r)
+        r = allow(filter, more, n_more);
+    if (!r && allow_more)
+        r = allow_more(filter);
     return r ? r : seccomp_load(filter);
 }
 
@@ -176,6 +217,16 @@ static void limit(int resource, rlim_t most)
     setrlimit(resource, &(struct rlimit){most, most});
 }
 
+int sandbox_reader(void)
+{
+    int r = keep_capabilities(reader_capabilities, LENGTH(reader_capabilities));
+
+    if (r)
+        return r;
+    limit(RLIMIT_CORE, 0);
+    return filter_calls(reader_calls, LENGTH(reader_calls), allow_reading);
+}
+
 int sandbox_analyst(void)
 {
     int r = drop_identity();
@@ -184,7 +235,7 @@ int sandbox_analyst(void)
         return r;
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_DATA, ANALYST_MEMORY_MAX);
-    return filter_calls(NULL, 0, NULL, 0);
+    return filter_calls(NULL, 0, NULL);
 }
 
 int sandbox_screen(void)
@@ -194,8 +245,7 @@ int sandbox_screen(void)
     if (r)
         return r;
     limit(RLIMIT_CORE, 0);
-    return filter_calls(screen_calls, LENGTH(screen_calls), screen_requests,
-                        LENGTH(screen_requests));
+    return filter_calls(screen_calls, LENGTH(screen_calls), allow_screen);
 }
 
 int sandbox_monitor(void)
@@ -205,5 +255,5 @@ int sandbox_monitor(void)
     if (r)
         return r;
     limit(RLIMIT_CORE, 0);
-    return filter_calls(monitor_calls, LENGTH(monitor_calls), NULL, 0);
+    return filter_calls(monitor_calls, LENGTH(monitor_calls), NULL);
 }

@@ -396,8 +396,11 @@ class Watch:
         ]
         return sum(values) if values else None
 
+    def role(self, name):
+        return [pid for pid in children(self.pid) if comm_of(pid) == name]
+
     def analysts(self):
-        return [pid for pid in children(self.pid) if "analy" in comm_of(pid)]
+        return self.role("pw-analyst")
 
     def remember_family(self):
         self.family = sorted(set(self.family) | set(children(self.pid)))

@@ -36,16 +36,41 @@ class KillDaemon(LiveTest):
     def test_when_it_is_ready(self):
         self.kill_often(ready=True)
 
-    def test_each_other_role(self):
-        """Whichever of its processes dies, the daemon serves on or ends as a whole."""
+    def test_the_monitor(self):
+        """Without it there is nobody to serve: the daemon ends as a whole."""
         fixture = self.fixture("mutex")
         watch = self.watch(fixture.pid, "--interval", "100ms", "-t", "0")
-        monitor = [pid for pid in watch.family if pid not in watch.analysts()]
-        self.assertTrue(monitor, "there is another process than analysts")
-        os.kill(monitor[0], signal.SIGKILL)
+        [monitor] = watch.role("pw-monitor")
+        os.kill(monitor, signal.SIGKILL)
         status = watch.process.wait(15)
         self.assertEqual(status, 1, watch.log())
         wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
+
+
+class KillReader(LiveTest):
+    def end_reader(self, number, seconds):
+        """One target's reader; the other target does not notice."""
+        first, second = self.fixture("cond"), self.fixture("sem")
+        watch = self.watch([first.pid, second.pid], "--interval", "200ms", "-t", "100ms")
+        wait_for(lambda: watch.value("parkwatch_parked", target="cond"), "first stacks")
+        reader = min(watch.role("pw-reader"))
+        os.kill(reader, number)
+        restarts = {"target": "cond", "what": "reader_restarts"}
+        wait_for(lambda: watch.value("parkwatch_losses_total", **restarts), "counted", seconds)
+        wait_for(lambda: reader not in watch.role("pw-reader"), "it is gone")
+        wait_for(lambda: len(watch.role("pw-reader")) == 2, "there is another one")
+        wait_for(lambda: watch.value("parkwatch_parked", target="cond"), "stacks are back")
+        self.assertEqual(len(watch.analysts()), 2)
+        for what in ("reader_restarts", "analyst_restarts", "scan_failed"):
+            value = watch.value("parkwatch_losses_total", target="sem", what=what)
+            self.assertEqual(value, 0, what)
+        self.assertEqual(watch.stop(), 0)
+
+    def test_it_is_started_anew(self):
+        self.end_reader(signal.SIGKILL, 30)
+
+    def test_a_stopped_reader_is_replaced(self):
+        self.end_reader(signal.SIGSTOP, 60)
 
 
 class KillAnalyst(LiveTest):

@@ -71,6 +71,7 @@ static const char *const no_arguments[] = {NULL};
 
 #define ADDRESS(object) ((long)(intptr_t)(object))
 
+/* Of the analyst and of the monitor. */
 static const struct attempt both[] = {
     {"open", SYS_open, {ADDRESS("/dev/null"), O_RDONLY}, -EPERM},
     {"openat", SYS_openat, {AT_FDCWD, ADDRESS("/dev/null"), O_RDONLY}, -EPERM},
@@ -144,17 +145,52 @@ static const struct attempt screen_only[] = {
     {"epoll_wait", SYS_epoll_wait, {-1, 0, 0, 0}, -EPERM},
 };
 
+/* Looks at everything, touches nothing. */
+static const struct attempt reader_only[] = {
+    {"open to read", SYS_openat, {AT_FDCWD, ADDRESS("/dev/null"), O_RDONLY | O_CLOEXEC}, 0},
+    {"open a path", SYS_openat, {AT_FDCWD, ADDRESS("/"), O_PATH | O_DIRECTORY}, 0},
+    {"open to write", SYS_openat, {AT_FDCWD, ADDRESS("/dev/null"), O_WRONLY}, -EPERM},
+    {"open to read and write", SYS_openat, {AT_FDCWD, ADDRESS("/dev/null"), O_RDWR}, -EPERM},
+    {"open to make", SYS_openat, {AT_FDCWD, ADDRESS("/nowhere/x"), O_CREAT, 0600}, -EPERM},
+    {"open to cut", SYS_openat, {AT_FDCWD, ADDRESS("/dev/null"), O_TRUNC}, -EPERM},
+    {"open", SYS_open, {ADDRESS("/dev/null"), O_RDONLY}, -EPERM},
+    {"creat", SYS_creat, {ADDRESS("/nowhere/x"), 0600}, -EPERM},
+    {"memfd_create", SYS_memfd_create, {ADDRESS("x"), 0}, -EPERM},
+    {"unlink", SYS_unlink, {ADDRESS("/nowhere/x")}, -EPERM},
+    {"mkdir", SYS_mkdir, {ADDRESS("/nowhere/x"), 0700}, -EPERM},
+    {"socket", SYS_socket, {AF_INET, SOCK_STREAM, 0}, -EPERM},
+    {"execve", SYS_execve, {ADDRESS("/bin/true"), ADDRESS(no_arguments), 0}, -EPERM},
+    {"fork", SYS_fork, {0}, -EPERM},
+    {"clone", SYS_clone, {SIGCHLD}, -EPERM},
+    {"ptrace", SYS_ptrace, {PTRACE_TRACEME}, -EPERM},
+    {"setns", SYS_setns, {-1, 0}, -EPERM},
+    {"kill", SYS_kill, {1, 0}, -EPERM},
+    {"tgkill", SYS_tgkill, {1, 1, SIGTERM}, -EPERM},
+    {"process_vm_writev", SYS_process_vm_writev, {1, 0, 0, 0, 0, 0}, -EPERM},
+    {"process_vm_readv", SYS_process_vm_readv, {1, 0, 0, 0, 0, 0}, 0},
+    {"bpf: load a program", SYS_bpf, {5, 0, 0}, -EPERM},
+    {"bpf: make a map", SYS_bpf, {0, 0, 0}, -EPERM},
+    {"setuid", SYS_setuid, {0}, -EPERM},
+    {"poll", SYS_poll, {0, 0, 0}, 0},
+};
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 struct sandbox {
     int (*enter)(void);
+    const struct attempt *first;
+    size_t n_first;
     const struct attempt *more;
     size_t n_more;
 };
 
-static const struct sandbox analyst = {sandbox_analyst, analyst_only, LENGTH(analyst_only)};
-static const struct sandbox monitor = {sandbox_monitor, monitor_only, LENGTH(monitor_only)};
-static const struct sandbox screen = {sandbox_screen, screen_only, LENGTH(screen_only)};
+static const struct sandbox analyst = {sandbox_analyst, both, LENGTH(both), analyst_only,
+                                       LENGTH(analyst_only)};
+static const struct sandbox monitor = {sandbox_monitor, both, LENGTH(both), monitor_only,
+                                       LENGTH(monitor_only)};
+static const struct sandbox reader = {sandbox_reader, reader_only, LENGTH(reader_only), NULL, 0};
+static const struct sandbox screen = {sandbox_screen, both, LENGTH(both), screen_only,
+                                      LENGTH(screen_only)};
 
 /* The call's result as in struct attempt. */
 static long try_call(const struct attempt *attempt)
@@ -189,7 +225,7 @@ static void be_confined(const struct sandbox *sandbox, int findings, int leave)
     if (write(findings, &entered, sizeof(entered)) != sizeof(entered) ||
         write(findings, &limits, sizeof(limits)) != sizeof(limits))
         syscall(SYS_exit_group, 2);
-    try_all(findings, both, LENGTH(both));
+    try_all(findings, sandbox->first, sandbox->n_first);
     try_all(findings, sandbox->more, sandbox->n_more);
     /* Not _exit(): calls that do not return make AddressSanitizer look at the signal stack. */
     syscall(SYS_exit_group, read(leave, scratch, 1) < 0);
@@ -243,7 +279,7 @@ static void assert_calls(const struct sandbox *sandbox)
 {
     struct confined confined = confine(sandbox);
 
-    assert_findings(confined.findings, both, LENGTH(both));
+    assert_findings(confined.findings, sandbox->first, sandbox->n_first);
     assert_findings(confined.findings, sandbox->more, sandbox->n_more);
     release(&confined);
 }
@@ -264,6 +300,12 @@ static void test_calls_of_a_screen(void **state)
 {
     (void)state;
     assert_calls(&screen);
+}
+
+static void test_calls_of_a_reader(void **state)
+{
+    (void)state;
+    assert_calls(&reader);
 }
 
 /* The value of a line of /proc/PID/status. */
@@ -377,12 +419,30 @@ static void test_probe_keeps_what_it_needs(void **state)
     close(findings[1]);
 }
 
+static void test_reader_keeps_less_than_the_probe(void **state)
+{
+    /* DAC_READ_SEARCH, SYS_PTRACE, CHECKPOINT_RESTORE */
+    const uint64_t most = 1ull << 2 | 1ull << 19 | 1ull << 40;
+    uint64_t before = capabilities(getpid(), "CapPrm");
+    struct confined confined = confine(&reader);
+
+    (void)state;
+    assert_int_equal(capabilities(confined.pid, "CapPrm"), before & most);
+    assert_int_equal(capabilities(confined.pid, "CapEff"), before & most);
+    assert_int_equal(capabilities(confined.pid, "CapInh"), 0);
+    assert_status(confined.pid, "NoNewPrivs", "1");
+    assert_status(confined.pid, "Seccomp", "2");
+    release(&confined);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_of_an_analyst),
         cmocka_unit_test(test_calls_of_the_monitor),
         cmocka_unit_test(test_calls_of_a_screen),
+        cmocka_unit_test(test_calls_of_a_reader),
+        cmocka_unit_test(test_reader_keeps_less_than_the_probe),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_probe_keeps_what_it_needs),

@@ -130,14 +130,20 @@ static int render(void *context, const struct http_request *request, FILE *out)
     }
 }
 
-/* Once every target was scanned, or ended. */
+static bool is_settled(const struct target_report *target)
+{
+    return !target->up || target->scanned || target->losses.count[LOSS_scan_failed];
+}
+
+/* Once every target was scanned, or ended, or spoilt its scan: it must not spoil the daemon's name
+ * as well. */
 static bool ready(void *context)
 {
     struct report report;
 
     make_report(context, &report);
     for (size_t i = 0; i < report.n_targets; i++)
-        if (report.targets[i].up && !report.targets[i].scanned)
+        if (!is_settled(&report.targets[i]))
             return false;
     return report.n_targets > 0;
 }

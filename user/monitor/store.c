@@ -47,19 +47,24 @@ static void write_name(struct target_report *report, bool with_pid)
         snprintf(report->name, sizeof(report->name), "%s", report->comm);
 }
 
-/* Whether another target has the same name. */
+/* Whether another target has the same name, and has it with no less right. */
 static bool is_shared(const struct store *store, size_t index)
 {
-    const char *name = store->targets[index].report.name;
+    const struct target *target = &store->targets[index];
 
-    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
-        if (i != index && store->targets[i].known && !strcmp(store->targets[i].report.name, name))
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++) {
+        const struct target *other = &store->targets[i];
+
+        if (i != index && other->known && (target->renames || !other->renames) &&
+            !strcmp(other->report.name, target->report.name))
             return true;
+    }
     return false;
 }
 
 /* Gives all targets distinct names: two series with the same labels would spoil a whole scrape, and
- * a process may call itself "other:123", or nothing. Each round gives at least one more its PID. */
+ * a process may call itself "other:123", or nothing. Each round gives at least one more its PID.
+ * One that took another's name while it ran does not change that other's. */
 static void name_targets(struct store *store)
 {
     bool with_pid[RECORD_TARGETS_MAX];

@@ -10,6 +10,8 @@
 #include "utf8.h"
 
 /* Counters of both are nothing else: the probe's are raised as one array of numbers. */
+#define RENAMES_MAX 32 /* names and programs of one target that are followed */
+
 static_assert(sizeof(struct losses) == LOSS_MAX * sizeof(uint64_t), "raised as an array");
 static_assert(sizeof(struct park_counters) % sizeof(uint64_t) == 0, "raised as an array");
 
@@ -312,17 +314,36 @@ int target_take_analyst(struct target *target, const struct wire_header *header,
     }
 }
 
+/* Each name makes new series, and a process can have a thousand a second. */
+static void take_name(struct target *target, const struct wire_target *wire)
+{
+    struct target_report *report = &target->report;
+    char comm[sizeof(report->comm)], exe[sizeof(report->exe)];
+
+    utf8_clean(wire->comm, strlen(wire->comm), comm, sizeof(comm));
+    utf8_clean(wire->exe, strlen(wire->exe), exe, sizeof(exe));
+    if (target->known && !strcmp(comm, report->comm) && !strcmp(exe, report->exe))
+        return;
+    if (target->renames == RENAMES_MAX) {
+        target->own.count[LOSS_renames_capped]++;
+        sum_losses(target);
+        return;
+    }
+    target->renames += target->known;
+    memcpy(report->comm, comm, sizeof(comm));
+    memcpy(report->exe, exe, sizeof(exe));
+}
+
 void target_take_target(struct target *target, const struct wire_target *wire)
 {
     struct target_report *report = &target->report;
 
+    take_name(target, wire);
     target->known = true;
     target->attach_ns = wire->attach_ns;
     report->pid = wire->pid;
     report->up = wire->up;
     report->start_time = (double)wire->start_time_us / 1e6;
-    utf8_clean(wire->comm, strlen(wire->comm), report->comm, sizeof(report->comm));
-    utf8_clean(wire->exe, strlen(wire->exe), report->exe, sizeof(report->exe));
     if (!report->up && !target->options->keep_ended)
         clear(target);
 }

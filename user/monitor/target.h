@@ -15,7 +15,8 @@
 
 struct target {
     const struct store_options *options;
-    bool known; /* the probe has announced it */
+    bool known;       /* the probe has announced it */
+    unsigned renames; /* its name or program changed so often since */
     struct target_report report;
     uint64_t attach_ns; /* CLOCK_MONOTONIC */
 

@@ -2,27 +2,25 @@
 #include "probe/attached.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "analyst/analyst.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
-#include "probe/resources.h"
-#include "role.h"
-#include "sandbox.h"
 #include "wire_send.h"
+
+#define PING_NS    (1ll * 1000000000) /* how often a reader at work is asked for a sign of life */
+#define LEAVE_NS   (1ll * 1000000000) /* how long a scan waits for the end of the crew before */
+#define SKIP_BITS  4                  /* 2^this - 1: ticks that a target is left alone at most */
+#define REAP_EVERY 1000000            /* ns between two looks at a crew that is to end */
 
 void attached_init(struct attached *attached)
 {
-    *attached = (struct attached){
-        .target = TARGET_NONE, .area_fd = -1, .analyst_fd = -1, .area = MAP_FAILED};
+    *attached =
+        (struct attached){.target = TARGET_NONE, .links = BPF_LINKS_NONE, .crew = CREW_NONE};
 }
 
 int attached_open(struct attached *attached, uint32_t index, pid_t pid)
@@ -31,84 +29,33 @@ int attached_open(struct attached *attached, uint32_t index, pid_t pid)
     return target_open(pid, &attached->target);
 }
 
-/* Memory that only the probe writes to: the analyst's mapping of it is read-only, and its size is
- * sealed, so that nobody can pull it from under the probe. */
-static int make_area(struct attached *attached)
+static int start_crew(struct attached *attached)
 {
-    attached->area_fd = memfd_create("parkwatch", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (attached->area_fd < 0 || ftruncate(attached->area_fd, RPC_AREA_SIZE))
-        return -errno;
-    if (fcntl(attached->area_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-        return -errno;
-    attached->area =
-        mmap(NULL, RPC_AREA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, attached->area_fd, 0);
-    return attached->area == MAP_FAILED ? -errno : 0;
-}
-
-struct analyst_start {
-    struct analyst_options options;
-    int area_fd;
-};
-
-static int analyst_role(void *context)
-{
-    struct analyst_start *start = context;
-    void *area = mmap(NULL, RPC_AREA_SIZE, PROT_READ, MAP_SHARED, start->area_fd, 0);
-
-    if (area == MAP_FAILED || close(start->area_fd) || sandbox_analyst())
-        return EXIT_FAILURE;
-    start->options.area = area;
-    return analyst_run(&start->options) ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-static int fork_analyst(struct attached *attached, int probe_socket, int monitor_socket)
-{
-    struct analyst_start start = {
-        .options =
+    const struct crew_options options = {
+        .reader =
             {
-                .probe_socket = probe_socket,
-                .monitor_socket = monitor_socket,
+                .target = &attached->target,
+                .links = attached->links,
+                .described = attached->described,
+                .identity = attached->identity,
+                .check = !attached->readable,
+            },
+        .analyst =
+            {
                 .threshold_ns = attached->options.threshold_ns,
                 .kinds = attached->options.kinds,
                 .proven = attached->options.proven,
                 .attach_ns = attached->attach_ns,
             },
-        .area_fd = attached->area_fd,
     };
-    int keep[] = {probe_socket, monitor_socket, attached->area_fd};
-    struct role role = {
-        .name = "pw-analyst",
-        .run = analyst_role,
-        .context = &start,
-        .keep = keep,
-        .n_keep = sizeof(keep) / sizeof(keep[0]),
-    };
-
-    /* The probe's own mapping is writable, and stays the probe's. */
-    if (madvise(attached->area, RPC_AREA_SIZE, MADV_DONTFORK))
-        return -errno;
-    return role_start(&role, &attached->analyst);
-}
-
-static int start_analyst(struct attached *attached)
-{
-    AUTO_CLOSE int to_analyst = -1, analyst_end = -1, to_monitor = -1, monitor_end = -1;
-    int pair[2];
+    AUTO_CLOSE int monitor_end = -1;
     int r;
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-        return -errno;
-    to_analyst = pair[0];
-    analyst_end = pair[1];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-        return -errno;
-    monitor_end = pair[0];
-    to_monitor = pair[1];
-    r = fork_analyst(attached, analyst_end, to_monitor);
+    r = crew_start(&attached->crew, &options, &monitor_end);
     if (r)
         return r;
-    attached->analyst_fd = TAKE_FD(to_analyst);
-    attached->service.socket = attached->analyst_fd;
+    attached->ordered_ns = 0;
+    attached->heard_ns = clock_now();
     attached->described.analyst = 1;
     r = wire_send(attached->monitor, WIRE_TARGET, &attached->described, sizeof(attached->described),
                   monitor_end);
@@ -116,19 +63,17 @@ static int start_analyst(struct attached *attached)
     return r;
 }
 
-static int describe(struct attached *attached, struct wire_target *ret_described)
+static int describe(struct attached *attached)
 {
     pid_t tid;
     int r;
 
-    r = service_live_tid(&attached->service, &tid);
+    r = target_live_tid(&attached->target, &tid);
     if (r)
         return r;
-    memset(ret_described, 0, sizeof(*ret_described));
-    r = target_describe(&attached->target, tid, ret_described);
-    ret_described->index = attached->index;
-    ret_described->attach_ns = attached->attach_ns;
-    return r;
+    attached->described.index = attached->index;
+    attached->described.attach_ns = attached->attach_ns;
+    return target_describe(&attached->target, tid, &attached->described);
 }
 
 int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
@@ -140,27 +85,39 @@ int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
     attached->monitor = monitor;
     attached->options = *options;
     attached->attach_ns = clock_now();
-    service_init(&attached->service, &attached->target, bpf, &attached->losses);
-    r = make_area(attached);
-    if (r)
-        return r;
-    attached->service.area = attached->area;
-    r = describe(attached, &attached->described);
+    r = bpf_link(bpf, attached->target.pid, &attached->links);
+    if (!r)
+        r = describe(attached);
     if (r)
         return r;
     attached->up = true;
-    return start_analyst(attached);
+    return start_crew(attached);
 }
 
-/* A lost analyst is noticed by attached_answer(). */
-static int ask_for_scan(struct attached *attached)
+bool attached_is_idle(const struct attached *attached)
 {
-    struct rpc_tick tick = {.number = attached->number};
+    return !attached->up || attached->finished == attached->number;
+}
 
+int attached_fd(const struct attached *attached)
+{
+    return attached->crew.control;
+}
+
+/* A reader that is gone is noticed by attached_answer(), one that takes no orders by its silence.
+ */
+static void give_order(struct attached *attached, enum reader_order_type type)
+{
+    struct reader_order order = {.type = type, .number = attached->number};
+
+    attached->ordered_ns = clock_now();
+    (void)!send(attached->crew.control, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void ask_for_scan(struct attached *attached)
+{
     attached->asked_ns = clock_now();
-    if (send(attached->analyst_fd, &tick, sizeof(tick), MSG_NOSIGNAL) < 0 && errno != EPIPE)
-        return -errno;
-    return 0;
+    give_order(attached, READER_SCAN);
 }
 
 int attached_tick(struct attached *attached)
@@ -173,125 +130,184 @@ int attached_tick(struct attached *attached)
         attached->losses.count[LOSS_scan_late]++;
         return 0;
     }
-    if (!attached->analyst)
-        r = start_analyst(attached);
-    if (r)
-        return r;
-    attached->number++;
-    attached->retried = false;
-    return ask_for_scan(attached);
-}
-
-bool attached_is_idle(const struct attached *attached)
-{
-    return !attached->up || attached->finished == attached->number;
-}
-
-static void end_analyst(struct attached *attached)
-{
-    if (attached->analyst_fd >= 0)
-        close(attached->analyst_fd);
-    attached->analyst_fd = attached->service.socket = -1;
-    if (!attached->analyst)
-        return;
-    kill(attached->analyst, SIGKILL);
-    waitpid(attached->analyst, NULL, 0);
-    attached->analyst = 0;
-}
-
-/* One that fails at its start is not started over and over: without a scan under way another one
- * has time until the next. */
-static void lose_analyst(struct attached *attached)
-{
-    end_analyst(attached);
-    service_close(&attached->service);
-    attached->losses.count[LOSS_analyst_restarts]++;
-}
-
-/* A scan that was under way is asked for once again, so that a report does not lack this target. An
- * analyst that ends twice over one scan would do so for ever: that scan is left out. */
-static int retry_scan(struct attached *attached)
-{
-    int r;
-
-    if (attached->retried) {
-        log_warning("the analyst of process %d failed twice in a row; its waiters are missing",
-                    attached->target.pid);
-        attached->finished = attached->number;
+    if (attached->skip) {
+        attached->skip--;
+        attached->losses.count[LOSS_scan_failed]++;
         return 0;
     }
-    attached->retried = true;
-    r = start_analyst(attached);
-    return r ? r : ask_for_scan(attached);
+    attached->number++;
+    attached->retried = false;
+    if (attached->leaving)
+        return 0; /* attached_check() goes on with it */
+    if (attached->crew.control < 0)
+        r = start_crew(attached);
+    if (!r)
+        ask_for_scan(attached);
+    return r;
 }
 
-/* Follows the target's threads from its first record on. */
-static void follow(struct attached *attached, uint32_t tgid_before)
+/* Starting crews takes time of the machine, which a target could take from the others by spoiling
+ * each of its scans: after the second in a row it is left alone for longer and longer. */
+static void give_up_scan(struct attached *attached)
 {
-    if (attached->service.tgid != tgid_before)
-        bpf_follow(attached->bpf, attached->index, attached->service.tgid,
-                   attached->service.leader_start_ns);
+    if (attached_is_idle(attached))
+        return;
+    if (!attached->failures)
+        log_warning("a scan of process %d failed; its waiters are missing", attached->target.pid);
+    attached->finished = attached->number;
+    attached->losses.count[LOSS_scan_failed]++;
+    attached->skip = (1u << attached->failures) - 1;
+    if (attached->failures < SKIP_BITS)
+        attached->failures++;
+}
+
+void attached_leave(struct attached *attached)
+{
+    crew_end(&attached->crew);
+    attached->leaving = true;
+    attached->left_ns = clock_now();
+    attached->ordered_ns = 0;
+}
+
+/* A scan that was under way is asked for once again, so that a report does not lack this target:
+ * but not of who would do no better, for it lasted too long or this is the second time. */
+static void lose_crew(struct attached *attached, enum loss loss, bool again)
+{
+    attached->losses.count[loss]++;
+    attached_leave(attached);
+    if (!again || attached->retried)
+        give_up_scan(attached);
+}
+
+static int take_identity(struct attached *attached, const struct reader_identity *identity)
+{
+    attached->identity = *identity;
+    bpf_follow(attached->bpf, attached->index, identity->tgid, identity->leader_start_ns);
+    return 0;
+}
+
+static int take_target(struct attached *attached, const struct wire_target *target)
+{
+    attached->described = *target;
+    return wire_send(attached->monitor, WIRE_TARGET, target, sizeof(*target), -1);
+}
+
+static int take_done(struct attached *attached, uint64_t number)
+{
+    if (number != attached->number)
+        return 0;
+    attached->finished = number;
+    attached->failures = 0;
+    return 0;
+}
+
+static int take_taken(struct attached *attached)
+{
+    attached->readable = true;
+    attached->ordered_ns = 0;
+    attached->heard_ns = clock_now();
+    return 0;
+}
+
+/* A target that is about to end has nothing to look into, and its end is told otherwise. */
+static int take_refusal(struct attached *attached, int error)
+{
+    attached_leave(attached);
+    attached->finished = attached->number;
+    if (error != -ESRCH && error != -ENOENT)
+        attached->refused = error;
+    return 0;
+}
+
+static int take_news(struct attached *attached, const struct reader_news *news)
+{
+    for (size_t i = 0; i < LOSS_MAX; i++)
+        attached->losses.count[i] += news->losses.count[i];
+    switch (news->type) {
+    case READER_TAKEN:
+        return take_taken(attached);
+    case READER_REFUSED:
+        return take_refusal(attached, news->error);
+    case READER_IDENTITY:
+        return take_identity(attached, &news->identity);
+    case READER_TARGET:
+        return take_target(attached, &news->target);
+    case READER_RESOURCES:
+        return wire_send(attached->monitor, WIRE_RESOURCES, &news->resources,
+                         sizeof(news->resources), -1);
+    case READER_DONE:
+        return take_done(attached, news->number);
+    default:
+        lose_crew(attached, LOSS_analyst_restarts, true);
+        return 0;
+    }
 }
 
 int attached_answer(struct attached *attached)
 {
-    uint32_t tgid = attached->service.tgid;
-    uint64_t number;
-    bool done;
-    int r;
+    struct reader_news news;
+    ssize_t n = recv(attached->crew.control, &news, sizeof(news), MSG_DONTWAIT);
 
-    r = service_answer(&attached->service, &done, &number);
-    if (r == -EAGAIN)
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
-    if (r) {
-        lose_analyst(attached);
-        return attached_is_idle(attached) ? 0 : retry_scan(attached);
-    }
-    follow(attached, tgid);
-    if (done && number == attached->number)
-        attached->finished = number;
+    if (n == sizeof(news))
+        return take_news(attached, &news);
+    lose_crew(attached, LOSS_reader_restarts, true);
     return 0;
 }
 
-void attached_check(struct attached *attached, uint64_t now_ns)
+static bool is_past(uint64_t then_ns, int64_t length_ns, uint64_t now_ns)
 {
-    if (attached->analyst && !attached_is_idle(attached) &&
-        (int64_t)(now_ns - attached->asked_ns) > ATTACHED_SCAN_MAX_NS)
-        kill(attached->analyst, SIGKILL);
+    return (int64_t)(now_ns - then_ns) > length_ns;
+}
+
+/* A crew that was told to end: what waits for another one cannot wait for ever. */
+static int check_leaving(struct attached *attached, uint64_t now_ns)
+{
+    int r;
+
+    attached->leaving = !crew_reap(&attached->crew);
+    if (attached_is_idle(attached))
+        return 0;
+    if (attached->leaving) {
+        if (is_past(attached->left_ns, LEAVE_NS, now_ns))
+            give_up_scan(attached);
+        return 0;
+    }
+    attached->retried = true;
+    r = start_crew(attached);
+    if (!r)
+        ask_for_scan(attached);
+    return r;
+}
+
+static void check_working(struct attached *attached, uint64_t now_ns)
+{
+    if (attached->ordered_ns && is_past(attached->ordered_ns, ATTACHED_READER_MAX_NS, now_ns))
+        lose_crew(attached, LOSS_reader_restarts, false);
+    else if (is_past(attached->asked_ns, ATTACHED_SCAN_MAX_NS, now_ns))
+        lose_crew(attached, LOSS_analyst_restarts, true);
+    else if (!attached->ordered_ns && is_past(attached->heard_ns, PING_NS, now_ns))
+        give_order(attached, READER_PING);
+}
+
+int attached_check(struct attached *attached, uint64_t now_ns)
+{
+    if (attached->leaving)
+        return check_leaving(attached, now_ns);
+    if (!attached_is_idle(attached))
+        check_working(attached, now_ns);
+    return 0;
 }
 
 int attached_ended(struct attached *attached)
 {
     attached->up = false;
     bpf_follow(attached->bpf, attached->index, 0, 0);
-    end_analyst(attached);
+    attached_leave(attached);
     attached->described.up = 0;
     return wire_send(attached->monitor, WIRE_TARGET, &attached->described,
                      sizeof(attached->described), -1);
-}
-
-static int report_description(struct attached *attached)
-{
-    struct wire_target now;
-
-    if (describe(attached, &now) || !memcmp(&now, &attached->described, sizeof(now)))
-        return 0;
-    attached->described = now;
-    return wire_send(attached->monitor, WIRE_TARGET, &now, sizeof(now), -1);
-}
-
-static int report_resources(struct attached *attached)
-{
-    struct wire_resources resources = {};
-    pid_t tid;
-
-    if (service_live_tid(&attached->service, &tid))
-        return 0;
-    if (resources_read(&attached->target, tid, attached->index, &resources)) {
-        attached->losses.count[LOSS_resources_unreadable]++;
-        return 0;
-    }
-    return wire_send(attached->monitor, WIRE_RESOURCES, &resources, sizeof(resources), -1);
 }
 
 int attached_count(struct attached *attached)
@@ -311,26 +327,14 @@ int attached_count(struct attached *attached)
     return wire_send(attached->monitor, WIRE_COUNTERS, &counters, sizeof(counters), -1);
 }
 
-int attached_report(struct attached *attached)
+void attached_close(struct attached *attached, uint64_t until_ns)
 {
-    int r;
+    const struct timespec moment = {.tv_nsec = REAP_EVERY};
 
-    if (!attached->up)
-        return 0;
-    r = report_description(attached);
-    if (!r)
-        r = report_resources(attached);
-    return r ? r : attached_count(attached);
-}
-
-void attached_close(struct attached *attached)
-{
-    end_analyst(attached);
-    service_close(&attached->service);
-    if (attached->area != MAP_FAILED)
-        munmap(attached->area, RPC_AREA_SIZE);
-    if (attached->area_fd >= 0)
-        close(attached->area_fd);
+    attached_leave(attached);
+    while (!crew_reap(&attached->crew) && clock_now() < until_ns)
+        nanosleep(&moment, NULL);
+    bpf_links_close(&attached->links);
     target_close(&attached->target);
     attached_init(attached);
 }

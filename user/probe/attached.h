@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One target and its analyst: attaching, asking for scans, noticing ends, starting anew. */
+/* One target and the crew that serves it: attaching, asking for scans, passing on what its reader
+ * says, noticing who hangs or ended, starting anew. Nothing here waits for a target. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,10 +8,13 @@
 
 #include "loss.h"
 #include "probe/bpf.h"
-#include "probe/service.h"
+#include "probe/crew.h"
 #include "probe/target.h"
 
-/* A scan that takes longer than this is taken for hung: its analyst is ended and started anew. */
+/* A reader that gives no sign of life for so long is held up by its target. */
+#define ATTACHED_READER_MAX_NS (5ll * 1000000000)
+
+/* A scan that takes longer than this is taken for hung, while the reader lives: the analyst is. */
 #define ATTACHED_SCAN_MAX_NS (30ll * 1000000000)
 
 /* What to look for in a target. */
@@ -23,22 +27,28 @@ struct attached_options {
 struct attached {
     uint32_t index;
     struct target_id target;
-    struct service service;
-    struct losses losses;
-    struct bpf *bpf; /* borrowed */
-    int monitor;     /* borrowed: the probe's socket to the monitor */
+    struct losses losses; /* of the probe and of the readers */
+    struct bpf *bpf;      /* borrowed */
+    int monitor;          /* borrowed: the probe's socket to the monitor */
     struct attached_options options;
     bool up;
+    bool readable; /* a reader could look into it */
+    int refused;   /* or not: -errno */
     uint64_t attach_ns;
-    int area_fd; /* memfd of the area that its analysts see */
-    uint8_t *area;
-    pid_t analyst;                /* 0: none runs */
-    int analyst_fd;               /* the probe's end of the socket */
-    uint64_t number;              /* of the last scan asked for */
-    uint64_t finished;            /* of the last one done */
-    bool retried;                 /* that scan was asked for again, of another analyst */
-    uint64_t asked_ns;            /* when */
+    struct bpf_links links;
+    struct reader_identity identity;
     struct wire_target described; /* as the monitor was told last */
+    struct crew crew;
+    bool leaving;        /* the crew was told to end */
+    uint64_t left_ns;    /* when */
+    uint64_t ordered_ns; /* the order that the reader has not taken yet; 0: none */
+    uint64_t heard_ns;   /* the reader took the last order */
+    uint64_t number;     /* of the last scan asked for */
+    uint64_t finished;   /* of the last one done or given up */
+    uint64_t asked_ns;   /* when */
+    bool retried;        /* that scan was asked for again, of another crew */
+    unsigned failures;   /* scans given up, one after the other */
+    unsigned skip;       /* ticks to let pass for that */
 };
 
 void attached_init(struct attached *attached);
@@ -46,30 +56,36 @@ void attached_init(struct attached *attached);
 /* Finds the target. Errors as of target_open(). */
 int attached_open(struct attached *attached, uint32_t index, pid_t pid);
 
-/* Starts its analyst and tells the monitor of both. */
+/* Starts its crew and tells the monitor of the target and its analyst. */
 int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
                    const struct attached_options *options);
 
-/* Asks for a scan, unless one is under way: then it counts as late. */
+/* Asks for a scan, unless one is under way: then it counts as late. A target that spoilt the scans
+ * before is left alone for some ticks. */
 int attached_tick(struct attached *attached);
 
 /* Whether the last scan that was asked for is done, or none will be. */
 bool attached_is_idle(const struct attached *attached);
 
-/* The analyst has something to say, or ended. Errors are those of starting another one. */
+/* The descriptor to poll for what its reader says; -1: none. */
+int attached_fd(const struct attached *attached);
+
+/* The reader said something, or ended. `refused` says whether the target cannot be looked into. */
 int attached_answer(struct attached *attached);
 
-/* Ends an analyst that hangs. */
-void attached_check(struct attached *attached, uint64_t now_ns);
+/* Asks the reader for a sign of life, ends a crew that hangs, starts another where one has ended
+ * and a scan waits for it. To be called at least once a second while a scan is under way, and when
+ * a child ended. */
+int attached_check(struct attached *attached, uint64_t now_ns);
 
 /* The target ended. */
 int attached_ended(struct attached *attached);
 
-/* Sends what the probe itself reads: description if it changed, resources, counters. */
-int attached_report(struct attached *attached);
-
-/* The counters alone: of what happened up to now. */
+/* Sends the counters: of what happened up to now. */
 int attached_count(struct attached *attached);
 
-/* Ends the analyst and gives everything back. */
-void attached_close(struct attached *attached);
+/* Tells the crew to end. */
+void attached_leave(struct attached *attached);
+
+/* Gives everything back, after waiting for the crew's end until that time at most. */
+void attached_close(struct attached *attached, uint64_t until_ns);

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -131,36 +132,48 @@ void bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_
     __atomic_store_n(&bss->targets[index].tgid, tgid, __ATOMIC_RELEASE);
 }
 
-/* A link that only carries the PID filter, and one reading of it: the link is dropped at once, the
- * descriptor keeps what it needs. */
-static int iterate(struct bpf_program *program, pid_t pid, int *ret_fd)
+static int link_to(struct bpf_program *program, pid_t pid, int *ret_fd)
 {
     union bpf_iter_link_info info = {.task = {.pid = pid}};
     LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
     struct bpf_link *link;
-    int fd;
 
     link = bpf_program__attach_iter(program, &options);
     if (!link)
         return -errno;
-    fd = bpf_iter_create(bpf_link__fd(link));
-    if (fd < 0)
-        fd = -errno;
+    *ret_fd = fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC, 0);
     bpf_link__destroy(link);
+    return *ret_fd < 0 ? -errno : 0;
+}
+
+int bpf_link(struct bpf *bpf, pid_t pid, struct bpf_links *ret_links)
+{
+    AUTO_CLOSE int threads = -1, kernel = -1;
+    int r;
+
+    r = link_to(bpf->skeleton->progs.threads, pid, &threads);
+    if (!r)
+        r = link_to(bpf->skeleton->progs.kernel_frames, pid, &kernel);
+    if (!r)
+        *ret_links = (struct bpf_links){.threads = TAKE_FD(threads), .kernel = TAKE_FD(kernel)};
+    return r;
+}
+
+void bpf_links_close(struct bpf_links *links)
+{
+    cleanup_close(&links->threads);
+    cleanup_close(&links->kernel);
+    *links = BPF_LINKS_NONE;
+}
+
+int bpf_iterate(int link_fd, int *ret_fd)
+{
+    int fd = bpf_iter_create(link_fd);
+
     if (fd < 0)
-        return fd;
+        return -errno;
     *ret_fd = fd;
     return 0;
-}
-
-int bpf_iterate_threads(struct bpf *bpf, pid_t pid, int *ret_fd)
-{
-    return iterate(bpf->skeleton->progs.threads, pid, ret_fd);
-}
-
-int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd)
-{
-    return iterate(bpf->skeleton->progs.kernel_frames, pid, ret_fd);
 }
 
 bool bpf_has_futex(const struct bpf *bpf)
@@ -168,16 +181,16 @@ bool bpf_has_futex(const struct bpf *bpf)
     return bpf->skeleton->links.on_sys_exit;
 }
 
-/* Our own record right after a sleep: the switch onto the CPU was moments before its reading. The
- * offset has to be 0 meanwhile. */
-static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
+/* Our own record right after a sleep: the switch onto the CPU was moments before its reading.
+ * `offset_ns` is what the program adds to the scheduler's time. */
+static int measure_clock(int link_fd, int64_t offset_ns, int64_t *ret_lag_ns)
 {
     struct timespec moment = {.tv_nsec = 1};
     struct thread_record record;
     AUTO_CLOSE int fd = -1;
     int r;
 
-    r = bpf_iterate_threads(bpf, getpid(), &fd);
+    r = bpf_iterate(link_fd, &fd);
     if (r)
         return r;
     nanosleep(&moment, NULL);
@@ -185,23 +198,26 @@ static int measure_clock(struct bpf *bpf, int64_t *ret_lag_ns)
         return -EIO;
     if (!record.arrival_ns)
         return -ENOTSUP;
-    *ret_lag_ns = (int64_t)(record.now_ns - record.arrival_ns);
+    *ret_lag_ns = (int64_t)(record.now_ns - record.arrival_ns) + offset_ns;
     return 0;
 }
 
+/* The offset in use stays until there is another: readers of other targets may be at work. */
 int bpf_set_clock(struct bpf *bpf)
 {
     int64_t before = bpf->skeleton->bss->clock_offset_ns;
     int64_t least = INT64_MAX, lag;
-    int r = 0;
+    AUTO_CLOSE int link_fd = -1;
+    int r;
 
-    bpf->skeleton->bss->clock_offset_ns = 0;
+    r = link_to(bpf->skeleton->progs.threads, getpid(), &link_fd);
     for (int i = 0; i < CLOCK_TRIES && !r; i++) {
-        r = measure_clock(bpf, &lag);
+        r = measure_clock(link_fd, before, &lag);
         if (!r && lag < least)
             least = lag;
     }
-    bpf->skeleton->bss->clock_offset_ns = r ? before : least;
+    if (!r)
+        __atomic_store_n(&bpf->skeleton->bss->clock_offset_ns, least, __ATOMIC_RELAXED);
     return r;
 }
 

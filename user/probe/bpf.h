@@ -28,14 +28,26 @@ void bpf_free(struct bpf **bpf);
  * longer. `tgid` is the number in the initial PID namespace, as thread records carry it. */
 void bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_start_ns);
 
-/* An iterator over the threads of process `pid` (in our PID namespace): *ret_fd reads as
- * struct thread_record[], resp. struct kernel_record[] of its uninterruptible threads. */
-int bpf_iterate_threads(struct bpf *bpf, pid_t pid, int *ret_fd);
-int bpf_iterate_kernel(struct bpf *bpf, pid_t pid, int *ret_fd);
+/* Descriptors of two links, each of an iterator program and the PID that it is to look at. Whoever
+ * holds them can look at that process, and at no other, without any capability. */
+struct bpf_links {
+    int threads;
+    int kernel;
+};
+
+#define BPF_LINKS_NONE ((struct bpf_links){.threads = -1, .kernel = -1})
+
+/* Makes them for process `pid` (in our PID namespace). The caller closes them. */
+int bpf_link(struct bpf *bpf, pid_t pid, struct bpf_links *ret_links);
+void bpf_links_close(struct bpf_links *links);
+
+/* One sweep: *ret_fd reads as struct thread_record[] of all threads, resp. struct kernel_record[]
+ * of the uninterruptible ones. In any process that holds the link. */
+int bpf_iterate(int link_fd, int *ret_fd);
 
 /* Measures the scheduler's clock against CLOCK_MONOTONIC, so that records carry the latter. They
  * drift apart with the steering of the latter: call it before each scan. Sleeps for some 0.1 ms.
- * After an error the offset is the one before. */
+ * Sweeps that run meanwhile have one offset or the other. After an error it is the one before. */
 int bpf_set_clock(struct bpf *bpf);
 
 /* The counts of a target, summed over CPUs. */

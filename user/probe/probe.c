@@ -26,8 +26,9 @@
 #include "sandbox.h"
 #include "wire_send.h"
 
-#define CHECK_MS           5000 /* how often a hung analyst is looked for */
-#define MONITOR_PATIENCE_S 10   /* a monitor that takes no message for so long hangs */
+#define CHECK_MS           500 /* how often who hangs is looked for while a scan is under way */
+#define CLOSE_NS           1000000000ll /* how long the end waits for that of the crews */
+#define MONITOR_PATIENCE_S 10           /* a monitor that takes no message for so long hangs */
 
 struct probe {
     enum command command;
@@ -50,8 +51,12 @@ struct probe {
 
 static void probe_close(struct probe *probe)
 {
+    uint64_t until_ns = clock_now() + CLOSE_NS;
+
     for (size_t i = 0; i < probe->n_targets; i++)
-        attached_close(&probe->targets[i]);
+        attached_leave(&probe->targets[i]);
+    for (size_t i = 0; i < probe->n_targets; i++)
+        attached_close(&probe->targets[i], until_ns);
     bpf_free(&probe->bpf);
     for (size_t i = 0; i < probe->n_listen_fds; i++)
         close(probe->listen_fds[i]);
@@ -88,22 +93,6 @@ static void explain_target(pid_t pid, int error)
         log_error("cannot attach to process %d: %s", pid, strerror(-error));
 }
 
-/* What the kernel would refuse later, and once for each stack, is better known now. */
-static int check_readable(const struct target_id *target)
-{
-    pid_t tid;
-    int fd, r;
-
-    r = target_live_tid(target, &tid);
-    if (r)
-        return r;
-    fd = target_open_task(target, tid, "maps", O_RDONLY);
-    if (fd < 0)
-        return fd;
-    close(fd);
-    return 0;
-}
-
 static int open_targets(struct probe *probe)
 {
     int r;
@@ -114,8 +103,6 @@ static int open_targets(struct probe *probe)
 
         attached_init(attached);
         r = attached_open(attached, i, pid);
-        if (!r)
-            r = check_readable(&attached->target);
         if (r) {
             explain_target(pid, r);
             return r;
@@ -304,11 +291,12 @@ static int scan_all(struct probe *probe)
 {
     int r = 0;
 
-    for (size_t i = 0; i < probe->n_targets && !r; i++)
-        r = attached_report(&probe->targets[i]);
     bpf_set_clock(probe->bpf); /* or ages are by the offset that was measured last */
-    for (size_t i = 0; i < probe->n_targets && !r; i++)
-        r = attached_tick(&probe->targets[i]);
+    for (size_t i = 0; i < probe->n_targets && !r; i++) {
+        r = attached_count(&probe->targets[i]);
+        if (!r)
+            r = attached_tick(&probe->targets[i]);
+    }
     return r;
 }
 
@@ -327,9 +315,12 @@ static int finish(struct probe *probe)
 static int do_what_is_due(struct probe *probe)
 {
     uint64_t now = clock_now();
+    int r = 0;
 
-    for (size_t i = 0; i < probe->n_targets; i++)
-        attached_check(&probe->targets[i], now);
+    for (size_t i = 0; i < probe->n_targets && !r; i++)
+        r = attached_check(&probe->targets[i], now);
+    if (r)
+        return r;
     if (probe->last_scan)
         return is_idle(probe) ? finish(probe) : 0;
     switch (schedule_due(&probe->schedule, now, is_idle(probe))) {
@@ -349,7 +340,7 @@ static void stop(struct probe *probe, int status)
     probe->status = status;
 }
 
-/* An analyst's end shows on its socket; the monitor's is that of all. */
+/* The ends of readers and analysts are attached_check()'s; the monitor's is that of all. */
 static void reap_monitor(struct probe *probe)
 {
     int status;
@@ -393,7 +384,18 @@ static int target_ended(struct probe *probe, struct attached *attached)
     return r;
 }
 
-/* Two places for each target: its pidfd, readable when it has ended, and its analyst. */
+static int hear_reader(struct probe *probe, struct attached *attached)
+{
+    int r = attached_answer(attached);
+
+    if (attached->refused && !probe->stop) {
+        explain_target(attached->target.pid, attached->refused);
+        stop(probe, EXIT_FAILURE);
+    }
+    return r;
+}
+
+/* Two places for each target: its pidfd, readable when it has ended, and its reader. */
 static int take_events(struct probe *probe, const struct pollfd *fds)
 {
     int r = 0;
@@ -402,7 +404,7 @@ static int take_events(struct probe *probe, const struct pollfd *fds)
         struct attached *attached = &probe->targets[i];
 
         if (fds[2 * i + 1].revents)
-            r = attached_answer(attached);
+            r = hear_reader(probe, attached);
         if (!r && fds[2 * i].revents && attached->up)
             r = target_ended(probe, attached);
     }
@@ -420,10 +422,10 @@ static int wait_for_events(struct probe *probe)
 
         fds[2 * i] =
             (struct pollfd){.fd = attached->up ? attached->target.pidfd : -1, .events = POLLIN};
-        fds[2 * i + 1] = (struct pollfd){.fd = attached->analyst_fd, .events = POLLIN};
+        fds[2 * i + 1] = (struct pollfd){.fd = attached_fd(attached), .events = POLLIN};
     }
     fds[n] = (struct pollfd){.fd = probe->signal_fd, .events = POLLIN};
-    if (timeout < 0 || timeout > CHECK_MS)
+    if (!is_idle(probe) && (timeout < 0 || timeout > CHECK_MS))
         timeout = CHECK_MS;
     if (poll(fds, n + 1, timeout) < 0)
         return errno == EINTR ? 0 : -errno;

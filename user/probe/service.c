@@ -15,12 +15,12 @@
 #define KERNEL_BYTES  (RPC_DATA_SIZE / sizeof(struct kernel_record) * sizeof(struct kernel_record))
 #define FILE_TEXT_MAX 256
 
-void service_init(struct service *service, const struct target_id *target, struct bpf *bpf,
+void service_init(struct service *service, const struct target_id *target, struct bpf_links links,
                   struct losses *losses)
 {
     *service = (struct service){
         .target = target,
-        .bpf = bpf,
+        .links = links,
         .losses = losses,
         .socket = -1,
         .sweep_fd = -1,
@@ -115,7 +115,7 @@ static int scan(struct service *service)
     int r;
 
     end_sweep(service);
-    r = bpf_iterate_threads(service->bpf, service->target->pid, &service->sweep_fd);
+    r = bpf_iterate(service->links.threads, &service->sweep_fd);
     return r ? r : scan_next(service);
 }
 
@@ -125,7 +125,7 @@ static int read_kernel(struct service *service)
     bool more;
     int r;
 
-    r = bpf_iterate_kernel(service->bpf, service->target->pid, &fd);
+    r = bpf_iterate(service->links.kernel, &fd);
     return r ? r : read_records(fd, data_area(service), KERNEL_BYTES, &service->reply.size, &more);
 }
 

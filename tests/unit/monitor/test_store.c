@@ -335,6 +335,35 @@ static void test_names_are_distinct(void **state)
     assert_string_equal(report_of(store, 2)->name, "app:9");
 }
 
+/* Each name is another set of series. */
+static void test_names_are_bounded(void **state)
+{
+    struct store *store = store_of(state);
+    char name[16], last[96];
+
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "n%d", i);
+        feed_target(store, 0, 4121, name, true);
+        if (!report_of(store, 0)->losses.count[LOSS_renames_capped])
+            snprintf(last, sizeof(last), "%s", name);
+    }
+    assert_true(report_of(store, 0)->losses.count[LOSS_renames_capped] > 900);
+    assert_string_equal(report_of(store, 0)->name, last);
+    assert_string_equal(report_of(store, 0)->comm, last);
+}
+
+static void test_a_name_is_not_taken_from_another(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_target(store, 1, 9, "other", true);
+    feed_target(store, 1, 9, "app", true);
+    assert_string_equal(report_of(store, 0)->name, "app");
+    assert_string_equal(report_of(store, 1)->name, "app:9");
+    feed_target(store, 1, 9, "other", true);
+    assert_string_equal(report_of(store, 1)->name, "other");
+}
+
 static void test_resources(void **state)
 {
     struct store *store = store_of(state);
@@ -492,6 +521,8 @@ int main(void)
         TEST(test_deadlock),
         TEST(test_goroutines_of_a_single_look),
         TEST(test_names_are_distinct),
+        TEST(test_names_are_bounded),
+        TEST(test_a_name_is_not_taken_from_another),
         TEST(test_resources),
         TEST(test_counters_never_go_back),
         TEST(test_many_samples),

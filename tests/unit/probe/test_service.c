@@ -46,7 +46,7 @@ static int start(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
     fixture->analyst = sockets[0];
     fixture->area = calloc(1, RPC_AREA_SIZE);
-    service_init(&fixture->service, &fixture->target, NULL, &fixture->losses);
+    service_init(&fixture->service, &fixture->target, BPF_LINKS_NONE, &fixture->losses);
     fixture->service.socket = sockets[1];
     fixture->service.area = fixture->area;
     *state = fixture;
