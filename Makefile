@@ -5,6 +5,8 @@ VERSION := 0.1.0
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DEFAULTS := /etc/default/parkwatch
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -34,8 +36,8 @@ endif
 
 # What has to be there: pkg-config name or header, and Debian's package.
 PACKAGES := libbpf:libbpf-dev libelf:libelf-dev libdw:libdw-dev libmicrohttpd:libmicrohttpd-dev \
-	libcap-ng:libcap-ng-dev libseccomp:libseccomp-dev zlib:zlib1g-dev jansson:libjansson-dev \
-	ncursesw:libncurses-dev
+	libcap-ng:libcap-ng-dev libseccomp:libseccomp-dev zlib:zlib1g-dev \
+	ncursesw:libncurses-dev gnutls:libgnutls28-dev libcrypt:libcrypt-dev yaml-0.1:libyaml-dev
 TOOLS := $(CC):gcc $(CLANG):clang $(BPFTOOL):bpftool $(PKG_CONFIG):pkg-config
 
 MISSING := $(strip \
@@ -48,7 +50,8 @@ $(error missing: apt-get install $(sort $(MISSING)))
 endif
 endif
 
-LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib jansson ncursesw
+LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib ncursesw gnutls libcrypt \
+	yaml-0.1
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPARKWATCH_VERSION='"$(VERSION)"' \
 	-I. -Iuser -I$(BUILD)/gen $(shell $(PKG_CONFIG) --cflags $(LIBS))
 CFLAGS ?= -O2 -g
@@ -131,7 +134,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	$(call msg,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -Werror=unused-function -MMD -MP $(ALL_LDFLAGS) \
-		-o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
+		-o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka -ljansson
 
 # Fixtures are ordinary programs: no frame pointers, debug information apart from the sanitizers.
 # One that needs other flags names them in a line "// CFLAGS: ...".
@@ -167,9 +170,12 @@ lint:
 
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/parkwatch
+	install -D -m 644 deploy/parkwatch@.service $(DESTDIR)$(UNITDIR)/parkwatch@.service
+	sed -i 's|^ExecStart=[^ ]*|ExecStart=$(BINDIR)/parkwatch|' $(DESTDIR)$(UNITDIR)/parkwatch@.service
+	[ -e $(DESTDIR)$(DEFAULTS) ] || install -D -m 644 deploy/parkwatch.default $(DESTDIR)$(DEFAULTS)
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/parkwatch
+	rm -f $(DESTDIR)$(BINDIR)/parkwatch $(DESTDIR)$(UNITDIR)/parkwatch@.service
 
 clean:
 	rm -rf build

@@ -46,7 +46,7 @@ struct mm_struct;
 struct task_struct {
     unsigned int __state; /* since 5.14, commit 2f064a59a11f */
     int exit_state;
-    int on_cpu;
+    unsigned int on_cpu; /* u8 since 7.2: libbpf narrows only the load of an unsigned one */
     unsigned int flags;
     int pid;
     int tgid;

@@ -26,6 +26,9 @@ const volatile uint32_t n_targets = 1;
 const volatile uint64_t threshold_ns = 1000000000;
 const volatile uint64_t bucket_ns[RECORD_BUCKETS - 1] = {};
 const volatile uint8_t syscall_class[RECORD_SYSCALLS] = {};
+/* May bpf_probe_read_kernel() be used? Not under lockdown=confidentiality, where a program that so
+ * much as names it is refused: the verifier takes out what this excludes. */
+const volatile uint8_t reads_kernel = 1;
 
 /* Set by the probe: CLOCK_MONOTONIC minus the scheduler's clock, which counts sched_info. */
 int64_t clock_offset_ns;
@@ -92,8 +95,8 @@ static __always_inline uint32_t syscall_of(struct task_struct *task, const struc
     if (nr != NR_restart || !regs->di || !regs->r10 ||
         (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET))
         return nr;
-    if ((unsigned long)BPF_CORE_READ(task, restart_block.futex.uaddr) != regs->di ||
-        BPF_CORE_READ(task, restart_block.futex.val) != (uint32_t)regs->dx)
+    if ((unsigned long)task->restart_block.futex.uaddr != regs->di ||
+        task->restart_block.futex.val != (uint32_t)regs->dx)
         return nr;
     return NR_futex;
 }
@@ -314,10 +317,13 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 static __always_inline uint32_t tid_at(struct task_struct *task, uint32_t level)
 {
     struct pid *pid = task->thread_pid;
-    int nr = 0;
+    int first = task->pid, nr = 0;
 
+    barrier_var(first); /* or clang makes one load of the two returns, which the verifier refuses */
+    if (!level)
+        return first;
     /* numbers[] is a trailing array of the kernel's own element size. */
-    if (pid && level <= BPF_CORE_READ(pid, level))
+    if (reads_kernel && pid && level <= pid->level)
         bpf_probe_read_kernel(&nr, sizeof(nr),
                               (void *)pid + bpf_core_field_offset(struct pid, numbers) +
                                   level * bpf_core_type_size(struct upid) +
@@ -325,11 +331,23 @@ static __always_inline uint32_t tid_at(struct task_struct *task, uint32_t level)
     return nr;
 }
 
+/* Of the innermost PID namespace that the thread is in; 0: the initial one. */
+static __always_inline uint32_t level_of(struct task_struct *task)
+{
+    struct pid *pid = task->thread_pid;
+
+    return pid ? pid->level : 0;
+}
+
 static __always_inline void fill_regs(struct thread_record *record, struct task_struct *task)
 {
-    struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+    const unsigned long *regs = (const unsigned long *)bpf_task_pt_regs(task);
 
-    if (bpf_probe_read_kernel(record->regs, sizeof(record->regs), regs))
+#pragma unroll
+    for (int i = 0; i < RECORD_REGS; i++)
+        record->regs[i] = regs[i];
+    /* The stack of a thread that has ended is gone: then all read as 0. */
+    if (!record->regs[REGS_CS])
         record->flags |= RECORD_KERNEL;
     if ((uint16_t)record->regs[REGS_CS] == USER32_CS)
         record->flags |= RECORD_COMPAT;
@@ -353,8 +371,8 @@ int threads(struct bpf_iter__task *ctx)
         record.arrival_ns = task->sched_info.last_arrival + clock_offset_ns;
     record.exec_id = task->self_exec_id;
     record.tls = task->thread.fsbase;
-    record.tid = tid_at(task, BPF_CORE_READ(reader, thread_pid, level));
-    record.ns_tid = tid_at(task, BPF_CORE_READ(task, thread_pid, level));
+    record.tid = tid_at(task, level_of(reader));
+    record.ns_tid = tid_at(task, level_of(task));
     record.tgid = task->tgid;
     record.state = task->__state;
     record.exit_state = task->exit_state;
@@ -366,8 +384,9 @@ int threads(struct bpf_iter__task *ctx)
         record.flags |= RECORD_KERNEL;
     if (task->flags & (PF_IO_WORKER | PF_USER_WORKER))
         record.flags |= RECORD_WORKER;
-    bpf_probe_read_kernel(record.comm, sizeof(record.comm), task->comm);
-    bpf_probe_read_kernel(record.restart, sizeof(record.restart), &task->restart_block.futex);
+    __builtin_memcpy(record.comm, task->comm, sizeof(record.comm));
+    record.restart[0] = (uint64_t)task->restart_block.futex.uaddr;
+    record.restart[1] = task->restart_block.futex.val;
     fill_regs(&record, task);
     park = bpf_task_storage_get(&parks, task, NULL, 0);
     if (park) {
@@ -395,7 +414,7 @@ int kernel_frames(struct bpf_iter__task *ctx)
     size = bpf_get_task_stack(task, frames, sizeof(frames), 0);
     if (size <= 0)
         return 0;
-    record->tid = tid_at(task, BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid, level));
+    record->tid = tid_at(task, level_of(bpf_get_current_task_btf()));
     record->n = size / sizeof(frames[0]);
     for (int i = 0; i < KERNEL_FRAMES_MAX; i++)
         bpf_snprintf(record->name[i], KERNEL_NAME_MAX, "%ps", &frames[i], sizeof(frames[i]));

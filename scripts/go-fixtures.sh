@@ -9,6 +9,7 @@
 #   bare       position-independent, without symbols, DWARF and paths
 #   cgo        by the C linker, dynamically linked, without symbols
 #   shared     a shared object (c-shared) that a C program loads
+#   plugin     a plugin that a Go program loads
 #   archive    linked into a C program (c-archive), without symbols
 #
 # `park` is built in each form, the others in `stripped`.
@@ -17,7 +18,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 source=tests/fixtures/go
 into=build/go-fixtures
-forms="exe stripped pie bare cgo shared archive"
+forms="exe stripped pie bare cgo plugin shared archive"
 failed=0
 
 # go_build VERSION ARGUMENT...: that toolchain, without network and without the user's settings
@@ -54,6 +55,11 @@ build() {
         cgo=1
         go_build "$1" -ldflags="-s -w -linkmode=external" -o "$out" $files
         ;;
+    plugin)
+        # shellcheck disable=SC2086 # a list
+        cgo=1 && go_build "$1" -trimpath -o "$out" "$source/loader.go" &&
+            go_build "$1" -trimpath -buildmode=plugin -o "$out.so" $files "$source/loaded.go"
+        ;;
     shared)
         library "$1" c-shared so "$out" $files &&
             gcc -O1 -Wall -Wextra -o "$out" "$source/host.c" -ldl
@@ -78,7 +84,7 @@ for version in "$@"; do
     for form in $forms; do
         build "$version" "$form" park || failed=1
     done
-    for program in leak churn million; do
+    for program in leak labels churn million; do
         build "$version" stripped "$program" || failed=1
     done
 done

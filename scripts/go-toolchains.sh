@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # go-toolchains.sh [VERSION...]: Debian's Go toolchains, each as a GOROOT in build/go/VERSION.
 #
-# Without arguments: all of them. What is there already is left alone. They come from the mirror
-# that this machine's own apt sources name, by an apt with a state folder of its own: the system's
-# lists and packages stay as they are. A version that cannot be had is said in one line; the exit
-# status is 1 when none can.
+# Without arguments: all of them. What is there already is left alone. A version that cannot be had
+# is said in one line; the exit status is 1 when none can.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
 into=$PWD/build/go
 state=$into/.apt
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+me=go-toolchains
+. scripts/debian.sh
 
 # suites VERSION: where to look for it, the steadiest suite first
 suites() {
@@ -21,36 +20,6 @@ suites() {
     1.24) echo trixie ;;
     *) echo forky sid ;;
     esac
-}
-
-# Packages of Debian itself, not of its security archive, which has no toolchains that differ.
-mirror() {
-    # shellcheck disable=SC2016 # apt's own notation
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-        2>/dev/null | grep -v security | head -n 1
-}
-
-# apt_of SUITE TOOL ARGUMENT...: apt-get or apt-cache that knows this suite alone
-apt_of() {
-    suite=$1 tool=$2
-    shift 2
-    "$tool" -qq -o Dir::Etc::sourcelist="$state/$suite/sources.list" \
-        -o Dir::Etc::sourceparts=/nonexistent -o Dir::State::Lists="$state/$suite/lists" \
-        -o Dir::Cache="$state/$suite/cache" -o Dir::State::status=/dev/null \
-        -o Acquire::Languages=none -o APT::Sandbox::User=root "$@"
-}
-
-# has_lists SUITE: fetches the suite's lists, once in a run
-has_lists() {
-    if [ ! -e "$state/$1/tried" ]; then
-        mkdir -p "$state/$1/lists/partial" "$state/$1/cache/archives/partial"
-        echo "deb [signed-by=$keyring] $mirror $1 main" > "$state/$1/sources.list"
-        apt_of "$1" apt-get -o APT::Update::Error-Mode=any update > "$state/$1/log" 2>&1
-        echo $? > "$state/$1/tried"
-        [ "$(cat "$state/$1/tried")" -eq 0 ] ||
-            echo "go-toolchains: no suite $1: $(head -n 1 "$state/$1/log")" >&2
-    fi
-    [ "$(cat "$state/$1/tried")" -eq 0 ]
 }
 
 # unpack SUITE VERSION: the packages, as one tree without links out of it
@@ -84,13 +53,9 @@ fetch() {
 
 [ "$#" -gt 0 ] || set -- 1.19 1.23 1.24 1.26 1.27
 mkdir -p "$into"
-mirror=$(mirror)
-if [ -z "$mirror" ]; then
-    echo "go-toolchains: this machine's apt sources name no Debian mirror" >&2
-fi
 found=0
 for version in "$@"; do
-    if [ -x "$into/$version/bin/go" ] || { [ -n "$mirror" ] && fetch "$version"; }; then
+    if [ -x "$into/$version/bin/go" ] || fetch "$version"; then
         found=$((found + 1))
     fi
 done

@@ -40,7 +40,8 @@ tidy() {
 }
 
 scripts() {
-    git ls-files -z 'scripts/*.sh' .ci/run 'tests/*.sh' | xargs -0 shellcheck
+    git ls-files -z 'scripts/*.sh' .ci/run 'tests/*.sh' tests/kernels/init |
+        xargs -0 shellcheck -x
 }
 
 python() {

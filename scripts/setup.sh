@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh build|demo|prometheus|test: installs what is missing to build parkwatch, to show it,
-# alone or with Prometheus, or to test it, on Debian.
+# setup.sh build|demo|prometheus|test|pictures: installs what is missing to build parkwatch, to show
+# it, alone or with Prometheus, to test it, or to make its pictures, on Debian.
 # Calls apt-get only when something is missing, asks nothing, and starts no services.
 set -eu
 
@@ -41,14 +41,18 @@ need_build() {
     need_module libcap-ng libcap-ng-dev
     need_module libseccomp libseccomp-dev
     need_module zlib zlib1g-dev
-    need_module jansson libjansson-dev
     need_module ncursesw libncurses-dev
+    need_module gnutls libgnutls28-dev
+    need_module libcrypt libcrypt-dev
+    need_module yaml-0.1 libyaml-dev
     need_file /usr/include/libiberty/demangle.h libiberty-dev
 }
 
 need_test() {
     need_command git git
+    need_command npm npm
     need_module cmocka libcmocka-dev
+    need_module jansson libjansson-dev
     need_command clang-format clang-format
     need_command clang-tidy clang-tidy
     need_command shellcheck shellcheck
@@ -58,16 +62,27 @@ need_test() {
     need_command npm npm
     need_command gdb gdb
     need_command tmux tmux
+    need_command curl curl
+    need_command openssl openssl
     need_command readelf binutils
     need_file "/usr/share/doc/libc6-dbg" libc6-dbg
     need_command g++ g++
     [ -x "${HOME:-/root}/.cargo/bin/rustc" ] || need_command rustc rustc
+    need_command qemu-system-x86_64 qemu-system-x86
+    need_command busybox busybox-static
+    need_command mke2fs e2fsprogs
     need_command redis-server redis-server
     need_command nginx nginx-light
     need_command etcd etcd-server
     need_command caddy caddy
     need_command javac default-jdk-headless
     [ -n "$(ls -d /usr/lib/postgresql/*/bin 2> /dev/null)" ] || add postgresql
+}
+
+need_browser() {
+    need_command chromium chromium
+    need_command chromedriver chromium-driver
+    need_file /usr/lib/python3/dist-packages/selenium python3-selenium
 }
 
 need_demo() {
@@ -111,9 +126,21 @@ test)
     need_demo
     need_prometheus
     need_test
+    need_browser
+    ;;
+pictures)
+    need_build
+    need_demo
+    need_browser
+    need_command curl curl
+    need_command ip iproute2
+    need_command pngquant pngquant
+    need_command optipng optipng
+    need_file /usr/share/fonts/opentype/inter fonts-inter
+    need_file /usr/share/fonts/truetype/jetbrains-mono fonts-jetbrains-mono
     ;;
 *)
-    echo "usage: setup.sh build|demo|prometheus|test" >&2
+    echo "usage: setup.sh build|demo|prometheus|test|pictures" >&2
     exit 2
     ;;
 esac

@@ -11,6 +11,8 @@
 #define ARGUMENT_WHY_MAX 256
 
 int argument_pids(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX]);
+int argument_exit_with_targets(const char *text, struct options *options,
+                               char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_threshold(const char *text, struct options *options,
                        char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_interval(const char *text, struct options *options,
@@ -30,5 +32,9 @@ int argument_max_stacks(const char *text, struct options *options,
                         char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_listen_address(const char *text, struct options *options,
                             char ret_why[static ARGUMENT_WHY_MAX]);
+int argument_web_config(const char *text, struct options *options,
+                        char ret_why[static ARGUMENT_WHY_MAX]);
+int argument_allowed_host(const char *text, struct options *options,
+                          char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_telemetry_path(const char *text, struct options *options,
                             char ret_why[static ARGUMENT_WHY_MAX]);

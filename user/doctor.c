@@ -87,8 +87,7 @@ static int read_line(const char *path, char *ret_line, int size)
 }
 
 /* The mode in force is the one in brackets. Confidentiality keeps BPF programs from reading kernel
- * memory with bpf_probe_read_kernel() (LOCKDOWN_BPF_READ_KERNEL): the lines on BPF programs tell
- * what that costs. */
+ * memory with bpf_probe_read_kernel() (LOCKDOWN_BPF_READ_KERNEL). */
 static void check_lockdown(struct diagnosis *diagnosis)
 {
     const char *name = "lockdown";
@@ -98,7 +97,8 @@ static void check_lockdown(struct diagnosis *diagnosis)
         diagnosis_ok(diagnosis, name, "not to be seen");
     else if (strstr(line, "[confidentiality]"))
         diagnosis_reduced(diagnosis, name, "boot with lockdown=integrity or none",
-                          "confidentiality: BPF programs must not read kernel memory");
+                          "confidentiality: processes in containers' PID namespaces cannot be "
+                          "watched");
     else
         diagnosis_ok(diagnosis, name, "%s", line);
 }

@@ -24,6 +24,13 @@ static inline uint64_t hash_text(uint64_t hash, const char *text)
     return text ? hash_bytes(hash, text, strlen(text) + 1) : hash_bytes(hash, "\1", 2);
 }
 
+/* A word at a time, for what lives no longer than the process: other values than hash_u64()'s. */
+static inline uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+    return hash ^ hash >> 32;
+}
+
 static inline uint64_t hash_u64(uint64_t hash, uint64_t value)
 {
     return hash_bytes(hash, &value, sizeof(value));

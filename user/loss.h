@@ -14,6 +14,7 @@
     X(thread_moved, "scans that gave up on threads which ran each time they were looked at")       \
     X(goroutines_capped, "scans of a program with more goroutines than the bound")                 \
     X(goroutine_moved, "stacks thrown away because their goroutine ran while they were read")      \
+    X(goroutine_unreadable, "looks at a goroutine that made no sense")                             \
     X(go_refused, "looks at a Go program whose goroutines could not be read")                      \
     X(memory_unreadable, "reads of the target's memory that failed")                               \
     X(file_unreadable, "mapped files that could not be opened")                                    \
@@ -23,8 +24,10 @@
     X(stacks_capped, "distinct stacks beyond the bound")                                           \
     X(samples_capped, "waiters beyond the bound")                                                  \
     X(labels_capped, "goroutines shown without labels: more sets of them than the bound")          \
+    X(labels_unreadable, "goroutines shown without labels: theirs are too many, or not readable")  \
     X(strings_capped, "distinct names beyond the bound")                                           \
-    X(renames_capped, "changes of a target's name or program that are not shown: beyond the bound") \
+    X(renames_capped,                                                                              \
+      "changes of a target's name or program that are not shown: beyond the bound")                \
     X(scan_late, "scans skipped because the one before had not ended")                             \
     X(scan_failed,                                                                                 \
       "scans given up because the target or its analyst failed, or left out for that")             \

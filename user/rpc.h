@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests from an analyst to the probe, one SOCK_SEQPACKET message each way, one at a time. The
- * probe does what is asked for the analyst's own target only, and interprets nothing of it. Bulk
- * data comes in an area of memory that both have mapped and only the probe writes to: first room
- * for thread records, then room for everything else, so that records stay while memory is read.
+ * Requests from an analyst to the probe, one SOCK_SEQPACKET message each way, answered in order.
+ * The probe does what is asked for the analyst's own target only, and interprets nothing of it.
+ * Bulk data comes in an area of memory that both have mapped and only the probe writes to: first
+ * room for thread records, then room for everything else, so that records stay while memory is
+ * read, then room for memory that is asked for ahead: the probe copies one slot's while the analyst
+ * is still at the other's.
  */
 #pragma once
 
@@ -11,14 +13,17 @@
 
 #define RPC_RECORDS_SIZE (4 * 1024 * 1024)
 #define RPC_DATA_SIZE    (4 * 1024 * 1024)
-#define RPC_AREA_SIZE    (RPC_RECORDS_SIZE + RPC_DATA_SIZE)
+#define RPC_AHEAD_SIZE   (1024 * 1024)
+#define RPC_AHEAD_SLOTS  2
+#define RPC_AREA_SIZE    (RPC_RECORDS_SIZE + RPC_DATA_SIZE + RPC_AHEAD_SLOTS * RPC_AHEAD_SIZE)
 #define RPC_RANGES_MAX   512 /* ranges of one request */
 #define RPC_PATH_MAX     4096
 
 enum rpc_type {
     RPC_SCAN,         /* first chunk of a new sweep over the threads -> records */
     RPC_SCAN_NEXT,    /* the next chunk of it */
-    RPC_READ,         /* ranges of memory -> their bytes, one behind the other */
+    RPC_READ,         /* ranges of memory -> their bytes, one behind the other, in the data room or,
+                       * if `value` is not 0, in the slot of that number, from 1 */
     RPC_RESIDENT,     /* ranges -> a u64 each: resident bytes, UINT64_MAX: unknown */
     RPC_MAPS,         /* text of /proc/PID/maps, `value` bytes into it -> text */
     RPC_OPEN_MAPPING, /* one mapping's range, device, inode and path -> descriptor */

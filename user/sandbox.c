@@ -138,7 +138,7 @@ static const int monitor_calls[] = {
     SCMP_SYS(write),       SCMP_SYS(writev),      SCMP_SYS(accept4),    SCMP_SYS(epoll_wait),
     SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),   SCMP_SYS(setsockopt), SCMP_SYS(getsockopt),
     SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(shutdown),   SCMP_SYS(getdents64),
-    SCMP_SYS(getrusage),
+    SCMP_SYS(socketpair),  SCMP_SYS(getrusage),
 };
 
 static const int screen_calls[] = {

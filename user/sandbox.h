@@ -11,8 +11,8 @@
 int sandbox_probe(void);
 
 /* Of these keeps what opens processes and files: CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and
- * CAP_CHECKPOINT_RESTORE, and of the system calls those for reading: no openat() to write or make, no
- * socket, no process, no signal, of bpf() the iterators alone. */
+ * CAP_CHECKPOINT_RESTORE, and of the system calls those for reading: no openat() to write or make,
+ * no socket, no process, no signal, of bpf() the iterators alone. */
 int sandbox_reader(void);
 
 /* No capability, user nobody (where it was root), no new privileges, and system calls for reading,

@@ -20,11 +20,29 @@ static uint64_t fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint32_t home_slot(const struct table *table, struct table_key key)
+static uint32_t hash_of(const struct table *table, struct table_key key)
 {
     uint64_t hash = fold(key.low ^ table->seed[0], key.high ^ table->seed[1]);
 
-    return (uint32_t)fold(hash ^ table->seed[1], 0x9e3779b97f4a7c15) & (table->n_slots - 1);
+    return (uint32_t)fold(hash ^ table->seed[1], 0x9e3779b97f4a7c15);
+}
+
+/* A hash is the home slot in its low bits, which number slots, and a mark in the others. A slot has
+ * its element's mark, so that others are passed over without a look at them, which mostly costs a
+ * cache miss; the low bits hold 1 + position: there are fewer elements than slots. */
+static uint32_t mask(const struct table *table)
+{
+    return table->n_slots - 1;
+}
+
+static uint32_t slot_value(const struct table *table, uint32_t hash, uint32_t position)
+{
+    return (hash & ~mask(table)) | (position + 1);
+}
+
+static uint32_t slot_position(const struct table *table, uint32_t slot)
+{
+    return (table->slots[slot] & mask(table)) - 1;
 }
 
 static void *element_at(const struct table *table, uint32_t position)
@@ -38,21 +56,41 @@ static uint32_t position_of(const struct table *table, const void *element)
                       table->type->size);
 }
 
-static bool has_key(const struct table *table, uint32_t slot, struct table_key key)
+static bool has_key(const struct table *table, uint32_t slot, uint32_t hash, struct table_key key)
 {
-    struct table_key other = table->type->key(element_at(table, table->slots[slot] - 1));
+    struct table_key other;
 
+    if ((table->slots[slot] ^ hash) & ~mask(table))
+        return false;
+    other = table->type->key(element_at(table, slot_position(table, slot)));
     return other.high == key.high && other.low == key.low;
 }
 
 /* The slot that holds the key, or the free one where it belongs. There always is a free one. */
-static uint32_t find_slot(const struct table *table, struct table_key key)
+static uint32_t find_slot(const struct table *table, uint32_t hash, struct table_key key)
 {
-    uint32_t slot = home_slot(table, key);
+    uint32_t slot = hash & mask(table);
 
-    while (table->slots[slot] && !has_key(table, slot, key))
-        slot = (slot + 1) & (table->n_slots - 1);
+    while (table->slots[slot] && !has_key(table, slot, hash, key))
+        slot = (slot + 1) & mask(table);
     return slot;
+}
+
+/* Of a key that is not in the table. */
+static uint32_t free_slot(const struct table *table, uint32_t hash)
+{
+    uint32_t slot = hash & mask(table);
+
+    while (table->slots[slot])
+        slot = (slot + 1) & mask(table);
+    return slot;
+}
+
+static void take_slot(struct table *table, uint32_t position)
+{
+    uint32_t hash = hash_of(table, table->type->key(element_at(table, position)));
+
+    table->slots[free_slot(table, hash)] = slot_value(table, hash, position);
 }
 
 static int grow_elements(struct table *table)
@@ -85,25 +123,31 @@ static int grow_slots(struct table *table)
     table->slots = slots;
     table->n_slots = n_slots;
     for (uint32_t i = 0; i < table->n; i++)
-        slots[find_slot(table, table->type->key(element_at(table, i)))] = i + 1;
+        take_slot(table, i);
     return 0;
+}
+
+static uint32_t slot_of(const struct table *table, const void *element)
+{
+    struct table_key key = table->type->key(element);
+
+    return find_slot(table, hash_of(table, key), key);
 }
 
 /* Frees a slot and moves back what was pushed behind it by linear probing (Knuth 6.4, algorithm R).
  */
-static void free_slot(struct table *table, uint32_t slot)
+static void give_slot_back(struct table *table, uint32_t slot)
 {
-    uint32_t mask = table->n_slots - 1;
     uint32_t next = slot;
 
     for (;;) {
         uint32_t home;
 
-        next = (next + 1) & mask;
+        next = (next + 1) & mask(table);
         if (!table->slots[next])
             break;
-        home = home_slot(table, table->type->key(element_at(table, table->slots[next] - 1)));
-        if (((next - home) & mask) < ((next - slot) & mask))
+        home = hash_of(table, table->type->key(element_at(table, slot_position(table, next))));
+        if (((next - home) & mask(table)) < ((next - slot) & mask(table)))
             continue;
         table->slots[slot] = table->slots[next];
         slot = next;
@@ -138,8 +182,14 @@ void *table_find(const struct table *table, struct table_key key)
 
     if (!table->n)
         return NULL;
-    slot = find_slot(table, key);
-    return table->slots[slot] ? element_at(table, table->slots[slot] - 1) : NULL;
+    slot = find_slot(table, hash_of(table, key), key);
+    return table->slots[slot] ? element_at(table, slot_position(table, slot)) : NULL;
+}
+
+void table_prefetch(const struct table *table, struct table_key key)
+{
+    if (table->n_slots)
+        __builtin_prefetch(&table->slots[hash_of(table, key) & mask(table)]);
 }
 
 int table_add(struct table *table, const void *element, void **ret_element)
@@ -152,7 +202,7 @@ int table_add(struct table *table, const void *element, void **ret_element)
         return -ENOMEM;
     place = element_at(table, table->n);
     memcpy(place, element, table->type->size);
-    table->slots[find_slot(table, table->type->key(place))] = table->n + 1;
+    take_slot(table, table->n);
     table->n++;
     if (ret_element)
         *ret_element = place;
@@ -164,11 +214,12 @@ void table_remove(struct table *table, void *element)
     uint32_t position = position_of(table, element);
     uint32_t last = table->n - 1;
 
-    free_slot(table, find_slot(table, table->type->key(element)));
+    give_slot_back(table, slot_of(table, element));
     if (position != last) {
         void *moved = element_at(table, last);
+        uint32_t slot = slot_of(table, moved);
 
-        table->slots[find_slot(table, table->type->key(moved))] = position + 1;
+        table->slots[slot] = slot_value(table, table->slots[slot], position);
         memcpy(element, moved, table->type->size);
     }
     table->n--;

@@ -42,6 +42,9 @@ void table_clear(struct table *table);
 /* The element with this key, or NULL. */
 void *table_find(const struct table *table, struct table_key key);
 
+/* For a key that will be looked up soon, one of many: their cache misses then go on together. */
+void table_prefetch(const struct table *table, struct table_key key);
+
 /* Adds a copy of `element`, whose key must not be in the table yet. `ret_element`, if not NULL,
  * gets its place. -ENOSPC beyond the type's bound, -ENOMEM; the table is then as before. */
 int table_add(struct table *table, const void *element, void **ret_element);

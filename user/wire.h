@@ -12,6 +12,7 @@
 #include "bpf/record.h"
 #include "loss.h"
 #include "sample.h"
+#include "webconfig.h"
 
 #define WIRE_PAYLOAD_MAX (256 * 1024)
 #define WIRE_STRING_MAX  4096
@@ -31,6 +32,8 @@ enum wire_type {
     WIRE_TARGET,    /* struct wire_target; from the probe, with the analyst's socket when new */
     WIRE_RESOURCES, /* struct wire_resources; from the probe */
     WIRE_COUNTERS,  /* struct wire_counters; from the probe */
+    WIRE_WEB,       /* struct wire_web and its files' bytes; from the probe: serve by this */
+    WIRE_WEB_BAD,   /* nothing; from the probe: the web configuration on disk was refused */
     WIRE_FINISH,    /* nothing; from the probe: print the report after the scans asked for so far */
     WIRE_TYPE_MAX
 };
@@ -155,4 +158,11 @@ struct wire_counters {
     struct park_counters parks;
     struct losses losses; /* of the probe, for this target */
     struct wire_program programs[WIRE_PROGRAMS_MAX];
+};
+
+/* What --web.config.file says, found good. The bytes of the files follow, one behind the other. */
+struct wire_web {
+    struct webconfig config;
+    uint32_t sizes[WEBCONFIG_FILES]; /* 0: none */
+    uint32_t pad;
 };

@@ -143,11 +143,11 @@ class Watch:
         except (urllib.error.URLError, ConnectionError):
             return None
 
-    def scans(self):
+    def scans(self, source="threads"):
         """How many scans there were, and the seconds that they took, as /metrics has them."""
         text = self.get("/metrics") or ""
-        pattern = r'^parkwatch_scan_duration_seconds_%s\{.*source="threads".*\} (\S+)$'
-        found = [re.search(pattern % part, text, re.M) for part in ("count", "sum")]
+        pattern = r'^parkwatch_scan_duration_seconds_%s\{.*source="%s".*\} (\S+)$'
+        found = [re.search(pattern % (part, source), text, re.M) for part in ("count", "sum")]
         return (int(float(found[0][1])), float(found[1][1])) if all(found) else (0, 0.0)
 
     def roles(self):
@@ -171,11 +171,11 @@ def free_port():
 
 
 @contextlib.contextmanager
-def watch(pid, *options):
+def watch(pid, *options, cpu=TOOLS_CPU):
     """A parkwatch that is attached to the process and has scanned it once."""
     port = free_port()
     command = [PARKWATCH, "watch", "-p", pid, "--web.listen-address", f"127.0.0.1:{port}", *options]
-    with process(command, TOOLS_CPU) as p:
+    with process(command, cpu) as p:
         watching = Watch(p.pid, port)
         wait_for(lambda: watching.get("/-/ready"), "an answer of parkwatch")
         yield watching
@@ -218,11 +218,11 @@ def bpf_statistics():
         os.close(fd)
 
 
-def seconds_of(command):
+def seconds_of(command, cpu=TOOLS_CPU):
     """Wall clock of a command whose output goes nowhere."""
     start = time.monotonic()
     subprocess.run(
-        ["taskset", "-c", TOOLS_CPU, *map(str, command)],
+        ["taskset", "-c", cpu, *map(str, command)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         timeout=PATIENCE,

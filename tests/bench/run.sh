@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [--json]: what parkwatch costs, measured here and now, in under four minutes. As root, with
-# what `make all fixtures` builds. Asserts nothing; bench.py says what is measured and how.
+# run.sh [--json]: what parkwatch costs, measured here and now, in some six minutes. As root, with
+# what `make all fixtures` builds. Asserts nothing; bench.py and goroutines.py say what is measured
+# and how.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -16,4 +17,19 @@ if [ ! -x "$build/parkwatch" ] || [ ! -x "$build/fixtures/many" ]; then
 fi
 mkdir -p "$build/bench"
 gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o "$build/bench/load" tests/bench/load.c -pthread
-exec /usr/bin/python3 -B tests/bench/bench.py "$@"
+/usr/bin/python3 -B tests/bench/bench.py "$@"
+
+# Goroutines: with the newest toolchain of scripts/go-toolchains.sh, if there is one.
+go=
+for found in build/go/?.??; do
+    [ -x "$found/bin/go" ] && go=$found
+done
+if [ -z "$go" ]; then
+    echo "run.sh: no build/go: nothing is measured of goroutines (scripts/go-toolchains.sh)" >&2
+    exit 0
+fi
+env -i PATH="$PATH" HOME="$PWD/$build/bench" GOROOT="$PWD/$go" GOENV=off GOTOOLCHAIN=local \
+    GOPROXY=off GOFLAGS= GOCACHE="$PWD/$build/bench/go-cache" GOPATH="$PWD/$build/bench/go-path" \
+    CGO_ENABLED=0 "$go/bin/go" build -trimpath -ldflags="-s -w" -o "$build/bench/million" \
+    tests/fixtures/go/million.go
+exec /usr/bin/python3 -B tests/bench/goroutines.py "$@"

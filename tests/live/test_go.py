@@ -3,6 +3,9 @@
 scripts/go-toolchains.sh fetched and each linking form that scripts/go-fixtures.sh built."""
 
 import collections
+import pathlib
+import signal
+import tempfile
 import time
 import unittest
 
@@ -13,6 +16,22 @@ import harness
 # the runtime's own that naps between two looks.
 MOVING = ("main.again", "main.serve", "main.answer", "os/signal.loop", "runtime.bgscavenge")
 N_LEAKED = 100
+
+# Where a thread of the scheduler stands, as a reader of runtime/proc.go knows it.
+SCHEDULER = (
+    "runtime.findRunnable", "runtime.findrunnable", "runtime.stoplockedm", "runtime.startlockedm",
+    "runtime.sysmon", "runtime.templateThread",
+)
+
+# What the goroutines in these functions of park.go wait on.
+SYNC_TYPES = {
+    "main.lock": "sync.Mutex",
+    "main.lockInline": "sync.Mutex",
+    "main.readLock": "sync.RWMutex",
+    "main.writeLock": "sync.RWMutex",
+    "main.waitGroup": "sync.WaitGroup",
+    "main.condition": "sync.Cond",
+}
 
 
 def moves(goroutine):
@@ -45,31 +64,46 @@ class GoTest(harness.LiveTest):
         self.addCleanup(fixture.end)
         return fixture
 
-    def assert_same(self, found, expected, what):
-        if found == expected:
-            return
-        missing = "\n".join(f"{n} × {text}" for text, n in (expected - found).items())
-        extra = "\n".join(f"{n} × {text}" for text, n in (found - expected).items())
-        self.fail(f"{what}\nin the truth alone:\n{missing}\n\nin the report alone:\n{extra}")
-
 
 class Parked(GoTest):
     """Every kind of wait: reasons, frames with file, line and inlining, creators, counts."""
 
     def check(self, version, form):
         fixture = self.start(version, form, "park")
-        report = harness.report(fixture.pid, "-t", "0")
+        report = go_truth.without_plugin(harness.report(fixture.pid, "-t", "0"))
         stacks = fixture.stacks()
         self.assertGreater(len(stacks), 35)
         self.assertEqual(report.target["runtime"], "go")
         self.assertTrue(report.target["runtime_version"].startswith(f"go{version}"))
-        self.assert_same(found_of(report), expected_of(stacks), "runtime.Stack()")
+        go_truth.assert_same(self, found_of(report), expected_of(stacks), "runtime.Stack()")
+        self.check_objects(report, fixture.objects)
+        self.check_threads(report)
         fixture.collect_garbage()
-        report = harness.report(fixture.pid, "-t", "0")
+        report = go_truth.without_plugin(harness.report(fixture.pid, "-t", "0"))
         stacks = fixture.stacks()
-        self.assert_same(found_of(report), expected_of(stacks), "after a collection")
+        go_truth.assert_same(self, found_of(report), expected_of(stacks), "after a collection")
         if form not in go_truth.LIBRARIES:
             self.check_dump(report, go_truth.without_wrappers(fixture.dump(), stacks))
+
+    def check_objects(self, report, objects):
+        self.assertGreaterEqual(len(objects), 9)
+        for function, address in objects.items():
+            groups = report.having(function)
+            self.assertTrue(groups, function)
+            for group in groups:
+                kind = "semaphore" if function in SYNC_TYPES else "channel"
+                (wait,) = group["waits_on"]
+                self.assertEqual((wait["kind"], wait["address"]), (kind, address), function)
+                self.assertEqual(wait["count"], group["count"], function)
+                self.assertEqual(SYNC_TYPES.get(function, wait["detail"]), wait["detail"])
+
+    def check_threads(self, report):
+        """Those that have no goroutine to run stand in the scheduler."""
+        idle = [group for group in report.groups if group["idle_rule"] == "go scheduler"]
+        self.assertTrue(idle)
+        for group in idle:
+            function = group["site"].split()[0]
+            self.assertIn(function, SCHEDULER, group["site"])
 
     def check_dump(self, report, dump):
         """The dump has the runtime's frames and goroutines too, and addresses."""
@@ -87,7 +121,83 @@ class Parked(GoTest):
             expected[text] += 1
             pcs = [f.address for f in goroutine.frames if not f.inlined]
             self.assertEqual(addresses.get(text, pcs), pcs, text)
-        self.assert_same(found, expected, "the dump on SIGQUIT")
+        go_truth.assert_same(self, found, expected, "the dump on SIGQUIT")
+
+
+class Patched(GoTest):
+    """Programs that say of themselves what they are not: what is claimed of them is proven."""
+
+    def patched(self, version, *pairs):
+        """A copy of a leaking program, its bytes changed; what a report says of it."""
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = pathlib.Path(folder) / "leak"
+        data = (go_truth.BUILT / version / "stripped" / "leak").read_bytes()
+        for old, new in pairs:
+            self.assertEqual(len(old), len(new))
+            self.assertIn(old, data)
+            data = data.replace(old, new)
+        path.write_bytes(data)
+        path.chmod(0o755)
+        fixture = go_truth.GoFixture(version, "stripped", "leak", N_LEAKED, path=path)
+        self.addCleanup(fixture.end)
+        report = harness.report(fixture.pid)
+        self.assertEqual(report.target["runtime"], "go")
+        return report
+
+    def check_newer(self, version):
+        """With the newest layout, as long as that proves itself."""
+        own = f"go{version}".encode()
+        report = self.patched(version, (own, b"go1.39"))
+        self.assertTrue(report.target["runtime_version"].startswith("go1.39"))
+        (group,) = report.having("main.fetchScores")
+        self.assertEqual((group["count"], group["reason"]), (N_LEAKED, "chan send"))
+
+    def check_refused(self, version, claimed):
+        """A layout of another version is found out."""
+        own = f"go{version}".encode()
+        report = self.patched(version, (own, claimed.encode()))
+        self.assertEqual(report.having("main.fetchScores"), [])
+        self.assertTrue(report.target["note"].startswith(claimed), report.target["note"])
+        self.assertGreaterEqual(report.target["losses"]["go_refused"], 1)
+        return report.target["note"]
+
+    def check_older(self, version):
+        self.assertIn("older than 1.17", self.check_refused(version, "go1.16"))
+
+    def check_obfuscated(self, version):
+        report = self.patched(version, (b"\0runtime.sigpanic\0", b"\0Vq1Zx9_.aB3cD4e5\0"))
+        self.assertIn("obfuscated", report.target["note"])
+        self.assertEqual(report.having("main.fetchScores"), [])
+
+
+class Later(GoTest):
+    """Go code that is loaded after the attach."""
+
+    def check(self, version):
+        fixture = self.start(version, "plugin", "park", "later")
+        watch = self.watch(fixture.pid, "-t", "1s", "--interval", "200ms")
+        harness.wait_for(lambda: watch.report().having("runtime.forcegchelper"), "a first scan")
+        fixture.process.send_signal(signal.SIGUSR1)
+        harness.read_line(fixture.process.stdout, b"ready")
+        report = harness.wait_for(lambda: self.parked(watch), "the plugin's goroutines are shown")
+        stacks = fixture.stacks()
+        self.assertGreater(len(stacks), 35)
+        self.assertEqual(len(watch.analysts()), 1)
+        found, expected = self.waits(found_of(report)), self.waits(expected_of(stacks))
+        go_truth.assert_same(self, found, expected, "runtime.Stack()")
+
+    def waits(self, counts):
+        """Without system calls, whose age has no proof from Go 1.26 on."""
+        return collections.Counter(
+            {text: n for text, n in counts.items() if not text.startswith("syscall\n")}
+        )
+
+    def parked(self, watch):
+        """Everything that is parked in the plugin has been for longer than the threshold."""
+        report = go_truth.without_plugin(watch.report())
+        shrunk = report.having("main.shrunk")
+        old = shrunk and shrunk[0]["oldest_seconds_at_least"] > 1.5
+        return report if old else None
 
 
 class Leak(GoTest):
@@ -123,6 +233,26 @@ class Leak(GoTest):
         self.assertLess(report.target["goroutines"]["total"], N_LEAKED // 4)
         for function in ("main.fetchScores", "main.fetchUnlessGone", "main.recommend"):
             self.assertEqual(report.having(function), [])
+
+
+class Labels(GoTest):
+    """What programs say of their goroutines, by version: kept in a map up to 1.23."""
+
+    def check(self, version):
+        fixture = self.start(version, "stripped", "labels")
+        report = harness.report(fixture.pid, "-t", "0")
+        expected = collections.Counter()
+        for labels, functions, count in fixture.labels():
+            if "main.hold" in functions:
+                expected[tuple(sorted(labels.items()))] += count
+        self.assertGreater(len(expected), 180)
+        found = collections.Counter()
+        for group in report.having("main.hold"):
+            found[tuple(group["labels"].items())] += group["count"]
+        self.assertEqual(found, expected)
+        (many,) = report.having("main.holdMany")
+        self.assertEqual(many["labels"], {})
+        self.assertEqual(report.target["losses"], {"labels_unreadable": 1})
 
 
 class Ages(GoTest):
@@ -197,7 +327,15 @@ def define_all():
         define(Leak, tag, "check", version)
         for how in ("select", "call"):
             define(Leak, f"{tag}_fixed_by_{how}", "check_repaired", version, how)
+        define(Later, tag, "check", version)
+        define(Labels, tag, "check", version)
         define(Ages, tag, "check", version)
+        define(Patched, f"{tag}_obfuscated", "check_obfuscated", version)
+        define(Patched, f"{tag}_as_older", "check_older", version)
+    if versions:
+        newest = versions[-1]
+        define(Patched, "as_newer", "check_newer", newest)
+        define(Patched, "as_another", "check_refused", newest, "go1.19")
     for version in {versions[0], versions[-1]} if versions else ():
         define(Churn, "go" + version.replace(".", "_"), "check", version)
 

@@ -113,6 +113,7 @@ static const struct attempt analyst_only[] = {
 };
 
 static const struct attempt monitor_only[] = {
+    {"socketpair", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, 0}, -EFAULT},
     {"accept4", SYS_accept4, {-1, 0, 0, 0}, -EBADF},
     {"epoll_wait", SYS_epoll_wait, {-1, 0, 1, 0}, -EBADF},
     {"ioctl", SYS_ioctl, {-1, TCGETS, 0}, -EPERM},

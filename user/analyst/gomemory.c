@@ -31,7 +31,17 @@ static int read_ranges(void *context, const struct rpc_range *ranges, size_t n,
     return remote_read(context, ranges, n, ret_bytes, ret_lengths);
 }
 
+static int ask(void *context, const struct rpc_range *ranges, size_t n)
+{
+    return remote_ask(context, ranges, n);
+}
+
+static int take(void *context, const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    return remote_take(context, ret_bytes, ret_lengths);
+}
+
 struct go_memory gomemory_of(struct remote *remote)
 {
-    return (struct go_memory){read_all, read_ranges, remote};
+    return (struct go_memory){read_all, read_ranges, remote, ask, take};
 }

@@ -14,8 +14,8 @@
 #include "analyst/gomemory.h"
 #include "clock.h"
 
-#define LOOK_BATCH 8192 /* g's looked at together */
-#define LOOK_GAP   512  /* between two that are read together: as large as one */
+#define LOOK_BATCH 32768 /* g's looked at together */
+#define LOOK_GAP   512   /* between two that are read together: as large as one */
 
 #define DESCRIBE_TRIES 3 /* for stacks that the collector moves while they are read */
 
@@ -38,9 +38,10 @@ struct goroutines {
     uint64_t first_ns;    /* end of the first scan; 0: none yet */
     uint64_t previous_ns; /* start of the scan before; 0: none, or it failed */
     uint64_t now_ns;      /* start of this one */
+    size_t n_doubtful;    /* parks that memo_is_doubtful() of, after the first look of this scan */
+    size_t n_news;        /* that the monitor may have to be told of */
     struct piece pieces[LOOK_BATCH];
-    struct goroutine seen[LOOK_BATCH]; /* of each piece, where it is known */
-    bool known[LOOK_BATCH];
+    struct goroutine copies[DESCRIBE_MAX]; /* of the first pieces */
     struct subject subjects[DESCRIBE_MAX];
 };
 
@@ -48,7 +49,7 @@ struct goroutines {
 struct reading {
     struct goroutines *goroutines;
     struct memo *const *memos;    /* by a piece's index; NULL: all, in their order */
-    struct goroutine *ret_copies; /* likewise; NULL: not wanted */
+    struct goroutine *ret_copies; /* by a piece's position; NULL: not wanted */
     uint64_t *ret_states;         /* by enum goroutine_state; NULL: are counted already */
     uint64_t previous_ns;
     bool counts; /* as for memo_go_on(); false: a look at the same moment as another */
@@ -152,6 +153,13 @@ static void see_parked(const struct reading *reading, struct memo *memo,
         memo->flags |= MEMO_DUE;
 }
 
+/* Whether the monitor lacks it or something of it, be it due or not. */
+static bool is_news(const struct memo *memo)
+{
+    return (memo->flags & MEMO_PARKED) &&
+           (!(memo->flags & MEMO_SENT) || (memo->flags & MEMO_DIRTY));
+}
+
 static void see(const struct reading *reading, struct memo *memo, const struct goroutine *goroutine)
 {
     struct goroutines *goroutines = reading->goroutines;
@@ -168,87 +176,51 @@ static void see(const struct reading *reading, struct memo *memo, const struct g
         see_parked(reading, memo, goroutine);
     else
         leave(goroutines, memo);
+    if (!reading->counts)
+        return;
+    goroutines->n_doubtful += memo_is_doubtful(memo);
+    goroutines->n_news += is_news(memo);
 }
 
-/* Only decodes: to look into a goroutine may read names, over the bytes that are handed out here.
- */
 static void take_g(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
 {
-    struct goroutines *goroutines = context;
-    size_t at = piece - goroutines->pieces;
-
-    goroutines->known[at] =
-        got == piece->size &&
-        goroutine_decode(goroutines->layout, piece->address, bytes, &goroutines->seen[at]);
-}
-
-static void see_piece(const struct reading *reading, size_t at)
-{
+    const struct reading *reading = context;
     struct goroutines *goroutines = reading->goroutines;
-    uint32_t index = goroutines->pieces[at].index;
-    struct memo *memo = reading->memos ? reading->memos[index] : &goroutines->memos.all[index];
+    struct memo *memo =
+        reading->memos ? reading->memos[piece->index] : &goroutines->memos.all[piece->index];
+    struct goroutine goroutine;
+    const bool is_whole = got == piece->size;
 
-    if (!goroutines->known[at]) {
+    if (!is_whole || !goroutine_decode(goroutines->layout, piece->address, bytes, &goroutine)) {
+        if (!is_whole || !goroutine_is_unborn(goroutines->layout, bytes))
+            goroutines->losses->count[LOSS_goroutine_unreadable]++;
         leave(goroutines, memo);
         return;
     }
-    see(reading, memo, &goroutines->seen[at]);
+    see(reading, memo, &goroutine);
     if (reading->ret_copies)
-        reading->ret_copies[index] = goroutines->seen[at];
+        reading->ret_copies[piece - goroutines->pieces] = goroutine;
 }
 
 static int read_gs(struct reading *reading, size_t n)
 {
     struct goroutines *goroutines = reading->goroutines;
-    int r;
 
-    r = gather(&goroutines->memory, goroutines->pieces, n, LOOK_GAP, take_g, goroutines);
-    for (size_t i = 0; i < n && !r; i++)
-        see_piece(reading, i);
-    return r;
+    return gather(&goroutines->memory, goroutines->pieces, n, LOOK_GAP, take_g, reading);
 }
 
-/* A batch of those memos that are `wanted`, from *at on. Returns how many. */
+/* A batch of at most `max` of those memos that are `wanted`, from *at on. Returns how many. */
 static size_t next_batch(struct goroutines *goroutines, bool (*wanted)(const struct memo *memo),
-                         size_t *at)
+                         size_t max, size_t *at)
 {
     struct memos *memos = &goroutines->memos;
     size_t n = 0;
 
-    for (; *at < memos->n && n < LOOK_BATCH; ++*at)
+    for (; *at < memos->n && n < max; ++*at)
         if (wanted(&memos->all[*at]))
             goroutines->pieces[n++] =
                 (struct piece){memos->all[*at].g, goroutines->layout->size, (uint32_t)*at};
     return n;
-}
-
-static int read_wanted(struct reading *reading, bool (*wanted)(const struct memo *memo))
-{
-    size_t at = 0, n;
-    int r = 0;
-
-    do {
-        n = next_batch(reading->goroutines, wanted, &at);
-        r = read_gs(reading, n);
-    } while (!r && n);
-    return r;
-}
-
-static bool is_any(const struct memo *memo)
-{
-    return memo->g;
-}
-
-static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan)
-{
-    struct reading reading = {
-        .goroutines = goroutines,
-        .ret_states = ret_scan->goroutines,
-        .previous_ns = goroutines->previous_ns,
-        .counts = true,
-    };
-
-    return read_wanted(&reading, is_any);
 }
 
 /* Waits until enough time has gone by for the second look. */
@@ -267,14 +239,17 @@ static int look_at_doubtful(struct goroutines *goroutines)
 {
     struct reading reading = {
         .goroutines = goroutines, .previous_ns = goroutines->now_ns, .counts = true};
-    size_t i = 0;
+    size_t at = 0, n;
+    int r = 0;
 
-    while (i < goroutines->memos.n && !memo_is_doubtful(&goroutines->memos.all[i]))
-        i++;
-    if (i == goroutines->memos.n)
+    if (!goroutines->n_doubtful)
         return 0;
     wait_for_second_look(goroutines);
-    return read_wanted(&reading, memo_is_doubtful);
+    do {
+        n = next_batch(goroutines, memo_is_doubtful, LOOK_BATCH, &at);
+        r = read_gs(&reading, n);
+    } while (!r && n);
+    return r;
 }
 
 static void put(struct goroutines *goroutines, struct memo *memo)
@@ -285,19 +260,26 @@ static void put(struct goroutines *goroutines, struct memo *memo)
     memo->flags = (memo->flags | MEMO_SENT) & ~(MEMO_DIRTY | MEMO_DUE);
 }
 
-/* Tells the monitor what changed, and marks who has to be described. */
-static void sort_out(struct goroutines *goroutines)
+/* Tells the monitor what changed, and marks who has to be described. Returns how many have. */
+static size_t sort_out(struct goroutines *goroutines)
 {
-    for (size_t i = 0; i < goroutines->memos.n; i++) {
+    size_t marked = 0;
+
+    for (size_t i = 0; i < goroutines->memos.n && goroutines->n_news; i++) {
         struct memo *memo = &goroutines->memos.all[i];
+        bool is_sent = memo->flags & MEMO_SENT;
 
         memo->flags &= ~MEMO_DUE;
-        if ((memo->flags & MEMO_SENT) && (memo->flags & MEMO_DIRTY))
+        if (!is_news(memo) || (!is_sent && !is_due(goroutines, memo)))
+            continue;
+        if (is_sent || (memo->flags & MEMO_DESCRIBED)) {
             put(goroutines, memo);
-        else if ((memo->flags & MEMO_PARKED) && !(memo->flags & MEMO_SENT) &&
-                 is_due(goroutines, memo))
+        } else {
             memo->flags |= MEMO_DUE;
+            marked++;
+        }
     }
+    return marked;
 }
 
 static bool is_marked(const struct memo *memo)
@@ -306,13 +288,12 @@ static bool is_marked(const struct memo *memo)
 }
 
 /* Copies of the g's of a batch of memos as they are now. */
-static int copy_gs(struct goroutines *goroutines, struct memo *const *memos, size_t n,
-                   struct goroutine *ret_copies)
+static int copy_gs(struct goroutines *goroutines, struct memo *const *memos, size_t n)
 {
     struct reading reading = {
         .goroutines = goroutines,
         .memos = memos,
-        .ret_copies = ret_copies,
+        .ret_copies = goroutines->copies,
         .previous_ns = goroutines->now_ns,
     };
 
@@ -341,38 +322,50 @@ static int take_description(struct goroutines *goroutines, struct memo *memo,
     memo->object = subject->object;
     memo->object_kind = subject->object_kind;
     memo->detail = subject->detail;
-    put(goroutines, memo);
+    memo->flags |= MEMO_DESCRIBED;
     return 0;
 }
 
-/* Reads g's, what they lead to, and the g's again: only what did not change meanwhile counts. Those
- * that moved stay marked if they are past the threshold still. */
-static int describe_batch(struct goroutines *goroutines, struct memo **memos, size_t n)
+/* Reads what the copies of the first `n` pieces lead to, as far as `memos` of them are marked, and
+ * the g's again: only what did not change meanwhile counts. Those that moved stay marked if they
+ * are past the threshold still. */
+static int describe_copies(struct goroutines *goroutines, struct memo **memos, size_t n)
 {
-    struct goroutine copies[DESCRIBE_MAX];
+    struct subject *subjects = goroutines->subjects;
     size_t kept = 0;
     int r;
 
-    r = copy_gs(goroutines, memos, n, copies);
     for (size_t i = 0; i < n; i++) {
         if (!is_marked(memos[i]))
             continue;
-        goroutines->subjects[kept].goroutine = copies[i];
+        subjects[kept].goroutine = goroutines->copies[i];
         memos[kept++] = memos[i];
     }
+    r = describe_read(goroutines->describer, subjects, kept);
     if (!r)
-        r = describe_read(goroutines->describer, goroutines->subjects, kept);
-    if (!r)
-        r = copy_gs(goroutines, memos, kept, copies);
+        r = copy_gs(goroutines, memos, kept);
     for (size_t i = 0; i < kept && !r; i++)
-        if (is_marked(memos[i]) && has_stood(&goroutines->subjects[i].goroutine, &copies[i]))
-            r = take_description(goroutines, memos[i], &goroutines->subjects[i]);
+        if (is_marked(memos[i]) && has_stood(&subjects[i].goroutine, &goroutines->copies[i]))
+            r = take_description(goroutines, memos[i], &subjects[i]);
     return r;
 }
 
-static int describe_marked(struct goroutines *goroutines, size_t *ret_left)
+static int describe_marked(struct goroutines *goroutines, struct memo **memos, size_t n)
 {
-    struct memo *memos[DESCRIBE_MAX];
+    int r;
+
+    r = copy_gs(goroutines, memos, n);
+    if (!r)
+        r = describe_copies(goroutines, memos, n);
+    for (size_t i = 0; i < n && !r; i++)
+        if ((memos[i]->flags & MEMO_DESCRIBED) && !(memos[i]->flags & MEMO_SENT))
+            put(goroutines, memos[i]);
+    return r;
+}
+
+static int try_marked(struct goroutines *goroutines, size_t *ret_left)
+{
+    struct memo *batch[DESCRIBE_MAX], *tried[DESCRIBE_MAX];
     size_t at = 0, n;
     int r = 0;
 
@@ -380,23 +373,68 @@ static int describe_marked(struct goroutines *goroutines, size_t *ret_left)
     do {
         for (n = 0; at < goroutines->memos.n && n < DESCRIBE_MAX; at++)
             if (is_marked(&goroutines->memos.all[at]))
-                memos[n++] = &goroutines->memos.all[at];
+                batch[n++] = &goroutines->memos.all[at];
+        memcpy(tried, batch, n * sizeof(*batch));
         if (n)
-            r = describe_batch(goroutines, memos, n);
+            r = describe_marked(goroutines, batch, n);
         for (size_t i = 0; i < n; i++)
-            *ret_left += is_marked(memos[i]);
+            *ret_left += is_marked(tried[i]);
     } while (!r && n);
     return r;
 }
 
-static int describe_all(struct goroutines *goroutines)
+static int describe_all(struct goroutines *goroutines, size_t left)
 {
-    size_t left = 1;
     int r = 0;
 
     for (int i = 0; i < DESCRIBE_TRIES && left && !r; i++)
-        r = describe_marked(goroutines, &left);
+        r = try_marked(goroutines, &left);
     goroutines->losses->count[LOSS_goroutine_moved] += left;
+    return r;
+}
+
+static bool is_any(const struct memo *memo)
+{
+    return memo->g;
+}
+
+/* Those of the last batch that are past the threshold as far as is known of collections yet: all
+ * that are, and some more. */
+static int describe_batch(struct goroutines *goroutines, size_t n)
+{
+    struct memo *memos[DESCRIBE_MAX];
+
+    for (size_t i = 0; i < n; i++) {
+        memos[i] = &goroutines->memos.all[goroutines->pieces[i].index];
+        if ((memos[i]->flags & MEMO_PARKED) && is_due(goroutines, memos[i]))
+            memos[i]->flags |= MEMO_DUE;
+    }
+    return describe_copies(goroutines, memos, n);
+}
+
+/* Where most of them will be due, they are described from the copies that are looked at: so it is
+ * at the first scan, unless age has to be proven. */
+static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan)
+{
+    const struct goroutines_options *options = &goroutines->options;
+    bool describes = !goroutines->previous_ns && !(options->proven && options->threshold_ns);
+    struct reading reading = {
+        .goroutines = goroutines,
+        .ret_copies = describes ? goroutines->copies : NULL,
+        .ret_states = ret_scan->goroutines,
+        .previous_ns = goroutines->previous_ns,
+        .counts = true,
+    };
+    size_t at = 0, n;
+    int r;
+
+    goroutines->n_doubtful = goroutines->n_news = 0;
+    do {
+        n = next_batch(goroutines, is_any, describes ? DESCRIBE_MAX : LOOK_BATCH, &at);
+        r = read_gs(&reading, n);
+        if (!r && describes)
+            r = describe_batch(goroutines, n);
+    } while (!r && n);
     return r;
 }
 
@@ -415,8 +453,7 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan)
         r = look_at_doubtful(goroutines);
     if (r)
         return r;
-    sort_out(goroutines);
-    return describe_all(goroutines);
+    return describe_all(goroutines, sort_out(goroutines));
 }
 
 /* What the program is, as far as it can be told. */

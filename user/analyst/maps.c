@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "hash.h"
 
 /* What is left of one line. */
 struct cursor {
@@ -189,6 +190,22 @@ void maps_free(struct maps *maps)
     free(maps->mappings);
     free(maps->strings);
     *maps = (struct maps){0};
+}
+
+uint64_t maps_hash_code(const struct maps *maps)
+{
+    uint64_t hash = HASH_START;
+
+    for (size_t i = 0; i < maps->n; i++) {
+        const struct mapping *mapping = &maps->mappings[i];
+
+        if (!mapping->executable)
+            continue;
+        hash = hash_u64(hash_u64(hash, mapping->start), mapping->end);
+        hash = hash_u64(hash_u64(hash, mapping->offset), mapping->inode);
+        hash = hash_u64(hash, mapping->device);
+    }
+    return hash;
 }
 
 const struct mapping *maps_find(const struct maps *maps, uint64_t address)

@@ -30,5 +30,8 @@ struct maps {
 int maps_parse(const char *text, size_t length, struct maps *ret_maps);
 void maps_free(struct maps *maps);
 
+/* Tells one set of mappings with code from another. */
+uint64_t maps_hash_code(const struct maps *maps);
+
 /* The mapping that holds `address`, or NULL. */
 const struct mapping *maps_find(const struct maps *maps, uint64_t address);

@@ -10,7 +10,6 @@
 #include "analyst/site.h"
 #include "analyst/unwind.h"
 #include "cleanup.h"
-#include "hash.h"
 #include "reason.h"
 
 #define STACK_COPY    (16 * 1024) /* of each stack at once: most park within it */
@@ -29,10 +28,9 @@ struct native {
     struct losses *losses;
     struct stacks *stacks;
     struct unwinder *unwinder;
-    struct go_code *go; /* NULL: none */
-    struct maps maps;
+    struct go_code *go;           /* NULL: none */
+    const struct maps *maps;      /* of this scan; NULL: not told yet */
     uint64_t modules_hash;        /* of the mappings with code */
-    bool fresh;                   /* the maps are those of this scan */
     struct kernel_record *kernel; /* of this scan, if any thread asked for them */
     size_t n_kernel;
     bool kernel_asked;
@@ -173,66 +171,31 @@ void native_free(struct native **native)
         return;
     unwinder_free(&(*native)->unwinder);
     stacks_free(&(*native)->stacks);
-    maps_free(&(*native)->maps);
     free((*native)->kernel);
     free(*native);
     *native = NULL;
 }
 
-void native_use_go(struct native *native, struct go_code *code)
+int native_use(struct native *native, const struct maps *maps, struct go_code *code)
 {
-    if (native->go != code)
+    uint64_t hash;
+
+    if (native->maps && native->go == code)
+        return 0;
+    hash = maps_hash_code(maps);
+    if (native->go != code || native->modules_hash != hash)
         stacks_forget(native->stacks);
     native->go = code;
+    native->modules_hash = hash;
+    native->maps = maps;
+    return unwinder_set_maps(native->unwinder, maps);
 }
 
 void native_begin(struct native *native)
 {
-    native->fresh = false;
+    native->maps = NULL;
     native->kernel_asked = false;
     native->n_kernel = 0;
-}
-
-static uint64_t hash_modules(const struct maps *maps)
-{
-    uint64_t hash = HASH_START;
-
-    for (size_t i = 0; i < maps->n; i++) {
-        const struct mapping *mapping = &maps->mappings[i];
-
-        if (!mapping->executable)
-            continue;
-        hash = hash_u64(hash_u64(hash, mapping->start), mapping->end);
-        hash = hash_u64(hash_u64(hash, mapping->offset), mapping->inode);
-        hash = hash_u64(hash, mapping->device);
-    }
-    return hash;
-}
-
-static int refresh_maps(struct native *native)
-{
-    AUTO_FREE char *text = NULL;
-    struct maps maps;
-    uint64_t hash;
-    size_t length;
-    int r;
-
-    if (native->fresh)
-        return 0;
-    r = remote_maps(native->remote, &text, &length);
-    if (r)
-        return r;
-    r = maps_parse(text, length, &maps);
-    if (r)
-        return r;
-    maps_free(&native->maps);
-    native->maps = maps;
-    hash = hash_modules(&maps);
-    if (hash != native->modules_hash)
-        stacks_forget(native->stacks);
-    native->modules_hash = hash;
-    native->fresh = true;
-    return unwinder_set_maps(native->unwinder, &native->maps);
 }
 
 /* Kernel frames of all uninterruptible threads, once a scan and only if one of them is parked. */
@@ -272,7 +235,7 @@ static const struct kernel_record *kernel_of(const struct native *native, uint32
 static struct rpc_range copy_range(const struct native *native, const struct thread_record *record)
 {
     uint64_t sp = record->regs[REGS_SP];
-    const struct mapping *mapping = maps_find(&native->maps, sp);
+    const struct mapping *mapping = maps_find(native->maps, sp);
 
     if (!mapping)
         return (struct rpc_range){sp, 0};
@@ -284,7 +247,7 @@ static struct rpc_range copy_range(const struct native *native, const struct thr
 static struct rpc_range stack_range(const struct native *native, const struct thread_record *record)
 {
     uint64_t sp = record->regs[REGS_SP];
-    const struct mapping *mapping = maps_find(&native->maps, sp);
+    const struct mapping *mapping = maps_find(native->maps, sp);
 
     /* Go's threads have their stacks somewhere in its heap. */
     if (!mapping || is_in_go(native, record->regs[REGS_IP]))
@@ -302,7 +265,7 @@ static struct rpc_range stack_range(const struct native *native, const struct th
 static int measure_memory(struct native *native, const struct thread_record *records, size_t n,
                           struct native_thread *ret_threads)
 {
-    struct rpc_range ranges[NATIVE_BATCH_MAX];
+    struct rpc_range ranges[NATIVE_BATCH_MAX] = {{0}};
     const uint64_t *bytes;
     int r;
 
@@ -381,9 +344,7 @@ int native_describe(struct native *native, const struct thread_record *records, 
 
     for (size_t i = 0; i < n; i++)
         uninterruptible |= reason_class_of(&records[i]) == PARK_IO;
-    r = refresh_maps(native);
-    if (!r && uninterruptible)
-        r = refresh_kernel(native);
+    r = uninterruptible ? refresh_kernel(native) : 0;
     if (!r)
         r = measure_memory(native, records, n, ret_threads);
     if (!r)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "analyst/go/code.h"
+#include "analyst/maps.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
 #include "analyst/stacks.h"
@@ -28,9 +29,10 @@ struct native_thread {
 int native_new(struct remote *remote, struct outbox *outbox, struct losses *losses,
                struct native **ret_native);
 
-/* Threads that stand in Go code are unwound and named by it; NULL: there is none. Borrowed until
- * the next call. */
-void native_use_go(struct native *native, struct go_code *code);
+/* Before the first native_describe() of a scan: the target's mappings, borrowed until the next
+ * native_begin(); and its Go code, by which threads that stand in it are unwound and named, NULL:
+ * there is none, borrowed until the next call. -ENOMEM. */
+int native_use(struct native *native, const struct maps *maps, struct go_code *code);
 void native_free(struct native **native);
 
 /* A new scan: the target's mappings may have changed. */

@@ -14,6 +14,9 @@ struct remote {
     const uint8_t *area;
     struct rpc_request request;
     struct rpc_reply reply;
+    /* What was asked ahead, by slot, and how many of them there ever were. */
+    struct rpc_reply ahead[RPC_AHEAD_SLOTS];
+    uint64_t n_asked, n_arrived, n_taken;
 };
 
 int remote_new(int socket, const uint8_t *area, struct remote **ret_remote)
@@ -84,14 +87,37 @@ static size_t request_size(const struct rpc_request *request)
     }
 }
 
+static int send_request(struct remote *remote)
+{
+    if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
+        return errno == EPIPE ? -ECONNRESET : -errno;
+    return 0;
+}
+
+/* Receives answers to what was asked ahead until there are `n`. */
+static int receive_ahead(struct remote *remote, uint64_t n)
+{
+    AUTO_CLOSE int unasked = -1;
+    int r = 0;
+
+    while (!r && remote->n_arrived < n) {
+        r = receive(remote->socket, &remote->ahead[remote->n_arrived % RPC_AHEAD_SLOTS],
+                    sizeof(remote->ahead[0]), &unasked);
+        remote->n_arrived += !r;
+    }
+    return r;
+}
+
 static int call(struct remote *remote, int *ret_fd)
 {
     AUTO_CLOSE int fd = -1;
     int r;
 
-    if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
-        return errno == EPIPE ? -ECONNRESET : -errno;
-    r = receive(remote->socket, &remote->reply, sizeof(remote->reply), &fd);
+    r = send_request(remote);
+    if (!r)
+        r = receive_ahead(remote, remote->n_asked);
+    if (!r)
+        r = receive(remote->socket, &remote->reply, sizeof(remote->reply), &fd);
     if (r)
         return r;
     if (!remote->reply.error && ret_fd)
@@ -138,15 +164,23 @@ int remote_scan_next(struct remote *remote, const struct thread_record **ret_rec
     return scan(remote, RPC_SCAN_NEXT, ret_records, ret_n, ret_more);
 }
 
-static int call_with_ranges(struct remote *remote, enum rpc_type type,
-                            const struct rpc_range *ranges, size_t n)
+static int set_ranges(struct remote *remote, const struct rpc_range *ranges, size_t n)
 {
     if (n > RPC_RANGES_MAX)
         return -E2BIG;
-    prepare(remote, type, 0);
     remote->request.n_ranges = n;
     memcpy(remote->request.ranges, ranges, n * sizeof(*ranges));
-    return call(remote, NULL);
+    return 0;
+}
+
+static int call_with_ranges(struct remote *remote, enum rpc_type type,
+                            const struct rpc_range *ranges, size_t n)
+{
+    int r;
+
+    prepare(remote, type, 0);
+    r = set_ranges(remote, ranges, n);
+    return r ? r : call(remote, NULL);
 }
 
 int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
@@ -159,6 +193,36 @@ int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
     *ret_bytes = data(remote);
     *ret_lengths = remote->reply.lengths;
     return 0;
+}
+
+int remote_ask(struct remote *remote, const struct rpc_range *ranges, size_t n)
+{
+    int r;
+
+    if (remote->n_asked - remote->n_taken == RPC_AHEAD_SLOTS)
+        return -EBUSY;
+    prepare(remote, RPC_READ, 1 + remote->n_asked % RPC_AHEAD_SLOTS);
+    r = set_ranges(remote, ranges, n);
+    if (!r)
+        r = send_request(remote);
+    remote->n_asked += !r;
+    return r;
+}
+
+int remote_take(struct remote *remote, const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    size_t slot = remote->n_taken % RPC_AHEAD_SLOTS;
+    int r;
+
+    if (remote->n_taken == remote->n_asked)
+        return -EINVAL;
+    remote->n_taken++;
+    r = receive_ahead(remote, remote->n_taken);
+    if (r)
+        return r;
+    *ret_bytes = data(remote) + RPC_DATA_SIZE + slot * RPC_AHEAD_SIZE;
+    *ret_lengths = remote->ahead[slot].lengths;
+    return remote->ahead[slot].error;
 }
 
 int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_t n,
@@ -270,7 +334,5 @@ int remote_kernel(struct remote *remote, const struct kernel_record **ret_record
 int remote_done(struct remote *remote, uint64_t number)
 {
     prepare(remote, RPC_DONE, number);
-    if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
-        return errno == EPIPE ? -ECONNRESET : -errno;
-    return 0;
+    return send_request(remote);
 }

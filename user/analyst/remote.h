@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The analyst's hands: what it asks of the probe about its target. Pointers into the shared area
- * are good until the next call of the same kind: records until the next remote_scan*(), data until
- * the next call of any other kind.
+ * are good until the next call of the same kind: records until the next remote_scan*(), what was
+ * asked ahead as remote_take() says, data until the next call of any other kind.
  *
  * All return 0 or -errno; -ECONNRESET: the probe is gone, and so is the analyst's reason to be.
  */
@@ -35,6 +35,15 @@ int remote_scan_next(struct remote *remote, const struct thread_record **ret_rec
  * other; ret_lengths[i] of range i could be read. */
 int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
                 const uint8_t **ret_bytes, const uint32_t **ret_lengths);
+
+/*
+ * The same in two steps, of at most RPC_AHEAD_SIZE together: the probe copies while the analyst
+ * does something else. Answers are taken in the order of asking, each is good until the next but
+ * one is asked for, and all have to be taken before the scan ends. -EBUSY: RPC_AHEAD_SLOTS are not
+ * taken.
+ */
+int remote_ask(struct remote *remote, const struct rpc_range *ranges, size_t n);
+int remote_take(struct remote *remote, const uint8_t **ret_bytes, const uint32_t **ret_lengths);
 
 /* Resident bytes of each range; UINT64_MAX: unknown. */
 int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_t n,

@@ -240,16 +240,19 @@ static void note_description(struct threads *threads, const struct thread_record
 static int describe_pending(struct threads *threads)
 {
     size_t n = threads->n_pending;
+    const struct maps *maps;
     int r;
 
     if (!n)
         return 0;
     memset(threads->described, 0, n * sizeof(threads->described[0]));
     r = program_update(threads->program, threads->number, threads->exec_id);
-    if (r)
-        return r;
-    native_use_go(threads->native, program_code(threads->program));
-    r = native_describe(threads->native, threads->pending, n, threads->described);
+    if (!r)
+        r = program_maps(threads->program, &maps);
+    if (!r)
+        r = native_use(threads->native, maps, program_code(threads->program));
+    if (!r)
+        r = native_describe(threads->native, threads->pending, n, threads->described);
     if (r)
         return r;
     for (size_t i = 0; i < n; i++)

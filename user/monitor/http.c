@@ -1,43 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The HTTP server, on libmicrohttpd's epoll mode without a thread (0.9.75 and 1.0): it has a
- * descriptor of its own that becomes readable, and MHD_run() then does one round. One daemon for
- * each listening socket, all in one epoll set.
+ * descriptor of its own that becomes readable, and MHD_run() then does one round. It listens to
+ * nothing: the gate gives it one request after another, each on a socket of its own.
  */
 #include "monitor/http.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <microhttpd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "monitor/accept.h"
 #include "monitor/assets.h"
+#include "monitor/gate.h"
 #include "monitor/gzip.h"
 #include "monitor/query.h"
+#include "monitor/strict.h"
 
-#define CONNECTION_TIMEOUT_S 10
-#define CONNECTION_MEMORY    (32 * 1024) /* bounds the request's head: more is answered 431 or 413 */
+#define CONNECTION_MEMORY (32 * 1024) /* the gate passes heads of HEAD_MAX bytes at most */
 
 #define TYPE_TEXT "text/plain; charset=utf-8"
 
 /* Nothing of another origin, nothing inline; data: images are what charts draw on. */
 #define POLICY_PAGE                                                                                \
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "                \
-    "img-src 'self' data:; " POLICY_NONE
-#define POLICY_NONE "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 struct http {
-    struct http_options options; /* but its fds */
+    struct http_options options; /* but its descriptors */
     int epoll_fd;
-    bool has_closed; /* a connection, in the last http_run() */
-    size_t n_daemons;
-    struct MHD_Daemon *daemons[];
+    struct gate *gate;
+    struct MHD_Daemon *daemon;
 };
 
 /* One answer on its way. */
@@ -273,37 +273,52 @@ static int fill_route(const struct http *http, struct MHD_Connection *connection
     return fill_asset(connection, path, answer);
 }
 
-static bool add_headers(struct MHD_Response *response, const struct answer *answer)
+/* The web configuration's value goes before ours, and the answer's own before the common one. */
+static bool add_strict_headers(const struct http *http, struct MHD_Response *response)
+{
+    const struct webconfig *config = gate_config(http->gate);
+
+    for (size_t i = 0; i < STRICT_HEADERS; i++)
+        if (!webconfig_header(config, strict_headers[i].name) &&
+            !MHD_get_response_header(response, strict_headers[i].name) &&
+            MHD_add_response_header(response, strict_headers[i].name, strict_headers[i].value) !=
+                MHD_YES)
+            return false;
+    for (size_t i = 0; config && i < config->n_headers; i++)
+        if (MHD_add_response_header(response, config->headers[i].name, config->headers[i].value) !=
+            MHD_YES)
+            return false;
+    return true;
+}
+
+static bool add_headers(const struct http *http, struct MHD_Response *response,
+                        const struct answer *answer)
 {
     const struct {
         const char *name;
         const char *value;
     } headers[] = {
         {MHD_HTTP_HEADER_CONTENT_TYPE, answer->type},
-        {MHD_HTTP_HEADER_CACHE_CONTROL, answer->asset ? "no-cache" : "no-store"},
+        {MHD_HTTP_HEADER_CACHE_CONTROL, answer->asset ? "no-cache" : NULL},
         {MHD_HTTP_HEADER_ETAG, answer->asset ? answer->etag : NULL},
-        {"X-Content-Type-Options", "nosniff"},
-        {"X-Frame-Options", "DENY"},
-        {"Referrer-Policy", "no-referrer"},
-        {"Content-Security-Policy",
-         answer->asset ? POLICY_PAGE : "default-src 'none'; " POLICY_NONE},
+        {"Content-Security-Policy", answer->asset ? POLICY_PAGE : NULL},
         {MHD_HTTP_HEADER_CONTENT_DISPOSITION, answer->disposition},
         {MHD_HTTP_HEADER_CONTENT_ENCODING, answer->gzip ? "gzip" : NULL},
         {MHD_HTTP_HEADER_VARY, answer->is_negotiated ? "Accept, Accept-Encoding" : NULL},
-        {MHD_HTTP_HEADER_ALLOW, answer->status == MHD_HTTP_METHOD_NOT_ALLOWED ? "GET, HEAD" : NULL},
     };
 
     for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-        if (headers[i].value &&
+        if (headers[i].value && !webconfig_header(gate_config(http->gate), headers[i].name) &&
             MHD_add_response_header(response, headers[i].name, headers[i].value) != MHD_YES)
             return false;
     }
-    return true;
+    return add_strict_headers(http, response);
 }
 
 /* Hands the answer over; of its body only the length where the method is HEAD, which libmicrohttpd
  * sees to. MHD_NO closes the connection. */
-static enum MHD_Result send_answer(struct MHD_Connection *connection, struct answer *answer)
+static enum MHD_Result send_answer(const struct http *http, struct MHD_Connection *connection,
+                                   struct answer *answer)
 {
     struct MHD_Response *response;
     enum MHD_Result result = MHD_NO;
@@ -317,7 +332,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ans
     if (!response)
         return MHD_NO;
     answer->body = NULL; /* the response's now */
-    if (add_headers(response, answer))
+    if (add_headers(http, response, answer))
         result = MHD_queue_response(connection, answer->status, response);
     MHD_destroy_response(response);
     return result;
@@ -329,19 +344,13 @@ static enum MHD_Result take_request(void *context, struct MHD_Connection *connec
                                     const char *path, const char *method, const char *version,
                                     const char *body, size_t *body_size, void **request)
 {
-    const bool is_allowed =
-        !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
     struct answer answer CLEANUP(answer_clean) = {.status = MHD_HTTP_OK};
     struct http *http = context;
     int r;
 
+    (void)method;
     (void)version;
     (void)body;
-    /* Answered at once, so that the body of a POST is not read. */
-    if (!is_allowed) {
-        r = fill_status(&answer, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-        return r < 0 ? MHD_NO : send_answer(connection, &answer);
-    }
     if (!*request || *body_size) {
         *request = http;
         *body_size = 0;
@@ -354,71 +363,81 @@ static enum MHD_Result take_request(void *context, struct MHD_Connection *connec
         answer = (struct answer){0};
         r = fill_status(&answer, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error\n");
     }
-    return r < 0 ? MHD_NO : send_answer(connection, &answer);
+    return r < 0 ? MHD_NO : send_answer(http, connection, &answer);
 }
 
-static void note_close(void *context, struct MHD_Connection *connection, void **socket_context,
-                       enum MHD_ConnectionNotificationCode code)
+/* Called by the gate. */
+static int serve(void *context, int fd)
 {
-    struct http *http = context;
+    const struct http *http = context;
+    struct sockaddr_un nobody = {.sun_family = AF_UNIX};
 
-    (void)connection;
-    (void)socket_context;
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED)
-        http->has_closed = true;
+    /* Owns the descriptor, also when it fails. */
+    if (MHD_add_connection(http->daemon, fd, (struct sockaddr *)&nobody, sizeof(nobody)) != MHD_YES)
+        return -EIO;
+    return 0;
 }
 
-/* Starts a daemon on a duplicate of the socket, which is then the daemon's. */
-static int start_daemon(struct http *http, int fd)
+static int watch(struct http *http, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    return epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int start_daemon(struct http *http)
 {
     const struct MHD_OptionItem options[] = {
-        {MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, GATE_ANSWERS_MAX, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    struct epoll_event event = {.events = EPOLLIN};
     const union MHD_DaemonInfo *info;
-    struct MHD_Daemon *daemon;
-    AUTO_CLOSE int own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-    if (own_fd < 0)
-        return -errno;
-    daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, take_request, http,
-                              MHD_OPTION_LISTEN_SOCKET, own_fd, MHD_OPTION_NOTIFY_CONNECTION,
-                              note_close, http, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-    /* Libmicrohttpd's now. Most of its failures close it too: a second close could hit another. */
-    own_fd = -1;
-    if (!daemon)
+    http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+                                    take_request, http, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    if (!http->daemon)
         return -EIO;
-    http->daemons[http->n_daemons++] = daemon;
+    info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info ? watch(http, info->epoll_fd) : -EIO;
+}
 
-    info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    if (!info)
-        return -EIO;
-    if (epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &event) < 0)
-        return -errno;
-    return 0;
+static int start_gate(struct http *http, const struct http_options *options)
+{
+    const struct gate_options gate = {
+        .fds = options->fds,
+        .n_fds = options->n_fds,
+        .names = options->names,
+        .verifier_fd = options->verifier_fd,
+        .serve = serve,
+        .context = http,
+    };
+    int r;
+
+    r = gate_new(&gate, &http->gate);
+    if (!r)
+        r = watch(http, gate_fd(http->gate));
+    if (!r && !options->is_configured_later)
+        r = gate_configure(http->gate, NULL, NULL);
+    return r;
 }
 
 int http_new(const struct http_options *options, struct http **ret_http)
 {
-    struct http *http CLEANUP(http_free) = NULL;
+    struct http *http CLEANUP(http_free) = calloc(1, sizeof(*http));
     int r;
 
-    http = calloc(1, sizeof(*http) + options->n_fds * sizeof(http->daemons[0]));
     if (!http)
         return -ENOMEM;
     http->options = *options;
-    http->options.fds = NULL;
     http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (http->epoll_fd < 0)
         return -errno;
-    for (size_t i = 0; i < options->n_fds; i++) {
-        r = start_daemon(http, options->fds[i]);
-        if (r < 0)
-            return r;
-    }
+    r = start_daemon(http);
+    if (!r)
+        r = start_gate(http, options);
+    if (r)
+        return r;
     *ret_http = TAKE_PTR(http);
     return 0;
 }
@@ -427,11 +446,22 @@ void http_free(struct http **http)
 {
     if (!*http)
         return;
-    for (size_t i = 0; i < (*http)->n_daemons; i++)
-        MHD_stop_daemon((*http)->daemons[i]);
+    gate_free(&(*http)->gate);
+    if ((*http)->daemon)
+        MHD_stop_daemon((*http)->daemon);
     cleanup_close(&(*http)->epoll_fd);
     free(*http);
     *http = NULL;
+}
+
+int http_configure(struct http *http, struct webconfig *config, struct tls *tls)
+{
+    return gate_configure(http->gate, config, tls);
+}
+
+struct weblosses *http_losses(struct http *http)
+{
+    return gate_losses(http->gate);
 }
 
 int http_fd(const struct http *http)
@@ -439,30 +469,21 @@ int http_fd(const struct http *http)
     return http->epoll_fd;
 }
 
+/* What libmicrohttpd has to do shows on its descriptor; nothing of it waits for a time. */
 int http_timeout_ms(const struct http *http)
 {
-    unsigned long long least = ULLONG_MAX;
+    const uint64_t due_ns = gate_due_ns(http->gate), now_ns = clock_now();
+    unsigned long long unused;
 
-    /* At its limit of connections a daemon takes the listening socket out of its epoll set, and
-     * puts it back when a round starts with less of them (MHD_epoll()). Nothing else would wake it.
-     */
-    if (http->has_closed)
+    if (MHD_get_timeout(http->daemon, &unused) == MHD_YES)
         return 0;
-    for (size_t i = 0; i < http->n_daemons; i++) {
-        unsigned long long timeout;
-
-        if (MHD_get_timeout(http->daemons[i], &timeout) == MHD_YES && timeout < least)
-            least = timeout;
-    }
-    if (least == ULLONG_MAX)
+    if (due_ns == UINT64_MAX)
         return -1;
-    return least < INT_MAX ? (int)least : INT_MAX;
+    return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns) / 1000000 + 1);
 }
 
 void http_run(struct http *http)
 {
-    http->has_closed = false;
-    /* It fails only for daemons with threads of their own. */
-    for (size_t i = 0; i < http->n_daemons; i++)
-        MHD_run(http->daemons[i]);
+    gate_run(http->gate, clock_now());
+    MHD_run(http->daemon);
 }

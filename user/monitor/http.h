@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The HTTP server: which paths there are, what a client accepts, how an answer looks. What the
- * pages say comes from a callback. The only module that knows libmicrohttpd.
+ * pages say comes from a callback. The only module that knows libmicrohttpd. What may come in is
+ * gate.h's.
  *
  * It has no thread: it is driven from the caller's loop, as in
  *
@@ -15,8 +16,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define HTTP_WHY_MAX         512
-#define HTTP_CONNECTIONS_MAX 40 /* at once, by listening socket; more wait to be accepted */
+#include "monitor/host.h"
+#include "monitor/weblosses.h"
+#include "tls.h"
+#include "webconfig.h"
+
+#define HTTP_WHY_MAX 512
 
 struct http;
 
@@ -40,9 +45,12 @@ struct http_request {
 };
 
 struct http_options {
-    const int *fds; /* listening sockets of http_listen(); they stay the caller's */
+    const int *fds; /* listening sockets of http_listen(); borrowed, they stay the caller's */
     size_t n_fds;
-    const char *telemetry_path; /* borrowed; starts with '/', needs no escapes in URL or HTML */
+    const struct host_names *names; /* this server's; borrowed; NULL: localhost and addresses */
+    int verifier_fd;                /* who checks passwords; the server's from now on; -1: none */
+    bool is_configured_later;       /* nobody is served before http_configure() */
+    const char *telemetry_path;     /* borrowed; starts with '/', needs no escapes in URL or HTML */
 
     /* Writes a page to `out`. 0, or -errno: then the answer is 404 for -ENOENT, which says that
      * there is no such target, and else 500. */
@@ -58,12 +66,20 @@ struct http_options {
  */
 int http_listen(const char *address, int *ret_fd, char ret_why[static HTTP_WHY_MAX]);
 
-/* Starts to serve. The sockets are duplicated: the caller may close its own. -EIO: libmicrohttpd
- * refused; or -errno. */
+/* True if other machines can connect to one of these listening sockets. */
+bool http_is_exposed(const int *fds, size_t n);
+
+/* Starts to serve. -EIO: libmicrohttpd or GnuTLS refused; or -errno. */
 int http_new(const struct http_options *options, struct http **ret_http);
 
 /* Ends all connections and frees the server. NULL-safe. */
 void http_free(struct http **http);
+
+/* Serves by a web configuration from now on; `config` and `tls`, NULL: no TLS, are the server's. */
+int http_configure(struct http *http, struct webconfig *config, struct tls *tls);
+
+/* What was lost so far; the caller may add to it. */
+struct weblosses *http_losses(struct http *http);
 
 /* Readable when http_run() has work. */
 int http_fd(const struct http *http);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +13,8 @@
 #include "cleanup.h"
 #include "monitor/http.h"
 
-#define LISTEN_BACKLOG 128
+/* Who is not accepted at once tries again after a second, for which a scrape has no time. */
+#define LISTEN_BACKLOG 4096
 
 /* Binds and listens on one address; -errno. */
 static int open_socket(const struct addrinfo *info, int *ret_fd)
@@ -78,4 +80,32 @@ int http_listen(const char *address, int *ret_fd, char ret_why[static HTTP_WHY_M
         snprintf(ret_why, HTTP_WHY_MAX, "cannot listen on %s: %s%s", address, reason,
                  r == -EADDRINUSE ? "; choose another with --web.listen-address" : "");
     return r;
+}
+
+static bool is_local(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+    socklen_t length = sizeof(address);
+
+    if (getsockname(fd, &address.any, &length))
+        return false;
+    if (address.any.sa_family == AF_INET)
+        return ntohl(address.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (address.any.sa_family != AF_INET6)
+        return false;
+    return IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr) &&
+            address.v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+bool http_is_exposed(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_local(fds[i]))
+            return true;
+    return false;
 }

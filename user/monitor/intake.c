@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "webbundle.h"
+
 /* Payloads come at any alignment: structures are copied out before they are read. */
 static bool is_terminated(const char *text, size_t size)
 {
@@ -169,7 +171,7 @@ static bool check_counters(const void *payload, size_t length)
     return true;
 }
 
-static bool check_finish(const void *payload, size_t length)
+static bool check_nothing(const void *payload, size_t length)
 {
     (void)payload;
     return !length;
@@ -194,7 +196,9 @@ static const struct {
                         check_resources},
     [WIRE_COUNTERS] = {INTAKE_PROBE, sizeof(struct wire_counters), sizeof(struct wire_counters),
                        check_counters},
-    [WIRE_FINISH] = {INTAKE_PROBE, 0, 0, check_finish},
+    [WIRE_FINISH] = {INTAKE_PROBE, 0, 0, check_nothing},
+    [WIRE_WEB] = {INTAKE_PROBE, sizeof(struct wire_web), WIRE_PAYLOAD_MAX, webbundle_is_sound},
+    [WIRE_WEB_BAD] = {INTAKE_PROBE, 0, 0, check_nothing},
 };
 
 int intake_check_header(enum intake_source source, const struct wire_header *header)

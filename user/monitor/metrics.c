@@ -101,6 +101,16 @@ static void write_self(struct scrape *scrape, const struct family *family)
     exposition_end(&scrape->to, value);
 }
 
+static void write_weblosses(struct scrape *scrape, const struct family *family)
+{
+    (void)family;
+    for (enum webloss i = 0; i < WEBLOSS_MAX; i++) {
+        exposition_begin(&scrape->to, "");
+        exposition_label(&scrape->to, "what", webloss_name(i));
+        exposition_end(&scrape->to, (double)scrape->self->web.count[i]);
+    }
+}
+
 #define RESOURCE(name_, help_, field)                                                              \
     {                                                                                              \
         .name = name_, .help = help_, .each = metrics_target_resource,                             \
@@ -170,6 +180,8 @@ static const struct family families[] = {
      .each = metrics_target_scans},
     {"parkwatch_losses", METRIC_COUNTER, "What was dropped, capped or failed.",
      .each = metrics_target_losses},
+    {"parkwatch_web_losses", METRIC_COUNTER, "What the HTTP server dropped, cut or failed at.",
+     .once = write_weblosses},
     {"parkwatch_bpf_run_seconds", METRIC_COUNTER,
      "Time spent in the BPF programs, where the kernel keeps run-time statistics.",
      .once = write_programs, .offset = offsetof(struct wire_program, run_ns)},

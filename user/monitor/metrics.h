@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "monitor/exposition.h"
+#include "monitor/weblosses.h"
 #include "report.h"
 
 /* parkwatch's own process_*, as the caller has read them; negative: unknown, not exported. */
@@ -18,6 +19,7 @@ struct metrics_self {
     double max_fds;
     double threads;
     double start_time; /* seconds since 1970 */
+    struct weblosses web;
 };
 
 /* Groups with `has_series` get series of their own, the rest of a target is summed up in one for

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
@@ -25,6 +26,7 @@
 #include "monitor/text.h"
 #include "monitor/top/top.h"
 #include "sandbox.h"
+#include "webbundle.h"
 
 /* Of one analyst's messages before others have their turn: more than its socket holds, so that what
  * it sent before the probe asked for the report is in it. */
@@ -38,6 +40,7 @@ struct monitor {
     struct http *http;
     struct top *top;
     bool held; /* the store, for a pause of the view */
+    struct host_names names;
     struct self self;
     bool finish; /* the probe asked for the report */
     struct inbox probe;
@@ -68,6 +71,7 @@ static int render_metrics(struct monitor *monitor, const struct report *report,
     struct metrics_self self;
 
     self_read(&monitor->self, &self);
+    self.web = *http_losses(monitor->http);
     return metrics_write(report, &self, format, out);
 }
 
@@ -158,6 +162,25 @@ static int make_idle(const struct options *options, struct idle **ret_idle)
     return idle_new(patterns, options->n_ignores, ret_idle, &bad);
 }
 
+static void add_listened_name(struct host_names *names, const char *text)
+{
+    struct address address;
+
+    if (!address_parse(text, &address) && address.host[0])
+        host_names_add(names, address.host);
+}
+
+/* The names that this server is known by. */
+static void make_names(const struct monitor_options *options, struct host_names *ret_names)
+{
+    for (size_t i = 0; i < options->options->n_hosts; i++)
+        host_names_add(ret_names, options->options->hosts[i]);
+    for (size_t i = 0; i < options->options->n_listens; i++)
+        add_listened_name(ret_names, options->options->listens[i]);
+    if (http_is_exposed(options->listen_fds, options->n_listen_fds))
+        host_names_add_own(ret_names);
+}
+
 static int monitor_open(const struct monitor_options *options, struct monitor *ret_monitor)
 {
     struct store_options store = {
@@ -169,6 +192,9 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     struct http_options http = {
         .fds = options->listen_fds,
         .n_fds = options->n_listen_fds,
+        .names = &ret_monitor->names,
+        .verifier_fd = options->verifier_socket,
+        .is_configured_later = options->options->web_config,
         .telemetry_path = options->options->telemetry_path,
         .render = render,
         .ready = ready,
@@ -187,6 +213,7 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
         return r;
     store.idle = ret_monitor->idle;
     r = store_new(&store, &ret_monitor->store);
+    make_names(options, &ret_monitor->names);
     if (!r && options->watch)
         r = http_new(&http, &ret_monitor->http);
     if (!r && options->top)
@@ -225,6 +252,43 @@ static void take_analyst(struct monitor *monitor, const struct wire_target *targ
     store_analyst_reset(monitor->store, target->index);
 }
 
+/* What the probe sends was tried before: it fails here for want of memory at most. */
+static int take_web(struct monitor *monitor, const struct wire_web *web)
+{
+    AUTO_FREE struct webconfig *config = malloc(sizeof(*config));
+    struct tls_bytes files[WEBCONFIG_FILES];
+    char why[TLS_WHY_MAX] = "";
+    struct tls *tls = NULL;
+    int r;
+
+    if (!config)
+        return -ENOMEM;
+    *config = web->config;
+    webbundle_files(web, files);
+    if (config->has_tls) {
+        r = tls_new(config, files, &tls, why);
+        if (r)
+            return r;
+    }
+    return http_configure(monitor->http, TAKE_PTR(config), tls);
+}
+
+/* Keys do not stay in the inbox. */
+static int take_web_message(struct monitor *monitor)
+{
+    struct inbox *inbox = &monitor->probe;
+    int r = 0;
+
+    if (!monitor->http)
+        return 0;
+    if (inbox->header.type == WIRE_WEB)
+        r = take_web(monitor, (const struct wire_web *)inbox->payload);
+    else
+        http_losses(monitor->http)->count[WEBLOSS_config_refused]++;
+    explicit_bzero(inbox->payload, inbox->header.length);
+    return r;
+}
+
 static int take_probe_message(struct monitor *monitor)
 {
     const struct inbox *inbox = &monitor->probe;
@@ -234,6 +298,8 @@ static int take_probe_message(struct monitor *monitor)
     r = store_probe_message(monitor->store, &inbox->header, inbox->payload);
     if (r)
         return r;
+    if (inbox->header.type == WIRE_WEB || inbox->header.type == WIRE_WEB_BAD)
+        return take_web_message(monitor);
     if (inbox->header.type == WIRE_FINISH)
         monitor->finish = true;
     if (inbox->header.type == WIRE_TARGET) {

@@ -16,6 +16,7 @@ struct monitor_options {
     bool messages;                 /* top: standard error is a backlog */
     int output_fd;                 /* report: where to */
     unsigned width;                /* report as text: columns; 0: no terminal */
+    int verifier_socket;           /* watch: who checks passwords; -1: nobody */
     const int *listen_fds;         /* watch: sockets that are listened on */
     size_t n_listen_fds;
 };

@@ -144,6 +144,7 @@ static int put_samples(struct target *target, const char *payload, size_t length
         memcpy(&sample, payload + at, sizeof(sample));
         if (!knows(target, &sample))
             return -EBADMSG;
+        table_prefetch(&target->samples, sample_key(sample.kind, sample.id));
     }
     for (size_t at = 0; at < length; at += sizeof(sample)) {
         int r;

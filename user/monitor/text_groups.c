@@ -234,8 +234,9 @@ struct noun {
     const char *many;
 };
 
-/* What the analyst found a futex to be part of (waits.c there): its detail is the noun. */
-static const struct noun futex_nouns[] = {
+/* What the analyst found a futex or a semaphore to be part of (waits.c and semaphore.c there): its
+ * detail is the noun. */
+static const struct noun detail_nouns[] = {
     {"mutex", "mutexes"},
     {"priority-inheriting mutex", "priority-inheriting mutexes"},
     {"rwlock", "rwlocks"},
@@ -243,15 +244,19 @@ static const struct noun futex_nouns[] = {
     {"semaphore", "semaphores"},
     {"barrier", "barriers"},
     {"end of a thread", "ends of threads"},
+    {"sync.Mutex", "sync.Mutexes"},
+    {"sync.RWMutex", "sync.RWMutexes"},
+    {"sync.WaitGroup", "sync.WaitGroups"},
+    {"sync.Cond", "sync.Conds"},
 };
 
 static const struct noun *detail_noun(const struct waited_on *wait)
 {
-    if (wait->kind != OBJECT_FUTEX || !wait->detail)
+    if ((wait->kind != OBJECT_FUTEX && wait->kind != OBJECT_SEMAPHORE) || !wait->detail)
         return NULL;
-    for (size_t i = 0; i < sizeof(futex_nouns) / sizeof(futex_nouns[0]); i++)
-        if (!strcmp(wait->detail, futex_nouns[i].one))
-            return &futex_nouns[i];
+    for (size_t i = 0; i < sizeof(detail_nouns) / sizeof(detail_nouns[0]); i++)
+        if (!strcmp(wait->detail, detail_nouns[i].one))
+            return &detail_nouns[i];
     return NULL;
 }
 
@@ -267,10 +272,6 @@ static struct noun object_noun(const struct group *group, const struct waited_on
         return (struct noun){"channel", "channels"};
     if (wait->owner || strcasestr(reason, "lock") || strcasestr(reason, "mutex"))
         return (struct noun){"mutex", "mutexes"};
-    if (wait->kind == OBJECT_SEMAPHORE && strstr(reason, "WaitGroup"))
-        return (struct noun){"WaitGroup", "WaitGroups"};
-    if (wait->kind == OBJECT_SEMAPHORE && strstr(reason, "Cond"))
-        return (struct noun){"Cond", "Conds"};
     if (wait->kind == OBJECT_SEMAPHORE)
         return (struct noun){"semaphore", "semaphores"};
     return (struct noun){"futex", "futexes"};
@@ -287,7 +288,8 @@ static bool has_inner_futex(const struct waited_on *wait)
 {
     const struct noun *noun = detail_noun(wait);
 
-    return noun && strcmp(noun->one, "semaphore") && !strstr(noun->one, "mutex");
+    return wait->kind == OBJECT_FUTEX && noun && strcmp(noun->one, "semaphore") &&
+           !strstr(noun->one, "mutex");
 }
 
 static void write_wait(const struct page *page, size_t indent, const struct group *group,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@
 #include "reason.h"
 
 #define CLOCK_TRIES 3
+
+/* Inode of the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
+#define PID_NAMESPACE_INITIAL 0xEFFFFFFCu
 
 struct bpf {
     struct parkwatch_bpf *skeleton;
@@ -32,8 +36,10 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
     return 0;
 }
 
-static void set_constants(struct parkwatch_bpf *skeleton, const struct bpf_options *options)
+static void set_constants(struct parkwatch_bpf *skeleton, const struct bpf_options *options,
+                          bool reads_kernel)
 {
+    skeleton->rodata->reads_kernel = reads_kernel;
     skeleton->rodata->n_targets = options->n_targets;
     skeleton->rodata->threshold_ns = options->threshold_ns;
     for (int i = 0; i < RECORD_BUCKETS - 1; i++)
@@ -86,6 +92,26 @@ static int explain(int error, char *ret_why, size_t why_size)
     return -EOPNOTSUPP;
 }
 
+/* Opens and loads the programs; without what reads kernel memory by address unless `reads_kernel`.
+ */
+static int load(const struct bpf_options *options, bool reads_kernel,
+                struct parkwatch_bpf **ret_skeleton)
+{
+    struct parkwatch_bpf *skeleton = parkwatch_bpf__open();
+    int r;
+
+    if (!skeleton)
+        return -errno;
+    set_constants(skeleton, options, reads_kernel);
+    bpf_program__set_autoload(skeleton->progs.on_sys_exit, options->futex);
+    r = parkwatch_bpf__load(skeleton);
+    if (r)
+        parkwatch_bpf__destroy(skeleton);
+    else
+        *ret_skeleton = skeleton;
+    return r;
+}
+
 int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, struct bpf **ret_bpf)
 {
     CLEANUP(bpf_free) struct bpf *bpf = NULL;
@@ -98,12 +124,9 @@ int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, s
     bpf->n_cpus = libbpf_num_possible_cpus();
     if (bpf->n_cpus < 0)
         return explain(bpf->n_cpus, ret_why, why_size);
-    bpf->skeleton = parkwatch_bpf__open();
-    if (!bpf->skeleton)
-        return explain(-errno, ret_why, why_size);
-    set_constants(bpf->skeleton, options);
-    bpf_program__set_autoload(bpf->skeleton->progs.on_sys_exit, options->futex);
-    r = parkwatch_bpf__load(bpf->skeleton);
+    r = load(options, true, &bpf->skeleton);
+    if (r == -EINVAL)
+        r = load(options, false, &bpf->skeleton);
     if (!r)
         r = keep_from_children(bpf->skeleton->maps.bss);
     if (!r)
@@ -146,11 +169,29 @@ static int link_to(struct bpf_program *program, pid_t pid, int *ret_fd)
     return *ret_fd < 0 ? -errno : 0;
 }
 
+/* Threads have numbers of their own in other PID namespaces than the initial one, which the kernel
+ * keeps where only bpf_probe_read_kernel() gets. */
+static bool can_number(const struct bpf *bpf, pid_t pid)
+{
+    const pid_t pids[] = {getpid(), pid};
+    struct stat namespace;
+    char path[64];
+
+    for (size_t i = 0; i < 2 && !bpf->skeleton->rodata->reads_kernel; i++) {
+        snprintf(path, sizeof(path), "/proc/%d/ns/pid", pids[i]);
+        if (stat(path, &namespace) || namespace.st_ino != PID_NAMESPACE_INITIAL)
+            return false;
+    }
+    return true;
+}
+
 int bpf_link(struct bpf *bpf, pid_t pid, struct bpf_links *ret_links)
 {
     AUTO_CLOSE int threads = -1, kernel = -1;
     int r;
 
+    if (!can_number(bpf, pid))
+        return -EREMOTE;
     r = link_to(bpf->skeleton->progs.threads, pid, &threads);
     if (!r)
         r = link_to(bpf->skeleton->progs.kernel_frames, pid, &kernel);
@@ -272,7 +313,7 @@ uint32_t bpf_programs(struct bpf *bpf, struct wire_program ret_programs[static W
     return n;
 }
 
-static int try_load(const char *name)
+static int try_load(const char *name, bool reads_kernel)
 {
     struct parkwatch_bpf *skeleton = parkwatch_bpf__open();
     struct bpf_program *program;
@@ -280,6 +321,7 @@ static int try_load(const char *name)
 
     if (!skeleton)
         return -errno;
+    skeleton->rodata->reads_kernel = reads_kernel;
     bpf_object__for_each_program(program, skeleton->obj)
         bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
     r = parkwatch_bpf__load(skeleton);
@@ -289,9 +331,12 @@ static int try_load(const char *name)
 
 void bpf_probe_support(struct bpf_support *ret_support)
 {
+    bool reads_kernel;
+
     libbpf_set_print(print_nothing);
-    ret_support->iterator = try_load("threads");
-    ret_support->sched_switch = try_load("on_sched_switch");
-    ret_support->futex = try_load("on_sys_exit");
-    ret_support->kernel_stack = try_load("kernel_frames");
+    reads_kernel = try_load("threads", true) != -EINVAL;
+    ret_support->iterator = try_load("threads", reads_kernel);
+    ret_support->sched_switch = try_load("on_sched_switch", reads_kernel);
+    ret_support->futex = try_load("on_sys_exit", reads_kernel);
+    ret_support->kernel_stack = try_load("kernel_frames", reads_kernel);
 }

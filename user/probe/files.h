@@ -6,7 +6,7 @@
  * procfs (kcore!). Of a file's contents the first four bytes are read here and nothing else.
  *
  * Nothing here waits for a FIFO, a device or a lease. A FUSE file system whose server does not
- * answer can hold up any open of its files, though.
+ * answer can hold up any look at its files, though: only readers call this (reader.h).
  */
 #pragma once
 

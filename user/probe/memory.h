@@ -20,7 +20,7 @@
  *
  * A page that is not there is faulted in, as if the target read it. Where its handler is user space
  * (userfaultfd, a FUSE file that is mapped) and does not answer, this call waits, and only SIGKILL
- * or the target's end ends that: so whoever serves several targets calls it from a thread for each.
+ * or the target's end ends that, if anything does: only readers call it (reader.h).
  */
 int memory_read(const struct target_id *target, pid_t live_tid, const struct rpc_range *ranges,
                 size_t n, uint8_t *area, size_t area_size, uint32_t *ret_lengths,

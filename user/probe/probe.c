@@ -21,12 +21,16 @@
 #include "probe/attached.h"
 #include "probe/bpf.h"
 #include "probe/console.h"
+#include "probe/notify.h"
+#include "probe/refusal.h"
 #include "probe/schedule.h"
+#include "probe/web.h"
 #include "role.h"
 #include "sandbox.h"
 #include "wire_send.h"
 
-#define CHECK_MS           500 /* how often who hangs is looked for while a scan is under way */
+#define IDLE_CHECK_MS      5000 /* how often files of the configuration are looked at */
+#define CHECK_MS           500  /* how often who hangs is looked for while a scan is under way */
 #define CLOSE_NS           1000000000ll /* how long the end waits for that of the crews */
 #define MONITOR_PATIENCE_S 10           /* a monitor that takes no message for so long hangs */
 
@@ -40,9 +44,11 @@ struct probe {
     struct console console;
     int listen_fds[OPTIONS_LISTEN_MAX];
     size_t n_listen_fds;
-    int monitor_fd; /* the probe's end of the socket */
-    pid_t monitor;  /* 0: not running */
-    bool last_scan; /* the report waits for the scan that is under way */
+    int monitor_fd;       /* the probe's end of the socket */
+    pid_t monitor;        /* 0: not running */
+    struct web web;       /* watch */
+    struct notify notify; /* watch */
+    bool last_scan;       /* the report waits for the scan that is under way */
     bool stop;
     int status; /* exit code */
     size_t n_targets;
@@ -53,6 +59,7 @@ static void probe_close(struct probe *probe)
 {
     uint64_t until_ns = clock_now() + CLOSE_NS;
 
+    notify_stopping(&probe->notify);
     for (size_t i = 0; i < probe->n_targets; i++)
         attached_leave(&probe->targets[i]);
     for (size_t i = 0; i < probe->n_targets; i++)
@@ -72,25 +79,8 @@ static void probe_close(struct probe *probe)
         console_reset(&probe->console);
     }
     console_close(&probe->console);
-}
-
-static void explain_target(pid_t pid, int error)
-{
-    pid_t process;
-
-    if (error == -ESRCH)
-        log_error("no process has PID %d; 'ps -e' lists those there are", pid);
-    else if (error == -ENOTSUP)
-        log_error("PID %d is a kernel thread; only processes can be watched", pid);
-    else if (error == -EINVAL && !target_process_of(pid, &process))
-        log_error("PID %d is a thread; use -p %d for its process", pid, process);
-    else if (error == -EXDEV)
-        log_error("/proc is that of another PID namespace; mount this one's with "
-                  "'mount -t proc proc /proc'");
-    else if (error == -EACCES || error == -EPERM)
-        log_error("not allowed to read process %d; run as root or with CAP_SYS_PTRACE", pid);
-    else
-        log_error("cannot attach to process %d: %s", pid, strerror(-error));
+    web_close(&probe->web);
+    notify_close(&probe->notify);
 }
 
 static int open_targets(struct probe *probe)
@@ -104,7 +94,7 @@ static int open_targets(struct probe *probe)
         attached_init(attached);
         r = attached_open(attached, i, pid);
         if (r) {
-            explain_target(pid, r);
+            refusal_log(pid, r);
             return r;
         }
     }
@@ -193,6 +183,7 @@ static int monitor_role(void *context)
 static int start_monitor(struct probe *probe)
 {
     AUTO_CLOSE int monitor_end = -1;
+    AUTO_CLOSE int verifier = -1;
     struct monitor_options options = {
         .options = probe->options,
         .watch = probe->command == COMMAND_WATCH,
@@ -207,8 +198,12 @@ static int start_monitor(struct probe *probe)
     int keep[OPTIONS_LISTEN_MAX + 3];
     struct role role = {
         .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
-    int pair[2];
+    int pair[2], r;
 
+    r = web_start_verifier(&probe->web, &verifier);
+    if (r)
+        return r;
+    options.verifier_socket = verifier;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return -errno;
     probe->monitor_fd = pair[0];
@@ -219,6 +214,8 @@ static int start_monitor(struct probe *probe)
     keep[role.n_keep++] = probe->output_fd;
     if (options.top)
         keep[role.n_keep++] = STDIN_FILENO;
+    if (verifier >= 0)
+        keep[role.n_keep++] = verifier;
     for (size_t i = 0; i < probe->n_listen_fds; i++)
         keep[role.n_keep++] = probe->listen_fds[i];
     return role_start(&role, &probe->monitor);
@@ -236,7 +233,7 @@ static int attach_targets(struct probe *probe)
     for (size_t i = 0; i < probe->n_targets && !r; i++) {
         r = attached_start(&probe->targets[i], probe->bpf, probe->monitor_fd, &options);
         if (r)
-            explain_target(probe->options->pids[i], r);
+            refusal_log(probe->options->pids[i], r);
     }
     return r;
 }
@@ -248,6 +245,8 @@ static int start_roles(struct probe *probe)
     r = open_signals(probe);
     if (!r)
         r = start_monitor(probe);
+    if (!r)
+        r = web_send(&probe->web, probe->monitor_fd);
     if (!r)
         r = sandbox_probe();
     if (r) {
@@ -265,6 +264,9 @@ static int probe_open(struct probe *probe)
     if (!r)
         r = open_listeners(probe);
     if (!r)
+        r = web_open(&probe->web, probe->options->web_config,
+                     http_is_exposed(probe->listen_fds, probe->n_listen_fds));
+    if (!r)
         r = open_bpf(probe);
     if (!r)
         r = open_output(probe);
@@ -279,12 +281,13 @@ static bool is_idle(const struct probe *probe)
     return true;
 }
 
-static bool any_up(const struct probe *probe)
+static size_t count_up(const struct probe *probe)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < probe->n_targets; i++)
-        if (probe->targets[i].up)
-            return true;
-    return false;
+        n += probe->targets[i].up;
+    return n;
 }
 
 static int scan_all(struct probe *probe)
@@ -319,6 +322,8 @@ static int do_what_is_due(struct probe *probe)
 
     for (size_t i = 0; i < probe->n_targets && !r; i++)
         r = attached_check(&probe->targets[i], now);
+    if (!r)
+        r = web_check(&probe->web, now, probe->monitor_fd);
     if (r)
         return r;
     if (probe->last_scan)
@@ -359,13 +364,23 @@ static void reap_monitor(struct probe *probe)
     stop(probe, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
 }
 
+/* Without a verifier nobody who needs a password gets in. */
+static void reap_roles(struct probe *probe)
+{
+    reap_monitor(probe);
+    if (!web_reap(&probe->web) || probe->stop)
+        return;
+    log_error("the checker of passwords ended");
+    stop(probe, EXIT_FAILURE);
+}
+
 static void take_signals(struct probe *probe)
 {
     struct signalfd_siginfo signal;
 
     while (!probe->stop && read(probe->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
         if (signal.ssi_signo == SIGCHLD)
-            reap_monitor(probe);
+            reap_roles(probe);
         else if (signal.ssi_signo == SIGTSTP)
             kill(probe->monitor, SIGTSTP);
         else
@@ -379,8 +394,12 @@ static int target_ended(struct probe *probe, struct attached *attached)
 
     log_warning("process %d ended", attached->target.pid); /* first: the monitor may show it */
     r = attached_ended(attached);
-    if (probe->command == COMMAND_REPORT && !any_up(probe))
+    if (count_up(probe))
+        return r;
+    if (probe->command == COMMAND_REPORT)
         stop(probe, EXIT_FAILURE);
+    else if (probe->options->exit_with_targets)
+        stop(probe, EXIT_SUCCESS);
     return r;
 }
 
@@ -389,7 +408,7 @@ static int hear_reader(struct probe *probe, struct attached *attached)
     int r = attached_answer(attached);
 
     if (attached->refused && !probe->stop) {
-        explain_target(attached->target.pid, attached->refused);
+        refusal_log(attached->target.pid, attached->refused);
         stop(probe, EXIT_FAILURE);
     }
     return r;
@@ -415,6 +434,7 @@ static int wait_for_events(struct probe *probe)
 {
     struct pollfd fds[2 * RECORD_TARGETS_MAX + 1];
     int timeout = schedule_timeout_ms(&probe->schedule, clock_now());
+    int most = is_idle(probe) ? IDLE_CHECK_MS : CHECK_MS;
     size_t n = 2 * probe->n_targets;
 
     for (size_t i = 0; i < probe->n_targets; i++) {
@@ -425,13 +445,28 @@ static int wait_for_events(struct probe *probe)
         fds[2 * i + 1] = (struct pollfd){.fd = attached_fd(attached), .events = POLLIN};
     }
     fds[n] = (struct pollfd){.fd = probe->signal_fd, .events = POLLIN};
-    if (!is_idle(probe) && (timeout < 0 || timeout > CHECK_MS))
-        timeout = CHECK_MS;
+    if (timeout < 0 || timeout > most)
+        timeout = most;
+    timeout = notify_timeout_ms(&probe->notify, clock_now(), timeout);
     if (poll(fds, n + 1, timeout) < 0)
         return errno == EINTR ? 0 : -errno;
     if (fds[n].revents)
         take_signals(probe);
     return probe->stop ? 0 : take_events(probe, fds);
+}
+
+/* Ready is who has been through a scan of all: by then a target that cannot be read has ended this.
+ * What a target does to its own scans is no reason to start all anew. */
+static void tell_manager(struct probe *probe)
+{
+    uint64_t now = clock_now();
+
+    if (is_idle(probe))
+        notify_ready(&probe->notify, count_up(probe));
+    for (size_t i = 0; i < probe->n_targets; i++)
+        if (attached_is_stuck(&probe->targets[i], now))
+            return;
+    notify_alive(&probe->notify, now);
 }
 
 /* -EPIPE is the monitor's end, of which a signal tells more. */
@@ -444,6 +479,8 @@ static void run(struct probe *probe)
         r = do_what_is_due(probe);
         if (!r || r == -EPIPE)
             r = wait_for_events(probe);
+        if (!probe->stop && !r)
+            tell_manager(probe);
     }
     if (probe->stop)
         return;
@@ -452,6 +489,15 @@ static void run(struct probe *probe)
     else
         log_error("cannot go on: %s", strerror(-r));
     probe->status = EXIT_FAILURE;
+}
+
+static int open_notify(struct probe *probe)
+{
+    int r = probe->command == COMMAND_WATCH ? notify_open(&probe->notify) : 0;
+
+    if (r)
+        log_error("cannot reach the service manager at $NOTIFY_SOCKET: %s", strerror(-r));
+    return r;
 }
 
 /* Before anything else: who has no terminal is told so first. */
@@ -475,9 +521,10 @@ static int probe_run(enum command command, const struct options *options)
         .monitor_fd = -1,
         .output_fd = STDOUT_FILENO,
         .console = CONSOLE_NONE,
+        .notify = NOTIFY_NONE,
     };
 
-    if (open_console(&probe) || probe_open(&probe))
+    if (open_console(&probe) || open_notify(&probe) || probe_open(&probe))
         return EXIT_FAILURE;
     run(&probe);
     return probe.status;

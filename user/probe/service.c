@@ -131,8 +131,15 @@ static int read_kernel(struct service *service)
 
 static int read_memory(struct service *service, pid_t tid)
 {
+    uint64_t slot = service->request.value;
+    uint8_t *room = data_area(service);
+
+    if (slot > RPC_AHEAD_SLOTS)
+        return -EINVAL;
+    if (slot)
+        room += RPC_DATA_SIZE + (slot - 1) * RPC_AHEAD_SIZE;
     return memory_read(service->target, tid, service->request.ranges, service->request.n_ranges,
-                       data_area(service), RPC_DATA_SIZE, service->reply.lengths,
+                       room, slot ? RPC_AHEAD_SIZE : RPC_DATA_SIZE, service->reply.lengths,
                        &service->reply.size);
 }
 

@@ -8,6 +8,10 @@
  * any other thread works. So all that looks inside takes a `live_tid`, from target_live_tid(). That
  * thread may end, too: -ESRCH or -ENOENT from such a function while target_alive() means to ask for
  * another one.
+ *
+ * None of this waits for the target: stat, status, comm, the task directory and the link exe take
+ * neither the lock of its memory nor its file systems (fs/proc/base.c, array.c). What
+ * target_open_task() opens may: maps, for one.
  */
 #pragma once
 

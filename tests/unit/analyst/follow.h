@@ -22,6 +22,7 @@
 #define FOLLOW_STACK_SIZE  (64 * 1024)
 
 struct follow {
+    uint64_t n_scans;
     struct fake_probe probe;
     struct mailbox *mailbox;
     struct losses losses;
@@ -70,7 +71,7 @@ static inline void follow_free(struct follow *follow)
 /* What the scan itself says. */
 static inline int follow_try(struct follow *follow, struct wire_scan *ret_scan)
 {
-    *ret_scan = (struct wire_scan){.number = 1};
+    *ret_scan = (struct wire_scan){.number = ++follow->n_scans};
     follow->probe.records = follow->records;
     follow->probe.n_records = follow->n;
     return threads_scan(follow->threads, ret_scan);

@@ -248,6 +248,33 @@ static void all_that_are_parked_are_sent_once(void **state)
     }
 }
 
+/* One that is just being made is none of them. */
+static void those_that_make_no_sense_are_counted(void **state)
+{
+    struct test test;
+
+    (void)state;
+    for (size_t i = 0; i < VERSIONS; i++) {
+        open_test(&test, versions[i].minor, 10, ALL);
+        scan(&test);
+        put64(target, g_of(5) + 72, 0);
+        process_set_status(target, 5, GO_DEAD, 0);
+        scan(&test);
+        assert_int_equal(test.losses.count[LOSS_goroutine_unreadable], 0);
+        put64(target, g_of(6) + 72, 0x10);
+        process_set_status(target, 7, 99, 0);
+        put64(target, ARRAY_AT + 14 * 8, HEAP_BASE + HEAP_SIZE - 64); /* read in part */
+        process_set_allgs(target, ARRAY_AT, 15, PROCESS_GS);
+        scan(&test);
+        assert_int_equal(test.losses.count[LOSS_goroutine_unreadable], 3);
+        assert_null(find(&test.got, 6));
+        assert_null(find(&test.got, 7));
+        assert_null(find(&test.got, 8));
+        assert_int_equal(test.got.n_samples, 11);
+        close_test(&test);
+    }
+}
+
 static void only_what_is_past_the_threshold_is_sent(void **state)
 {
     struct test test;
@@ -486,6 +513,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_are_parked_are_sent_once),
+        cmocka_unit_test(those_that_make_no_sense_are_counted),
         cmocka_unit_test(only_what_is_past_the_threshold_is_sent),
         cmocka_unit_test(without_proof_the_upper_bound_decides),
         cmocka_unit_test(who_parks_again_starts_anew),

@@ -7,6 +7,8 @@ struct fixture {
     struct follow *follow;
     struct native *native;
     struct native_thread thread; /* described last */
+    struct maps maps;
+    bool has_maps; /* of this scan */
 };
 
 static int start(void **state)
@@ -24,15 +26,39 @@ static int end(void **state)
     struct fixture *fixture = *state;
 
     native_free(&fixture->native);
+    maps_free(&fixture->maps);
     follow_free(fixture->follow);
     free(fixture);
     return 0;
 }
 
+static void begin_scan(struct fixture *fixture)
+{
+    fixture->has_maps = false;
+    native_begin(fixture->native);
+}
+
+static int describe_many(struct fixture *fixture, const struct thread_record *records, size_t n,
+                         struct native_thread *ret_threads)
+{
+    size_t length;
+    char *text;
+
+    if (!fixture->has_maps) {
+        maps_free(&fixture->maps);
+        assert_int_equal(remote_maps(fixture->follow->remote, &text, &length), 0);
+        assert_int_equal(maps_parse(text, length, &fixture->maps), 0);
+        free(text);
+        fixture->has_maps = true;
+    }
+    assert_int_equal(native_use(fixture->native, &fixture->maps, NULL), 0);
+    return native_describe(fixture->native, records, n, ret_threads);
+}
+
 static int try_describe(struct fixture *fixture, const struct thread_record *record)
 {
     fixture->thread = (struct native_thread){0};
-    return native_describe(fixture->native, record, 1, &fixture->thread);
+    return describe_many(fixture, record, 1, &fixture->thread);
 }
 
 /* Describes one thread; its stack as the monitor gets it. */
@@ -154,7 +180,7 @@ static void test_stacks_of_a_batch_are_kept_apart(void **state)
     follow_add(follow, 11)->regs[REGS_IP] = (uint64_t)(uintptr_t)callee_example;
     sp = (uint64_t *)(uintptr_t)records[1].regs[REGS_SP];
     *sp = (uint64_t)(uintptr_t)caller_example + 1; /* where it returns to */
-    assert_int_equal(native_describe(fixture->native, records, 2, threads), 0);
+    assert_int_equal(describe_many(fixture, records, 2, threads), 0);
     assert_int_equal(outbox_scan(follow->outbox, &(struct wire_scan){.number = 1}), 0);
     mailbox_collect(follow->mailbox);
     stack = mailbox_stack(follow->mailbox, threads[1].stack.id);
@@ -190,7 +216,7 @@ static void test_kernel_frames_of_uninterruptible_threads(void **state)
 
     describe(fixture, record); /* in the same scan */
     assert_int_equal(probe->n_requests[RPC_KERNEL], 1);
-    native_begin(fixture->native);
+    begin_scan(fixture);
     describe(fixture, record);
     assert_int_equal(probe->n_requests[RPC_KERNEL], 2);
 }
@@ -203,7 +229,7 @@ static void test_kernel_frames_may_be_missing(void **state)
     record->state = 2; /* the probe has none to give: -ENOENT */
     assert_int_equal(describe(fixture, record)->head.n_frames, 1);
     record->state = 1;
-    native_begin(fixture->native);
+    begin_scan(fixture);
     describe(fixture, record);
     assert_int_equal(fixture->follow->probe.n_requests[RPC_KERNEL], 1); /* asked by nobody */
 }
@@ -253,7 +279,7 @@ static struct asked ask(struct fixture *fixture, uint64_t sp, uint64_t tls)
     record.tls = tls;
     follow->probe.before = note_ranges;
     follow->probe.context = &asked;
-    native_begin(fixture->native);
+    begin_scan(fixture);
     assert_int_equal(try_describe(fixture, &record), 0);
     follow->probe.before = NULL;
     return asked;

@@ -103,6 +103,40 @@ static void test_tick(void **state)
     assert_int_equal(remote_wait(fixture->remote, &number), -ECONNRESET);
 }
 
+static void test_ask_ahead(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct rpc_reply first = {.size = 8, .lengths = {8}}, second = {.error = -ESRCH};
+    const uint8_t *ahead = fixture->area + RPC_RECORDS_SIZE + RPC_DATA_SIZE;
+    const struct rpc_range range = {0x1000, 8};
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+    char text[16];
+
+    assert_int_equal(remote_take(fixture->remote, &bytes, &lengths), -EINVAL);
+    for (uint64_t slot = 1; slot <= RPC_AHEAD_SLOTS; slot++) {
+        assert_int_equal(remote_ask(fixture->remote, &range, 1), 0);
+        asked(fixture, RPC_READ);
+        assert_int_equal(fixture->request.value, slot);
+    }
+    assert_int_equal(remote_ask(fixture->remote, &range, 1), -EBUSY);
+    /* A call in between gets its own answer, which comes behind theirs. */
+    answer_with(fixture, &first, sizeof(first), -1);
+    answer_with(fixture, &second, sizeof(second), -1);
+    answer(fixture, 0, 0, false, -1);
+    assert_int_equal(remote_file(fixture->remote, 3, text, sizeof(text)), 0);
+    asked(fixture, RPC_FILE);
+    assert_int_equal(remote_take(fixture->remote, &bytes, &lengths), 0);
+    assert_ptr_equal(bytes, ahead);
+    assert_int_equal(lengths[0], 8);
+    assert_int_equal(remote_take(fixture->remote, &bytes, &lengths), -ESRCH);
+    assert_int_equal(remote_ask(fixture->remote, &range, 1), 0);
+    asked(fixture, RPC_READ);
+    assert_int_equal(fixture->request.value, 1);
+    shutdown(fixture->sockets[1], SHUT_RDWR);
+    assert_int_equal(remote_take(fixture->remote, &bytes, &lengths), -ECONNRESET);
+}
+
 static void test_scan_in_chunks(void **state)
 {
     struct fixture *fixture = *state;
@@ -301,10 +335,18 @@ static void test_probe_that_is_gone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_tick),     TEST(test_scan_in_chunks),      TEST(test_read),
-        TEST(test_resident), TEST(test_maps_from_pieces),    TEST(test_maps_that_fail_or_never_end),
-        TEST(test_open),     TEST(test_open_that_cannot_be), TEST(test_file_is_cut),
-        TEST(test_kernel),   TEST(test_probe_that_is_gone),
+        TEST(test_tick),
+        TEST(test_scan_in_chunks),
+        TEST(test_ask_ahead),
+        TEST(test_read),
+        TEST(test_resident),
+        TEST(test_maps_from_pieces),
+        TEST(test_maps_that_fail_or_never_end),
+        TEST(test_open),
+        TEST(test_open_that_cannot_be),
+        TEST(test_file_is_cut),
+        TEST(test_kernel),
+        TEST(test_probe_that_is_gone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,9 +4,6 @@
 
 #define SECOND FOLLOW_SECOND
 
-/* Readings of the maps to ask what program it is, when its first stacks are described. */
-#define MAPS_OF_PROGRAM 1
-
 static int start(void **state)
 {
     *state = follow_new(SECOND);
@@ -34,7 +31,7 @@ static void test_same_park_is_unwound_and_sent_once(void **state)
     follow_scan(follow);
     assert_int_equal(follow->mailbox->n_puts, 1);
     assert_int_equal(follow->mailbox->n_stacks, 1);
-    assert_int_equal(follow->probe.n_maps, MAPS_OF_PROGRAM + 1);
+    assert_int_equal(follow->probe.n_maps, 1);
     assert_int_equal(follow->probe.n_requests[RPC_SCAN], 2);
     n_reads = follow->probe.n_requests[RPC_READ];
     n_resident = follow->probe.n_requests[RPC_RESIDENT];
@@ -47,7 +44,7 @@ static void test_same_park_is_unwound_and_sent_once(void **state)
     }
     assert_int_equal(follow->probe.n_requests[RPC_READ], n_reads);
     assert_int_equal(follow->probe.n_requests[RPC_RESIDENT], n_resident);
-    assert_int_equal(follow->probe.n_maps, MAPS_OF_PROGRAM + 1);
+    assert_int_equal(follow->probe.n_maps, 1);
     assert_int_equal(follow->mailbox->n_samples, 1);
 }
 
@@ -92,7 +89,7 @@ static void test_new_park_starts_anew(void **state)
     assert_int_equal(follow_sample(follow, 10)->seen_ns, record->park.start_ns);
     assert_int_equal(follow_sample(follow, 10)->not_before_ns, record->park.start_ns);
     /* Its maps may have changed between the scans. */
-    assert_int_equal(follow->probe.n_maps, MAPS_OF_PROGRAM + 2);
+    assert_int_equal(follow->probe.n_maps, 2);
 }
 
 static void test_below_threshold_nothing_is_sent(void **state)
@@ -291,7 +288,7 @@ static void test_exec_drops_everything(void **state)
     follow_scan(follow);
     assert_int_equal(follow->mailbox->n_drops, 3);
     assert_int_equal(follow->mailbox->n_puts, 1);
-    assert_int_equal(follow->probe.n_maps, 2 * (MAPS_OF_PROGRAM + 1)); /* another program */
+    assert_int_equal(follow->probe.n_maps, 2); /* another program */
 
     follow_scan(follow);
     assert_int_equal(follow->mailbox->n_messages, 1);
@@ -360,7 +357,7 @@ static void test_many_threads_in_many_chunks(void **state)
         assert_int_equal(follow_sample(follow, 10 + i)->since_ns, FOLLOW_NOW - 10 * SECOND - i);
     assert_int_equal(follow->probe.n_requests[RPC_RESIDENT], 3);
     assert_int_equal(follow->probe.n_requests[RPC_SCAN_NEXT], 2 * 6);
-    assert_int_equal(follow->probe.n_maps, MAPS_OF_PROGRAM + 1);
+    assert_int_equal(follow->probe.n_maps, 1);
 }
 
 static void test_states_are_counted(void **state)
@@ -426,7 +423,6 @@ static void test_failures_are_made_up_for(void **state)
     for (unsigned int i = 0; i < 6; i++)
         fail_and_recover(RPC_SCAN_NEXT, i, -EIO);
     fail_and_recover(RPC_MAPS, 0, -ESRCH);
-    fail_and_recover(RPC_MAPS, 1, -ESRCH);
     fail_and_recover(RPC_RESIDENT, 0, -EPERM);
     fail_and_recover(RPC_READ, 0, -ESRCH);
 }

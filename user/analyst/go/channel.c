@@ -84,22 +84,3 @@ void channel_text(const struct channel *channel, const char *reason, unsigned n_
     snprintf(ret_text, CHANNEL_TEXT_MAX, "%s%s, %s%s", cases, buffer,
              channel->closed ? "closed" : "open", counterpart(channel, reason));
 }
-
-/* Where in the objects of package sync their semaphores are, in Go 1.26 and 1.27: before, g.waiting
- * did not lead to them (runtime/sema.go). */
-static const struct {
-    const char *reason;
-    uint64_t offset;
-} semaphores[] = {
-    {"sync.Mutex.Lock", 4},     {"sync.RWMutex.Lock", 8}, {"sync.RWMutex.RLock", 12},
-    {"sync.WaitGroup.Wait", 8}, {"sync.Cond.Wait", 16},
-};
-
-uint64_t channel_semaphore(const struct sudog *sudog, const char *reason)
-{
-    for (size_t i = 0; i < sizeof(semaphores) / sizeof(semaphores[0]); i++)
-        if (begins_with(reason, semaphores[i].reason))
-            return sudog->element > semaphores[i].offset ? sudog->element - semaphores[i].offset
-                                                         : 0;
-    return sudog->element;
-}

@@ -40,7 +40,3 @@ bool channel_is_select(const char *reason);
  */
 void channel_text(const struct channel *channel, const char *reason, unsigned n_cases,
                   char ret_text[static CHANNEL_TEXT_MAX]);
-
-/* The object of sync or of the runtime that the semaphore of `sudog` belongs to: Mutex, RWMutex,
- * WaitGroup or Cond by the reason, else the semaphore itself; 0: not known. */
-uint64_t channel_semaphore(const struct sudog *sudog, const char *reason);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/go/arch.h"
 #include "analyst/go/gocode.h"
 
 /* The ids that never changed, and what is counted from sigpanic's: systemstack, systemstack_switch
@@ -117,6 +118,35 @@ int go_code_new(const struct go_memory *memory, const struct maps *maps,
     }
     *ret_code = code;
     return 0;
+}
+
+static bool is_known(const struct go_code *code, uint64_t moduledata)
+{
+    for (size_t i = 0; i < code->n_modules; i++)
+        if (code->modules[i].moduledata == moduledata)
+            return true;
+    return false;
+}
+
+/* The runtime links its modules in the order in which they came. */
+bool go_code_has_grown(const struct go_code *code)
+{
+    struct rpc_range ranges[GO_MODULES_MAX];
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+    bool grown = false;
+
+    for (size_t i = 0; i < code->n_modules; i++)
+        ranges[i] = (struct rpc_range){code->modules[i].moduledata + go_module_next(code->minor),
+                                       GO_POINTER_SIZE};
+    if (code->memory->read_ranges(code->memory->context, ranges, code->n_modules, &bytes, &lengths))
+        return false;
+    for (size_t i = 0; i < code->n_modules && lengths[i] == GO_POINTER_SIZE; i++) {
+        uint64_t next = go_u64(bytes + i * GO_POINTER_SIZE);
+
+        grown |= next && !is_known(code, next);
+    }
+    return grown;
 }
 
 int go_code_update(struct go_code *code, const struct maps *maps)

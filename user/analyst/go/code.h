@@ -29,6 +29,9 @@ int go_code_new(const struct go_memory *memory, const struct maps *maps,
                 char ret_why[static GO_WHY_MAX], struct go_code **ret_code);
 void go_code_free(struct go_code **code);
 
+/* Whether the runtime has loaded a plugin that was not taken up yet. Costs one request. */
+bool go_code_has_grown(const struct go_code *code);
+
 /* Takes up the plugins that were loaded since; nearly free when `maps` has no new code. 0, -ENOMEM.
  */
 int go_code_update(struct go_code *code, const struct maps *maps);

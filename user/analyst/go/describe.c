@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/go/arch.h"
 #include "analyst/go/gather.h"
+#include "analyst/go/labelmap.h"
+#include "analyst/go/semaphore.h"
 #include "analyst/go/site.h"
 #include "analyst/stacks.h"
 #include "cleanup.h"
@@ -13,9 +16,13 @@
 #include "table.h"
 
 #define STACK_COPY (8 * 1024) /* of each stack at once: nearly all are smaller */
-#define STACK_GAP  1024       /* a goroutine's first stack has 2048 bytes: neighbours go together */
-#define GOID_MAIN  1          /* made by assembly: no go statement */
-#define HEAP_GAP   256        /* between two sudogs or channels that are read together */
+#define STACK_GAP  4096
+#define GOID_MAIN  1   /* made by assembly: no go statement */
+#define HEAP_GAP   256 /* between two sudogs or channels that are read together */
+
+#define SYNC_FRAMES 8 /* innermost, that are looked through for package sync */
+
+#define LABELS_UNKNOWN (-ENODATA) /* of subject.n_labels: not read yet, or not readable */
 
 /* Distinct sets of labels. Beyond them they are left out, so that labels of single requests do not
  * make a stack of each goroutine. */
@@ -43,8 +50,16 @@ struct describer {
     struct interns *interns; /* of labels */
     struct table label_sets;
     struct subject *subjects; /* of this batch */
+    struct {
+        const char *reason;
+        struct channel channel;
+        uint32_t n_cases;
+        uint32_t text; /* 0: none yet */
+    } last;            /* channel that was described */
     size_t copied;
     struct piece pieces[DESCRIBE_MAX];
+    struct piece spare[DESCRIBE_MAX];               /* for sorting them */
+    struct semaphore_search searches[DESCRIBE_MAX]; /* of each subject */
     struct raw_frame frames[STACK_FRAMES_MAX];
     uint8_t copies[DESCRIBE_MAX * STACK_COPY];
 };
@@ -121,7 +136,7 @@ static int read_stacks(struct describer *describer, size_t n)
         describer->pieces[i] = (struct piece){
             goroutine->sp, size < STACK_COPY ? (uint32_t)size : STACK_COPY, (uint32_t)i};
     }
-    gather_sort(describer->pieces, n);
+    gather_sort(describer->pieces, describer->spare, n);
     return gather(describer->memory, describer->pieces, n, STACK_GAP, take_stack, describer);
 }
 
@@ -157,7 +172,7 @@ static int read_sudogs(struct describer *describer, size_t n)
                     describer->subjects[i].next_sudog, describer->layout->sudog_size, (uint32_t)i};
         if (!asked)
             break;
-        gather_sort(describer->pieces, asked);
+        gather_sort(describer->pieces, describer->spare, asked);
         r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_sudog, describer);
         if (r)
             return r;
@@ -184,8 +199,26 @@ static int read_channels(struct describer *describer, size_t n)
         if (describer->subjects[i].sudog.channel)
             describer->pieces[asked++] = (struct piece){
                 describer->subjects[i].sudog.channel, describer->layout->channel_size, (uint32_t)i};
-    gather_sort(describer->pieces, asked);
+    gather_sort(describer->pieces, describer->spare, asked);
     return gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_channel, describer);
+}
+
+static int find_semaphores(struct describer *describer, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct subject *subject = &describer->subjects[i];
+        const char *reason = goroutine_reason(describer->layout, &subject->goroutine);
+
+        describer->searches[i] = (struct semaphore_search){
+            .wanted = !subject->goroutine.waiting && semaphore_is_reason(reason),
+            .is_cond = !strcmp(reason, "sync.Cond.Wait"),
+            .g = subject->goroutine.address,
+            .sp = subject->goroutine.sp,
+            .stack = describer->copies + subject->copy_at,
+            .size = subject->copy_size,
+        };
+    }
+    return semaphores_find(describer->memory, describer->layout, describer->searches, n);
 }
 
 static void take_label_set(void *context, const struct piece *piece, const uint8_t *bytes,
@@ -194,8 +227,14 @@ static void take_label_set(void *context, const struct piece *piece, const uint8
     struct describer *describer = context;
     struct subject *subject = &describer->subjects[piece->index];
 
-    if (got == piece->size)
+    if (got < piece->size)
+        return;
+    if (describer->layout->label_map) {
+        subject->labels_at = go_u64(bytes);
+        subject->n_labels = subject->labels_at ? LABELS_UNKNOWN : 0;
+    } else {
         subject->n_labels = labels_decode(bytes, &subject->labels_at);
+    }
 }
 
 static void take_label_list(void *context, const struct piece *piece, const uint8_t *bytes,
@@ -206,29 +245,40 @@ static void take_label_list(void *context, const struct piece *piece, const uint
 
     memcpy(subject->label_list, bytes, got);
     if (got < piece->size)
-        subject->n_labels = 0;
+        subject->n_labels = -EFAULT;
+    else if (describer->layout->label_map)
+        subject->n_labels = labelmap_decode(bytes);
+}
+
+/* Bytes at labels_at that tell more; 0: no need. */
+static uint32_t label_list_size(const struct subject *subject)
+{
+    if (subject->n_labels == LABELS_UNKNOWN)
+        return subject->labels_at ? LABELMAP_SIZE : 0;
+    return subject->n_labels > 0 ? (uint32_t)subject->n_labels * LABELS_SIZE : 0;
 }
 
 static int read_label_lists(struct describer *describer, size_t n)
 {
+    uint32_t size = describer->layout->label_map ? LABELS_MAP_SIZE : LABELS_SET_SIZE;
     size_t asked = 0;
     int r;
 
     for (size_t i = 0; i < n; i++)
         if (describer->subjects[i].goroutine.labels)
-            describer->pieces[asked++] = (struct piece){describer->subjects[i].goroutine.labels,
-                                                        LABELS_SET_SIZE, (uint32_t)i};
-    gather_sort(describer->pieces, asked);
+            describer->pieces[asked++] =
+                (struct piece){describer->subjects[i].goroutine.labels, size, (uint32_t)i};
+    gather_sort(describer->pieces, describer->spare, asked);
     r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_label_set, describer);
     asked = 0;
     for (size_t i = 0; i < n && !r; i++) {
         const struct subject *subject = &describer->subjects[i];
 
-        if (subject->n_labels)
-            describer->pieces[asked++] =
-                (struct piece){subject->labels_at, subject->n_labels * LABELS_SIZE, (uint32_t)i};
+        size = label_list_size(subject);
+        if (size)
+            describer->pieces[asked++] = (struct piece){subject->labels_at, size, (uint32_t)i};
     }
-    gather_sort(describer->pieces, asked);
+    gather_sort(describer->pieces, describer->spare, asked);
     return r ? r
              : gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_label_list,
                       describer);
@@ -239,7 +289,7 @@ static bool has_room(struct describer *describer, const struct subject *subject)
 {
     struct label_set set = {{HASH_START, ~HASH_START}};
 
-    for (uint32_t i = 0; i < subject->n_labels; i++) {
+    for (int i = 0; i < subject->n_labels; i++) {
         const struct label *label = &subject->labels[i];
 
         set.key.low = hash_text(hash_text(set.key.low, label->key), label->value);
@@ -249,12 +299,32 @@ static bool has_room(struct describer *describer, const struct subject *subject)
            !table_add(&describer->label_sets, &set, NULL);
 }
 
+/* Returns how many, or -errno. */
+static int read_strings(struct describer *describer, struct subject *subject)
+{
+    bool is_map = describer->layout->label_map;
+    uint8_t list[STACK_LABELS_MAX * LABELS_SIZE];
+    int n = subject->n_labels, r;
+
+    if (n <= 0)
+        return n;
+    if (is_map)
+        n = labelmap_read(describer->memory, subject->label_list, list);
+    if (n < 0)
+        return n;
+    n = labels_read(describer->memory, describer->interns, is_map ? list : subject->label_list,
+                    (uint32_t)n, subject->labels);
+    r = is_map && n > 0 ? labels_sort(subject->labels, (uint32_t)n) : 0;
+    return r ? r : n;
+}
+
 static void read_labels(struct describer *describer, struct subject *subject)
 {
-    if (!subject->n_labels)
-        return;
-    subject->n_labels = labels_read(describer->memory, describer->interns, subject->label_list,
-                                    subject->n_labels, subject->labels);
+    subject->n_labels = read_strings(describer, subject);
+    if (subject->n_labels < 0) {
+        describer->losses->count[LOSS_labels_unreadable]++;
+        subject->n_labels = 0;
+    }
     if (subject->n_labels && !has_room(describer, subject)) {
         describer->losses->count[LOSS_labels_capped]++;
         subject->n_labels = 0;
@@ -265,7 +335,7 @@ static void read_labels(struct describer *describer, struct subject *subject)
 static void copy_labels(struct subject *subject, const struct subject *from)
 {
     subject->n_labels = from->n_labels;
-    memcpy(subject->labels, from->labels, sizeof(subject->labels));
+    memcpy(subject->labels, from->labels, from->n_labels * sizeof(subject->labels[0]));
 }
 
 int describe_read(struct describer *describer, struct subject *subjects, size_t n)
@@ -273,14 +343,20 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     int r;
 
     describer->subjects = subjects;
-    for (size_t i = 0; i < n; i++)
-        subjects[i] = (struct subject){.goroutine = subjects[i].goroutine,
-                                       .next_sudog = subjects[i].goroutine.waiting};
+    for (size_t i = 0; i < n; i++) {
+        size_t known = sizeof(subjects[i].goroutine);
+
+        memset((char *)&subjects[i] + known, 0, offsetof(struct subject, label_list) - known);
+        subjects[i].next_sudog = subjects[i].goroutine.waiting;
+        subjects[i].n_labels = subjects[i].goroutine.labels ? LABELS_UNKNOWN : 0;
+    }
     r = read_stacks(describer, n);
     if (!r)
         r = read_sudogs(describer, n);
     if (!r)
         r = read_channels(describer, n);
+    if (!r)
+        r = find_semaphores(describer, n);
     if (!r)
         r = read_label_lists(describer, n);
     for (size_t i = 0; i < n && !r; i++) {
@@ -292,19 +368,97 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     return r;
 }
 
-static void name_object(struct describer *describer, struct subject *subject)
+static bool is_same_channel(const struct channel *a, const struct channel *b)
 {
-    const char *reason = goroutine_reason(describer->layout, &subject->goroutine);
+    return a->length == b->length && a->capacity == b->capacity && a->closed == b->closed &&
+           a->has_receiver == b->has_receiver && a->has_sender == b->has_sender;
+}
+
+/* Neighbours often wait on one channel, or on those that look the same. */
+static uint32_t name_channel(struct describer *describer, const struct subject *subject,
+                             const char *reason)
+{
     char text[CHANNEL_TEXT_MAX];
+
+    if (!describer->last.text || describer->last.reason != reason ||
+        describer->last.n_cases != subject->n_cases ||
+        !is_same_channel(&describer->last.channel, &subject->channel)) {
+        channel_text(&subject->channel, reason, subject->n_cases, text);
+        describer->last.reason = reason;
+        describer->last.n_cases = subject->n_cases;
+        describer->last.channel = subject->channel;
+        describer->last.text = outbox_string(describer->outbox, text);
+    }
+    return describer->last.text;
+}
+
+/* Bytes of the stack copy up to the return address of the frame above frames[i], and the word above
+ * it, where that one's callee may keep its first argument; 0: not in the copy. */
+static size_t end_of_frame(const struct raw_stack *raw, const struct stack_copy *copy, uint32_t i)
+{
+    size_t at = 0;
+
+    if ((size_t)i + 1 >= raw->n_frames)
+        return 0;
+    while (at + GO_POINTER_SIZE <= copy->size && at < SEMAPHORE_WINDOW) {
+        if (go_u64(copy->bytes + at) == raw->frames[i + 1].pc)
+            return at + 2 * GO_POINTER_SIZE;
+        at += GO_POINTER_SIZE;
+    }
+    return 0;
+}
+
+/* The semaphore or list that it waits on in frames[i], or below it; 0: not known. */
+static uint64_t semaphore_in(const struct describer *describer, const struct subject *subject,
+                             const struct raw_stack *raw, const struct stack_copy *copy, uint32_t i)
+{
+    const struct semaphore_search *search = &describer->searches[subject - describer->subjects];
+
+    if (subject->has_sudog)
+        return subject->sudog.element;
+    return semaphore_found(search, search->is_cond ? end_of_frame(raw, copy, i) : SIZE_MAX);
+}
+
+/* The object of package sync that it waits on, if it is a function of frames[i] that does. */
+static uint64_t object_in(struct describer *describer, const struct subject *subject,
+                          const struct raw_stack *raw, const struct stack_copy *copy, uint32_t i,
+                          const char **ret_type)
+{
+    uint64_t semaphore = semaphore_in(describer, subject, raw, copy, i), object = 0;
+    struct frame frames[SYMBOL_INLINE_MAX];
+    size_t n = go_code_symbolize(describer->code, &raw->frames[i], frames);
+
+    for (size_t j = 0; j < n && !object; j++)
+        if (frames[j].function)
+            object = semaphore_object(semaphore, frames[j].function, ret_type);
+    return object;
+}
+
+/* The innermost function of package sync tells; without one there is the bare semaphore. */
+static void name_semaphore(struct describer *describer, struct subject *subject,
+                           const struct raw_stack *raw, const struct stack_copy *copy)
+{
+    const char *type = NULL;
+
+    for (uint32_t i = 0; i < raw->n_frames && i < SYNC_FRAMES && !subject->object; i++)
+        subject->object = object_in(describer, subject, raw, copy, i, &type);
+    if (!subject->object)
+        subject->object = semaphore_in(describer, subject, raw, copy, UINT32_MAX);
+    subject->object_kind = subject->object ? OBJECT_SEMAPHORE : OBJECT_NONE;
+    if (type)
+        subject->detail = outbox_string(describer->outbox, type);
+}
+
+static void name_object(struct describer *describer, struct subject *subject,
+                        const struct raw_stack *raw, const struct stack_copy *copy)
+{
 
     if (subject->has_channel) {
         subject->object_kind = OBJECT_CHANNEL;
         subject->object = subject->sudog.channel;
-        channel_text(&subject->channel, reason, subject->n_cases, text);
-        subject->detail = outbox_string(describer->outbox, text);
-    } else if (subject->has_sudog && !subject->sudog.channel) {
-        subject->object = channel_semaphore(&subject->sudog, reason);
-        subject->object_kind = subject->object ? OBJECT_SEMAPHORE : OBJECT_NONE;
+        subject->detail = name_channel(describer, subject, raw->reason);
+    } else if (!subject->sudog.channel && semaphore_is_reason(raw->reason)) {
+        name_semaphore(describer, subject, raw, copy);
     }
 }
 
@@ -318,7 +472,7 @@ int describe_name(struct describer *describer, struct subject *subject)
         .frames = describer->frames,
         .creator = goroutine->goid == GOID_MAIN ? 0 : goroutine->gopc,
         .labels = subject->labels,
-        .n_labels = subject->n_labels,
+        .n_labels = (uint32_t)subject->n_labels,
     };
     struct known_stack known;
     enum unwind_end end;
@@ -334,6 +488,6 @@ int describe_name(struct describer *describer, struct subject *subject)
     if (r)
         return r;
     subject->stack_id = known.id;
-    name_object(describer, subject);
+    name_object(describer, subject, &raw, &copy);
     return 0;
 }

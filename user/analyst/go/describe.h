@@ -15,7 +15,7 @@
 #include "analyst/outbox.h"
 #include "loss.h"
 
-#define DESCRIBE_MAX       1024 /* goroutines at once */
+#define DESCRIBE_MAX       2048 /* goroutines at once */
 #define DESCRIBE_CASES_MAX 64   /* of a select, that are followed */
 
 /* One of them. The caller fills in the first. */
@@ -28,10 +28,8 @@ struct subject {
     struct channel channel;
     uint64_t next_sudog;
     uint32_t n_cases;
-    uint32_t n_labels;
-    uint64_t labels_at; /* the list of them, of which label_list is a copy */
-    uint8_t label_list[STACK_LABELS_MAX * LABELS_SIZE];
-    struct label labels[STACK_LABELS_MAX];
+    int n_labels;                /* -errno: there are some, that can't be read */
+    uint64_t labels_at;          /* the list or the map of them, of which label_list is a copy */
     uint32_t copy_at, copy_size; /* of its stack */
 
     /* What describe_name() made of it. */
@@ -39,6 +37,10 @@ struct subject {
     uint64_t object;
     enum object_kind object_kind;
     uint32_t detail;
+
+    /* Last, because they are large and need no clearing: only n_labels of them count. */
+    uint8_t label_list[STACK_LABELS_MAX * LABELS_SIZE];
+    struct label labels[STACK_LABELS_MAX];
 };
 
 struct describer;

@@ -3,7 +3,11 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <string.h>
+
+/* Sorting is by digits: pieces of one batch are near to each other, and differ in three or four. */
+#define DIGIT_BITS 8
+#define DIGIT_MASK ((1u << DIGIT_BITS) - 1)
 
 /* Ranges of one request, and the pieces from `first` to `end` that they hold. */
 struct request {
@@ -31,12 +35,12 @@ static bool add(struct request *request, const struct piece *piece, uint32_t gap
     struct rpc_range *last = request->n ? &request->ranges[request->n - 1] : NULL;
     uint64_t grown = last ? growth(last, piece, gap) : UINT64_MAX;
 
-    if (grown != UINT64_MAX && grown <= RPC_DATA_SIZE - request->total) {
+    if (grown != UINT64_MAX && grown <= RPC_AHEAD_SIZE - request->total) {
         last->length += grown;
         request->total += grown;
         return true;
     }
-    if (request->n == RPC_RANGES_MAX || piece->size > RPC_DATA_SIZE - request->total)
+    if (request->n == RPC_RANGES_MAX || piece->size > RPC_AHEAD_SIZE - request->total)
         return false;
     request->ranges[request->n++] = (struct rpc_range){piece->address, piece->size};
     request->total += piece->size;
@@ -60,6 +64,33 @@ static bool holds(const struct rpc_range *range, const struct piece *piece)
            piece->size <= range->length - (piece->address - range->address);
 }
 
+/* A gather() under way. */
+struct gathering {
+    const struct go_memory *memory;
+    const struct piece *pieces;
+    size_t n;
+    uint32_t gap;
+    struct request requests[RPC_AHEAD_SLOTS];
+    size_t n_asked, n_taken; /* requests */
+    size_t end;              /* of the pieces that were asked for */
+};
+
+static int ask(struct gathering *gathering)
+{
+    struct request *request = &gathering->requests[gathering->n_asked % RPC_AHEAD_SLOTS];
+    int r;
+
+    plan(request, gathering->pieces, gathering->end, gathering->n, gathering->gap);
+    if (request->first == request->end)
+        return -E2BIG;
+    r = gathering->memory->ask(gathering->memory->context, request->ranges, request->n);
+    if (r)
+        return r;
+    gathering->n_asked++;
+    gathering->end = request->end;
+    return 0;
+}
+
 static void hand_out(const struct request *request, const struct piece *pieces,
                      const uint8_t *bytes, const uint32_t *lengths, gather_take take, void *context)
 {
@@ -79,40 +110,72 @@ static void hand_out(const struct request *request, const struct piece *pieces,
     }
 }
 
+static int take_next(struct gathering *gathering, gather_take take, void *context)
+{
+    const struct request *request = &gathering->requests[gathering->n_taken++ % RPC_AHEAD_SLOTS];
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+    int r;
+
+    r = gathering->memory->take(gathering->memory->context, &bytes, &lengths);
+    if (!r && take)
+        hand_out(request, gathering->pieces, bytes, lengths, take, context);
+    return r;
+}
+
 int gather(const struct go_memory *memory, const struct piece *pieces, size_t n, uint32_t gap,
            gather_take take, void *context)
 {
-    struct request request = {.end = 0};
+    struct gathering gathering = {.memory = memory, .pieces = pieces, .n = n, .gap = gap};
+    int r = n ? ask(&gathering) : 0;
 
-    while (request.end < n) {
-        const uint32_t *lengths;
-        const uint8_t *bytes;
-        int r;
-
-        plan(&request, pieces, request.end, n, gap);
-        if (request.first == request.end)
-            return -E2BIG;
-        r = memory->read_ranges(memory->context, request.ranges, request.n, &bytes, &lengths);
-        if (r)
-            return r;
-        hand_out(&request, pieces, bytes, lengths, take, context);
+    while (!r && gathering.n_taken < gathering.n_asked) {
+        if (gathering.end < n)
+            r = ask(&gathering);
+        if (!r)
+            r = take_next(&gathering, take, context);
     }
-    return 0;
+    while (gathering.n_taken < gathering.n_asked)
+        (void)take_next(&gathering, NULL, NULL);
+    return r;
 }
 
-static int by_address(const void *a, const void *b)
+/* One digit of the addresses, from bit `shift` on. */
+static void sort_digit(const struct piece *from, struct piece *to, size_t n, unsigned shift)
 {
-    const struct piece *x = a, *y = b;
+    size_t at[1 << DIGIT_BITS] = {0}, sum = 0;
 
-    return (x->address > y->address) - (x->address < y->address);
+    for (size_t i = 0; i < n; i++)
+        at[from[i].address >> shift & DIGIT_MASK]++;
+    for (size_t i = 0; i <= DIGIT_MASK; i++) {
+        size_t count = at[i];
+
+        at[i] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[at[from[i].address >> shift & DIGIT_MASK]++] = from[i];
 }
 
-void gather_sort(struct piece *pieces, size_t n)
+void gather_sort(struct piece *pieces, struct piece *spare, size_t n)
 {
-    size_t i = 1;
+    struct piece *from = pieces, *to = spare;
+    uint64_t differing = 0;
+    bool sorted = true;
 
-    while (i < n && pieces[i - 1].address <= pieces[i].address)
-        i++;
-    if (i < n)
-        qsort(pieces, n, sizeof(*pieces), by_address);
+    for (size_t i = 1; i < n; i++) {
+        differing |= pieces[i].address ^ pieces[0].address;
+        sorted &= pieces[i - 1].address <= pieces[i].address;
+    }
+    for (unsigned shift = 0; shift < 64 && !sorted; shift += DIGIT_BITS) {
+        struct piece *swapped = from;
+
+        if (!(differing >> shift & DIGIT_MASK))
+            continue;
+        sort_digit(from, to, n, shift);
+        from = to;
+        to = swapped;
+    }
+    if (from != pieces)
+        memcpy(pieces, from, n * sizeof(*pieces));
 }

@@ -18,11 +18,12 @@ typedef void (*gather_take)(void *context, const struct piece *piece, const uint
                             size_t got);
 
 /*
- * Reads `n` pieces, each of at most RPC_DATA_SIZE. Those in ascending order that are at most `gap`
- * bytes apart become one range. 0 or -errno of the reader, after which the rest is not read.
+ * Reads `n` pieces, each of at most RPC_AHEAD_SIZE. Those in ascending order that are at most `gap`
+ * bytes apart become one range. While pieces are handed out, the next ones are being copied: `take`
+ * may read memory, but not gather. 0 or -errno of the reader, after which the rest is not read.
  */
 int gather(const struct go_memory *memory, const struct piece *pieces, size_t n, uint32_t gap,
            gather_take take, void *context);
 
-/* Sorts pieces by address, so that neighbours lie side by side. */
-void gather_sort(struct piece *pieces, size_t n);
+/* Sorts pieces by address, so that neighbours lie side by side. `spare` has room for `n`, too. */
+void gather_sort(struct piece *pieces, struct piece *spare, size_t n);

@@ -52,6 +52,11 @@ bool goroutine_decode(const struct g_layout *layout, uint64_t address, const uin
     return true;
 }
 
+bool goroutine_is_unborn(const struct g_layout *layout, const uint8_t *bytes)
+{
+    return status_at(bytes, layout->status) == GO_DEAD && !word_at(bytes, GO_G_SELF);
+}
+
 bool goroutine_is_live(const struct goroutine *goroutine)
 {
     return goroutine->status != GO_IDLE && goroutine->status != GO_DEAD &&

@@ -48,6 +48,12 @@ struct goroutine {
 bool goroutine_decode(const struct g_layout *layout, uint64_t address, const uint8_t *bytes,
                       struct goroutine *ret_goroutine);
 
+/* Whether these bytes, that do not decode, are those of a goroutine which is just being made: it is
+ * listed as dead already, or again, and does not point to itself yet (newproc1() in
+ * runtime/proc.go).
+ */
+bool goroutine_is_unborn(const struct g_layout *layout, const uint8_t *bytes);
+
 /* Made, and not ended yet. */
 bool goroutine_is_live(const struct goroutine *goroutine);
 

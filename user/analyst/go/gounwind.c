@@ -154,10 +154,14 @@ enum unwind_end go_code_unwind(struct go_code *code, uint64_t pc, uint64_t sp,
                                const struct stack_copy *copy, struct raw_frame *ret_frames,
                                size_t max, size_t *ret_n)
 {
-    struct stack_reader stack = {.memory = code->memory, .copy = copy};
     struct walk walk = {.pc = pc, .sp = sp, .innermost = true};
+    struct stack_reader stack;
     size_t wrappers = 0;
 
+    /* Not its bytes: most stacks need none of them. */
+    stack.memory = code->memory;
+    stack.copy = copy;
+    stack.chunk = stack.size = 0;
     for (*ret_n = 0; wrappers < WRAPPERS_MAX;) {
         struct step step = step_at(code, walk.pc);
 

@@ -109,12 +109,11 @@ static const char *const reasons_126[] = {
 #define REASONS(list) .reasons = (list), .n_reasons = LENGTH(list)
 
 /* Parts of struct g that moved together. */
-#define G_SYSCALL(at)   .syscall_sp = (at), .syscall_pc = (at) + 8
-#define G_STATUS(at)    .status = (at), .goid = (at) + 8, .waitsince = (at) + 24, .reason = (at) + 32
-#define G_START(at)     .gopc = (at), .startpc = (at) + 16, .waiting = (at) + 32
-#define G_ORIGIN(at)    G_START(at), .labels = GO_NONE, .size = (at) + 40
-#define G_ORIGIN_OF(at) .parent = (at)-8, G_ORIGIN(at)
-#define G_LABELLED(at)  .parent = (at)-8, G_START(at), .labels = (at) + 64, .size = (at) + 72
+#define G_SYSCALL(at) .syscall_sp = (at), .syscall_pc = (at) + 8
+#define G_STATUS(at)  .status = (at), .goid = (at) + 8, .waitsince = (at) + 24, .reason = (at) + 32
+#define G_START(at)                                                                                \
+    .gopc = (at), .startpc = (at) + 16, .waiting = (at) + 32, .labels = (at) + 64, .size = (at) + 72
+#define G_ORIGIN(at) .parent = (at)-8, G_START(at)
 
 #define SUDOG_117 .sudog_elem = 24, .sudog_waitlink = 64, .sudog_channel = 80, .sudog_size = 88
 /* elem and c became a maybeTraceablePtr, whose second word is the one that is always set. */
@@ -126,28 +125,28 @@ static const char *const reasons_126[] = {
 
 /* clang-format off */
 static const struct g_layout layouts[] = {
-    {.minor = 117, G_SYSCALL(112), G_STATUS(144), .sequence = 189, .parent = GO_NONE, G_ORIGIN(296),
-     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .coroutine = 0,
+    {.minor = 117, G_SYSCALL(112), G_STATUS(144), .sequence = 189, .parent = GO_NONE, G_START(296),
+     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .label_map = 1, .coroutine = 0,
      .running = RUNNING_117, REASONS(reasons_117)},
-    {.minor = 120, G_SYSCALL(112), G_STATUS(144), .sequence = 189, .parent = GO_NONE, G_ORIGIN(296),
-     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .coroutine = 0,
+    {.minor = 120, G_SYSCALL(112), G_STATUS(144), .sequence = 189, .parent = GO_NONE, G_START(296),
+     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .label_map = 1, .coroutine = 0,
      .running = RUNNING_117 | RUNNING_GC(24), REASONS(reasons_120)},
-    {.minor = 121, G_SYSCALL(112), G_STATUS(144), .sequence = 188, G_ORIGIN_OF(280),
-     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .coroutine = 0,
+    {.minor = 121, G_SYSCALL(112), G_STATUS(144), .sequence = 188, G_ORIGIN(280),
+     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .label_map = 1, .coroutine = 0,
      .running = RUNNING_117 | RUNNING_GC(24), REASONS(reasons_120)},
-    {.minor = 122, G_SYSCALL(112), G_STATUS(144), .sequence = 191, G_ORIGIN_OF(280),
-     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .coroutine = 36,
+    {.minor = 122, G_SYSCALL(112), G_STATUS(144), .sequence = 191, G_ORIGIN(280),
+     SUDOG_117, CHANNEL_117, .syscall_counts = 1, .label_map = 1, .coroutine = 36,
      .running = RUNNING_117 | RUNNING_GC(24) | RUNNING_TRACE(32), REASONS(reasons_122)},
-    {.minor = 123, G_SYSCALL(112), G_STATUS(152), .sequence = 199, G_ORIGIN_OF(288),
-     SUDOG_117, CHANNEL_123, .syscall_counts = 1, .coroutine = 36,
+    {.minor = 123, G_SYSCALL(112), G_STATUS(152), .sequence = 199, G_ORIGIN(288),
+     SUDOG_117, CHANNEL_123, .syscall_counts = 1, .label_map = 1, .coroutine = 36,
      .running = RUNNING_117 | RUNNING_GC(24) | RUNNING_TRACE(32), REASONS(reasons_122)},
-    {.minor = 124, G_SYSCALL(112), G_STATUS(152), .sequence = 199, G_LABELLED(288),
+    {.minor = 124, G_SYSCALL(112), G_STATUS(152), .sequence = 199, G_ORIGIN(288),
      SUDOG_117, CHANNEL_123, .syscall_counts = 1, .coroutine = 37,
      .running = RUNNING_117 | RUNNING_GC(25) | RUNNING_TRACE(33), REASONS(reasons_124)},
-    {.minor = 125, G_SYSCALL(104), G_STATUS(144), .sequence = 191, G_LABELLED(280),
+    {.minor = 125, G_SYSCALL(104), G_STATUS(144), .sequence = 191, G_ORIGIN(280),
      SUDOG_117, CHANNEL_123, .syscall_counts = 1, .coroutine = 38,
      .running = RUNNING_117 | RUNNING_GC(26) | RUNNING_TRACE(34), REASONS(reasons_125)},
-    {.minor = 126, G_SYSCALL(104), G_STATUS(144), .sequence = 191, G_LABELLED(288),
+    {.minor = 126, G_SYSCALL(104), G_STATUS(144), .sequence = 191, G_ORIGIN(288),
      SUDOG_126, CHANNEL_123, .syscall_counts = 0, .coroutine = 38,
      .running = RUNNING_126 | RUNNING_GC(26) | RUNNING_TRACE(34), REASONS(reasons_126)},
 };

@@ -36,7 +36,7 @@ struct g_layout {
     uint16_t gopc;
     uint16_t startpc;
     uint16_t waiting;
-    uint16_t labels; /* a labelMap of labels.h, or GO_NONE */
+    uint16_t labels; /* a labelMap of labels.h */
     uint16_t size;   /* bytes of it that hold all of these */
 
     /* struct sudog */
@@ -52,6 +52,7 @@ struct g_layout {
 
     /* Whether each system call counts in trackingSeq: up to 1.25. */
     uint8_t syscall_counts;
+    uint8_t label_map; /* labels are kept in a map: up to 1.23 */
     uint8_t coroutine; /* number of that reason; 0: there is none */
     uint8_t n_reasons;
     uint64_t running; /* bits 1 << reason: of those that run in truth (isWaitingForSuspendG) */

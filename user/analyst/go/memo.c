@@ -15,10 +15,8 @@ static uint64_t place_of(const struct goroutine *goroutine)
     uint64_t words[] = {goroutine->pc, goroutine->stack_hi - goroutine->sp, goroutine->waiting};
     uint64_t hash = HASH_START;
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
-        hash ^= hash >> 32;
-    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        hash = hash_word(hash, words[i]);
     return hash;
 }
 

@@ -15,12 +15,13 @@
 
 enum memo_flag {
     MEMO_PARKED = 1 << 0,
-    MEMO_WATCHED = 1 << 1, /* its park began between two of our looks */
-    MEMO_SENT = 1 << 2,    /* the monitor has a sample of it */
-    MEMO_DUE = 1 << 3,     /* past the threshold, and to be described */
-    MEMO_DIRTY = 1 << 4,   /* the monitor's sample is not this one */
-    MEMO_SYSTEM = 1 << 5,  /* one of the runtime's own goroutines */
-    MEMO_MET = 1 << 6,     /* the fields of its goroutine are filled */
+    MEMO_WATCHED = 1 << 1,   /* its park began between two of our looks */
+    MEMO_SENT = 1 << 2,      /* the monitor has a sample of it */
+    MEMO_DUE = 1 << 3,       /* past the threshold, and to be described */
+    MEMO_DIRTY = 1 << 4,     /* the monitor's sample is not this one */
+    MEMO_SYSTEM = 1 << 5,    /* one of the runtime's own goroutines */
+    MEMO_MET = 1 << 6,       /* the fields of its goroutine are filled */
+    MEMO_DESCRIBED = 1 << 7, /* the fields of its sample are filled */
 };
 
 struct memo {

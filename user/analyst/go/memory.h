@@ -11,9 +11,14 @@ struct go_memory {
     /* Copies `size` bytes. All or nothing: 0 or -errno. */
     int (*read)(void *context, uint64_t address, void *buffer, size_t size);
     /* Copies ranges, at most RPC_RANGES_MAX and RPC_DATA_SIZE together, packed one behind the
-     * other; lengths[i] of range i could be read. Results are good until the next call. 0 or
-     * -errno. */
+     * other; lengths[i] of range i could be read. Results are good until the next call of these
+     * two. 0 or -errno. */
     int (*read_ranges)(void *context, const struct rpc_range *ranges, size_t n,
                        const uint8_t **ret_bytes, const uint32_t **ret_lengths);
     void *context;
+    /* The same in two steps, of at most RPC_AHEAD_SIZE together, at most RPC_AHEAD_SLOTS at a time.
+     * Answers are taken in the order of asking; each is good until the next but one is asked for,
+     * whatever is read meanwhile. */
+    int (*ask)(void *context, const struct rpc_range *ranges, size_t n);
+    int (*take)(void *context, const uint8_t **ret_bytes, const uint32_t **ret_lengths);
 };

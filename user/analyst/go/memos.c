@@ -4,26 +4,25 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyst/go/gather.h"
 #include "cleanup.h"
 
 #define CHUNK (128 * 1024) /* addresses taken at once */
 
-static int by_address(const void *a, const void *b)
+/* What is taken at once: as the list has it, and sorted. */
+struct chunk {
+    uint64_t gs[CHUNK];
+    struct piece pieces[CHUNK], spare[CHUNK];
+};
+
+/* The list is in the order of making, by several threads that allocate in places of their own. */
+static void sort(struct chunk *chunk, size_t n)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Mostly they are sorted as they are: g's are allocated one behind the other. */
-static void sort(uint64_t *gs, size_t n)
-{
-    size_t i = 1;
-
-    while (i < n && gs[i - 1] <= gs[i])
-        i++;
-    if (i < n)
-        qsort(gs, n, sizeof(*gs), by_address);
+    for (size_t i = 0; i < n; i++)
+        chunk->pieces[i] = (struct piece){.address = chunk->gs[i]};
+    gather_sort(chunk->pieces, chunk->spare, n);
+    for (size_t i = 0; i < n; i++)
+        chunk->gs[i] = chunk->pieces[i].address;
 }
 
 /* Puts sorted addresses in their places among the memos, from the last one on. */
@@ -47,24 +46,22 @@ static int merge(struct memos *memos, const uint64_t *gs, size_t n)
 
 int memos_grow(struct memos *memos, struct go_runtime *runtime)
 {
-    AUTO_FREE uint64_t *gs = NULL;
+    AUTO_FREE struct chunk *chunk = malloc(sizeof(*chunk));
     uint64_t total;
     size_t n;
     int r;
 
+    if (!chunk)
+        return -ENOMEM;
     do {
         size_t room = MEMOS_MAX - memos->n < CHUNK ? MEMOS_MAX - memos->n : CHUNK;
 
-        if (!gs)
-            gs = malloc(CHUNK * sizeof(*gs));
-        if (!gs)
-            return -ENOMEM;
-        r = go_runtime_gs(runtime, memos->n, room, gs, &n, &total);
+        r = go_runtime_gs(runtime, memos->n, room, chunk->gs, &n, &total);
         if (r)
             return r;
-        sort(gs, n);
+        sort(chunk, n);
         if (n)
-            r = merge(memos, gs, n);
+            r = merge(memos, chunk->gs, n);
     } while (!r && n);
     memos->left_out = memos->n == MEMOS_MAX ? total - memos->n : 0;
     return r;

@@ -63,6 +63,13 @@ static const struct go_layout layouts[] = {
     },
 };
 
+/* moduledata.next in runtime/symtab.go of each: of 1.19, 1.23, 1.24, 1.26 and 1.27 by their DWARF.
+ */
+static const struct {
+    int minor;
+    uint16_t next;
+} links[] = {{117, 528}, {118, 544}, {120, 560}, {121, 584}, {123, 576}, {126, 584}, {127, 560}};
+
 #define LAYOUTS (sizeof(layouts) / sizeof(layouts[0]))
 
 /* Of a moduledata, the same in all versions. */
@@ -108,6 +115,15 @@ const struct go_layout *go_layout_of(int minor)
         if (layouts[i].minor <= minor)
             return &layouts[i];
     return NULL;
+}
+
+uint64_t go_module_next(int minor)
+{
+    size_t i = sizeof(links) / sizeof(links[0]) - 1;
+
+    while (i > 0 && links[i].minor > minor)
+        i--;
+    return links[i].next;
 }
 
 bool go_layout_knows(uint32_t magic)

@@ -93,6 +93,9 @@ int go_module_load(struct go_windows *windows, const struct maps *maps, uint64_t
                    const struct go_layout *layout, struct go_module *ret_module,
                    const char **ret_check);
 
+/* Where a moduledata has the address of the one that was loaded next, in this version of Go. */
+uint64_t go_module_next(int minor);
+
 /* From a place in the code, as the tables of this module have it, to its address and back. */
 uint64_t go_module_address(const struct go_module *module, uint64_t place);
 bool go_module_place(const struct go_module *module, uint64_t address, uint64_t *ret_place);

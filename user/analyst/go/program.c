@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "analyst/gomemory.h"
-#include "analyst/maps.h"
 #include "cleanup.h"
 #include "table.h"
 
@@ -27,6 +26,10 @@ struct program {
     uint64_t exec_id;
     uint64_t generation;
     uint64_t n_updates; /* since it runs */
+    struct maps maps;
+    bool has_maps;        /* they are those of this scan */
+    uint64_t code_hash;   /* of the mappings with code, when they were last read */
+    uint64_t opened_hash; /* the same, when Go was last looked for */
     bool is_go;
     char why[GO_WHY_MAX];       /* its goroutines can't be read; "": nothing to say */
     struct go_code *code;       /* NULL: none */
@@ -70,21 +73,54 @@ void program_free(struct program **program)
     if (!*program)
         return;
     close_program(*program);
+    maps_free(&(*program)->maps);
     free(*program);
     *program = NULL;
 }
 
-static int open_code(struct program *program)
+int program_maps(struct program *program, const struct maps **ret_maps)
 {
-    CLEANUP(maps_free) struct maps maps = {0};
     AUTO_FREE char *text = NULL;
+    struct maps maps;
     size_t length;
     int r;
 
+    *ret_maps = &program->maps;
+    if (program->has_maps)
+        return 0;
     r = remote_maps(program->remote, &text, &length);
     if (!r)
         r = maps_parse(text, length, &maps);
-    return r ? r : go_code_new(&program->memory, &maps, program->why, &program->code);
+    if (r)
+        return r;
+    maps_free(&program->maps);
+    program->maps = maps;
+    program->has_maps = true;
+    program->code_hash = maps_hash_code(&maps);
+    return 0;
+}
+
+static int open_code(struct program *program)
+{
+    const struct maps *maps;
+    int r;
+
+    r = program_maps(program, &maps);
+    program->opened_hash = program->code_hash;
+    return r ? r : go_code_new(&program->memory, maps, program->why, &program->code);
+}
+
+/* Goroutines that began in a plugin before it was known are none of the runtime's own either way.
+ */
+static int take_up_plugins(struct program *program)
+{
+    const struct maps *maps;
+    int r;
+
+    if (!go_code_has_grown(program->code))
+        return 0;
+    r = program_maps(program, &maps);
+    return r ? r : go_code_update(program->code, maps);
 }
 
 /* What is wrong with the program is no error. */
@@ -114,16 +150,21 @@ static bool is_time(uint64_t n)
 
 int program_update(struct program *program, uint64_t scan, uint64_t exec_id)
 {
-    if (program->scan == scan && program->exec_id == exec_id)
+    bool is_new = program->exec_id != exec_id;
+
+    if (program->scan == scan && !is_new)
         return 0;
     program->scan = scan;
-    if (program->exec_id != exec_id) {
+    program->has_maps = false;
+    if (is_new) {
         close_program(program);
         program->exec_id = exec_id;
         program->n_updates = 0;
     }
     program->n_updates++;
-    if (program->runtime || !is_time(program->n_updates))
+    if (program->runtime)
+        return take_up_plugins(program);
+    if (!is_time(program->n_updates) && program->code_hash == program->opened_hash)
         return 0;
     return open_program(program);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program that runs in the target: whether it is Go, which, and whether its goroutines can be
- * read. Asked for anew, ever more rarely, as long as they can't: a runtime may just be starting, or
- * be in a library that is loaded later. */
+/* The program that runs in the target: its mappings, whether it is Go, which, and whether its
+ * goroutines can be read. Asked for anew, ever more rarely, as long as they can't: a runtime may
+ * just be starting, or be in a library that is loaded later. Go plugins that are loaded later are
+ * taken up. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +10,7 @@
 
 #include "analyst/go/code.h"
 #include "analyst/go/runtime.h"
+#include "analyst/maps.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
 #include "loss.h"
@@ -30,6 +32,10 @@ uint64_t program_generation(const struct program *program);
 /* NULL: not Go, or not readable. */
 struct go_code *program_code(struct program *program);
 struct go_runtime *program_runtime(struct program *program);
+
+/* The target's mappings, as of this scan: read once, when they are first asked for. Borrowed until
+ * the next program_update(). -errno of the probe, -ENOMEM. */
+int program_maps(struct program *program, const struct maps **ret_maps);
 
 /* Fills in runtime, runtime_version and note. */
 void program_describe(const struct program *program, struct outbox *outbox,

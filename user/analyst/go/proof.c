@@ -44,6 +44,7 @@ struct proof {
     size_t n_live;
     struct goroutine live[PROOF_GS_MAX];
     struct piece pieces[PROOF_GS_MAX];
+    struct piece spare[PROOF_GS_MAX];
 };
 
 static void take(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
@@ -207,7 +208,7 @@ int proof_check(const struct g_layout *layout, struct go_code *code, const struc
     proof->n = n < PROOF_GS_MAX ? n : PROOF_GS_MAX;
     for (size_t i = 0; i < proof->n; i++)
         proof->pieces[i] = (struct piece){gs[i], layout->size, (uint32_t)i};
-    gather_sort(proof->pieces, proof->n);
+    gather_sort(proof->pieces, proof->spare, proof->n);
     for (int i = 0; i < PROOF_TRIES && r == -ENOTSUP; i++)
         r = try_proof(proof, memory);
     return r;

@@ -20,12 +20,21 @@ static const char *const standard[] = {
 /* Those of them that only wait for others. */
 static const char *const plumbing[] = {"internal", "runtime", "sync", "syscall"};
 
+/* What a thread does that has no goroutine, above all of the frames below it: the scheduler looks
+ * for one (findrunnable until 1.18), or waits for its own to be run, and the runtime's monitor. */
+static const char *const schedulers[] = {
+    "runtime.findRunnable", "runtime.findrunnable", "runtime.stoplockedm",
+    "runtime.startlockedm", "runtime.sysmon",       "runtime.templateThread",
+};
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool begins_with_any(const char *function, const char *const *packages, size_t n)
 {
     size_t length = strcspn(function, "./");
 
+    if (!strncmp(function, "plugin/", strlen("plugin/")))
+        return false; /* plugin/unnamed-HASH: what a plugin built from bare files is called */
     for (size_t i = 0; i < n; i++)
         if (strlen(packages[i]) == length && !strncmp(function, packages[i], length))
             return true;
@@ -42,6 +51,16 @@ static uint32_t find(const struct frame *frames, uint32_t n, const char *const *
     return i;
 }
 
+/* The scheduler's own frame, or the outermost. */
+static uint32_t find_scheduler(const struct frame *frames, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        for (size_t j = 0; j < LENGTH(schedulers); j++)
+            if (frames[i].function && !strcmp(frames[i].function, schedulers[j]))
+                return i;
+    return n - 1;
+}
+
 uint32_t go_site_find(const struct frame *frames, uint32_t n)
 {
     uint32_t site = find(frames, n, standard, LENGTH(standard));
@@ -49,6 +68,6 @@ uint32_t go_site_find(const struct frame *frames, uint32_t n)
     if (site == n)
         site = find(frames, n, plumbing, LENGTH(plumbing));
     if (site == n)
-        site = n - 1;
-    return n ? site : 0;
+        site = n ? find_scheduler(frames, n) : 0;
+    return site;
 }

@@ -369,8 +369,8 @@ static inline void binary_add_moduledata(struct binary *binary)
     binary_put64(binary, BINARY_SECTIONS + 16, BINARY_TEXT);
 }
 
-/* A second moduledata, of the same tables for code that begins elsewhere. */
-static inline void binary_add_plugin(struct binary *binary, uint64_t text)
+/* A second moduledata, of the same tables for code that begins elsewhere. Returns where it is. */
+static inline uint64_t binary_add_plugin(struct binary *binary, uint64_t text)
 {
     const uint64_t from = BINARY_MODULEDATA, to = BINARY_DATA + 0xa00, words = 0x200;
     const uint64_t end = text + BINARY_FUNCTIONS_MAX * BINARY_FUNCTION_SIZE;
@@ -380,6 +380,7 @@ static inline void binary_add_plugin(struct binary *binary, uint64_t text)
     binary_put64(binary, to + 168, end);
     binary_put64(binary, to + 176, text);
     binary_put64(binary, to + 184, end);
+    return to;
 }
 
 static inline void binary_put_version(struct binary *binary, const char *version)
@@ -408,7 +409,8 @@ static inline struct binary *binary_new(const struct binary_layout *layout)
     if (!binary)
         abort();
     binary->layout = layout;
-    binary->memory = (struct go_memory){binary_read, binary_read_ranges, binary};
+    binary->memory = (struct go_memory){
+        .read = binary_read, .read_ranges = binary_read_ranges, .context = binary};
     snprintf(version, sizeof(version), "go1.%d.3", layout->minor - 100);
     binary_put_version(binary, version);
     binary_add_header(binary);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/go/asked.h"
 #include "analyst/go/code.h"
 #include "analyst/go/goroutine.h"
 #include "analyst/go/memory.h"
@@ -69,6 +70,7 @@ struct process {
     uint8_t heap[HEAP_SIZE];
     uint8_t packed[RPC_DATA_SIZE];
     uint32_t lengths[RPC_RANGES_MAX];
+    struct asked asked;
     unsigned n_reads;
     size_t n_gs;
     void (*before_read)(struct process *process); /* what the target does meanwhile */
@@ -197,6 +199,19 @@ static inline int process_read_ranges(void *context, const struct rpc_range *ran
     return 0;
 }
 
+static inline int process_ask(void *context, const struct rpc_range *ranges, size_t n)
+{
+    return asked_ask(&((struct process *)context)->asked, ranges, n);
+}
+
+static inline int process_take(void *context, const uint8_t **ret_bytes,
+                               const uint32_t **ret_lengths)
+{
+    struct process *process = context;
+
+    return asked_take(&process->asked, &process->memory, ret_bytes, ret_lengths);
+}
+
 /* Main, the runtime's own three, and `n` that send. */
 static inline struct process *process_new(int minor, size_t n)
 {
@@ -204,7 +219,8 @@ static inline struct process *process_new(int minor, size_t n)
 
     process->minor = minor;
     process->offsets = offsets_of(minor);
-    process->memory = (struct go_memory){process_read, process_read_ranges, process};
+    process->memory =
+        (struct go_memory){process_read, process_read_ranges, process, process_ask, process_take};
     process_add(process, process->offsets->receive, START_MAIN);
     process_add(process, process->offsets->force_gc, START_FORCE_GC);
     process_add(process, process->offsets->sweep, START_SWEEP);

@@ -426,11 +426,14 @@ static void test_plugin_that_comes_later(void **state)
     assert_int_equal(go_code_update(code, &binary->maps), 0);
     assert_int_equal(go_code_variables(code, ranges, 16), 2);
     assert_int_equal(maps_parse(text, sizeof(text) - 1, &more), 0);
-    binary_add_plugin(binary, 0x404000);
+    assert_false(go_code_has_grown(code));
+    binary_put64(binary, BINARY_MODULEDATA + 576, binary_add_plugin(binary, 0x404000));
+    assert_true(go_code_has_grown(code));
     assert_int_equal(go_code_update(code, &binary->maps), 0); /* no new code is mapped */
     assert_false(go_code_has(code, 0x404010));
     assert_int_equal(go_code_update(code, &more), 0);
     assert_true(go_code_has(code, 0x404010));
+    assert_false(go_code_has_grown(code));
     assert_int_equal(go_code_variables(code, ranges, 16), 4);
     go_code_unwind(code, 0x404010, BINARY_STACK, &none, frames, 8, &n);
     assert_int_equal(n, 1);

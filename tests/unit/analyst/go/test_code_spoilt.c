@@ -308,7 +308,7 @@ static void test_target_that_is_gone(void **state)
     size_t n;
 
     (void)state;
-    binary->memory = (struct go_memory){read_nothing, read_no_ranges, NULL};
+    binary->memory = (struct go_memory){.read = read_nothing, .read_ranges = read_no_ranges};
     go_code_symbolize(code, raw, frames); /* from what was read before */
     assert_int_equal(go_code_unwind(code, raw[0].pc, BINARY_STACK, &none, raw, 8, &n), UNWIND_CUT);
     assert_int_equal(n, 1);

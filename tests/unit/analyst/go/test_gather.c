@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "analyst/go/asked.h"
+
 #define BASE 0x10000u
 #define SIZE (8u * 1024 * 1024) /* readable from BASE on; the byte at an address is its low one */
 
@@ -44,7 +46,22 @@ static int read_ranges(void *context, const struct rpc_range *ranges, size_t n,
     return error;
 }
 
-static const struct go_memory memory = {.read_ranges = read_ranges};
+static struct asked asked;
+static const struct go_memory memory;
+
+static int ask(void *context, const struct rpc_range *ranges, size_t n)
+{
+    (void)context;
+    return asked_ask(&asked, ranges, n);
+}
+
+static int answer(void *context, const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    (void)context;
+    return asked_take(&asked, &memory, ret_bytes, ret_lengths);
+}
+
+static const struct go_memory memory = {.read_ranges = read_ranges, .ask = ask, .take = answer};
 
 struct taken {
     size_t n;
@@ -132,7 +149,7 @@ static void what_is_unreadable_comes_short(void **state)
 
 static void what_no_request_can_hold_is_refused(void **state)
 {
-    const struct piece piece = {BASE, RPC_DATA_SIZE + 1, 0};
+    const struct piece piece = {BASE, RPC_AHEAD_SIZE + 1, 0};
     struct taken taken = {0};
 
     (void)state;
@@ -151,15 +168,58 @@ static void errors_are_passed_on(void **state)
     error = 0;
 }
 
-static void pieces_are_sorted(void **state)
+static void take_first(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
 {
-    struct piece pieces[] = {{300, 1, 0}, {100, 1, 1}, {200, 1, 2}};
+    (void)bytes, (void)got;
+    if (piece->index == 0)
+        *(size_t *)context = asked.n_asked - asked.n_taken;
+}
+
+static void the_next_is_asked_for_while_one_is_handed_out(void **state)
+{
+    static struct piece pieces[2 * RPC_RANGES_MAX];
+    size_t waiting = 0;
 
     (void)state;
-    gather_sort(pieces, 3);
-    assert_int_equal(pieces[0].index, 1);
-    assert_int_equal(pieces[2].index, 0);
-    gather_sort(pieces, 0);
+    for (uint32_t i = 0; i < 2 * RPC_RANGES_MAX; i++)
+        pieces[i] = (struct piece){BASE + i * 1000, 16, i};
+    assert_int_equal(gather(&memory, pieces, 2 * RPC_RANGES_MAX, 0, take_first, &waiting), 0);
+    assert_int_equal(waiting, 1);
+}
+
+/* Or the answers of the next would be those of the last. */
+static void nothing_stays_asked_for(void **state)
+{
+    static struct piece pieces[3 * RPC_RANGES_MAX];
+    struct taken taken = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < 3 * RPC_RANGES_MAX; i++)
+        pieces[i] = (struct piece){BASE + i * 1000, 16, i};
+    error = -EFAULT;
+    assert_int_equal(gather(&memory, pieces, 3 * RPC_RANGES_MAX, 0, take, &taken), -EFAULT);
+    assert_int_equal(asked.n_asked, asked.n_taken);
+    error = 0;
+}
+
+static void pieces_are_sorted(void **state)
+{
+    static struct piece pieces[1000], spare[1000];
+    uint64_t address = 1, sum = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 1000; i++) {
+        address = address * 6364136223846793005u + 1442695040888963407u;
+        pieces[i] = (struct piece){i % 3 ? address : address >> 40, 1, i};
+    }
+    for (size_t n = 0; n <= 1000; n += n < 4 ? 1 : 332) {
+        gather_sort(pieces, spare, n);
+        for (size_t i = 1; i < n; i++)
+            assert_true(pieces[i - 1].address <= pieces[i].address);
+    }
+    for (uint32_t i = 0; i < 1000; i++)
+        sum += pieces[i].index;
+    assert_int_equal(sum, 999 * 1000 / 2);
 }
 
 int main(void)
@@ -172,6 +232,8 @@ int main(void)
         cmocka_unit_test(what_is_unreadable_comes_short),
         cmocka_unit_test(what_no_request_can_hold_is_refused),
         cmocka_unit_test(errors_are_passed_on),
+        cmocka_unit_test(the_next_is_asked_for_while_one_is_handed_out),
+        cmocka_unit_test(nothing_stays_asked_for),
         cmocka_unit_test(pieces_are_sorted),
     };
 

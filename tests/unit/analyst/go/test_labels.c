@@ -36,7 +36,7 @@ static int teardown(void **state)
 }
 
 /* Reads a list of (address, length, address, length) per label. */
-static uint32_t read_list(struct fixture *fixture, const uint64_t *list, uint32_t n)
+static int read_list(struct fixture *fixture, const uint64_t *list, uint32_t n)
 {
     return labels_read(&fixture->binary->memory, fixture->interns, (const uint8_t *)list, n,
                        fixture->labels);
@@ -48,7 +48,6 @@ static void test_texts(void **state)
     const uint64_t list[] = {BINARY_STACK, 5, BINARY_STACK + 5, 2, BINARY_STACK + 7, 6, 0, 0};
 
     binary_put(fixture->binary, BINARY_STACK, "routet1tenant", 13);
-    assert_int_equal(read_list(fixture, list, 0), 0);
     assert_int_equal(read_list(fixture, list, 2), 2);
     assert_string_equal(fixture->labels[0].key, "route");
     assert_string_equal(fixture->labels[0].value, "t1");
@@ -71,7 +70,7 @@ static void test_as_many_and_as_long_as_may_be(void **state)
     assert_int_equal(read_list(fixture, list, STACK_LABELS_MAX), STACK_LABELS_MAX);
     assert_int_equal(strlen(fixture->labels[STACK_LABELS_MAX - 1].value), LABELS_LENGTH_MAX);
     list[4 * STACK_LABELS_MAX - 1]++;
-    assert_int_equal(read_list(fixture, list, STACK_LABELS_MAX), 0);
+    assert_int_equal(read_list(fixture, list, STACK_LABELS_MAX), -EILSEQ);
 }
 
 static void test_odd_ones(void **state)
@@ -90,10 +89,10 @@ static void test_odd_ones(void **state)
 
     binary_put(fixture->binary, BINARY_STACK, "a\0b", 3);
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        assert_int_equal(read_list(fixture, lists[i], 1), 0);
+        assert_true(read_list(fixture, lists[i], 1) < 0);
 }
 
-static uint32_t decode(uint64_t list, uint64_t n, uint64_t capacity)
+static int decode(uint64_t list, uint64_t n, uint64_t capacity)
 {
     const uint64_t words[] = {list, n, capacity};
     uint64_t address;
@@ -106,11 +105,24 @@ static void test_sets(void **state)
     (void)state;
     assert_int_equal(decode(0x10, 2, 2), 2);
     assert_int_equal(decode(0x10, STACK_LABELS_MAX, 64), STACK_LABELS_MAX);
-    assert_int_equal(decode(0x10, STACK_LABELS_MAX + 1, 64), 0);
-    assert_int_equal(decode(0x10, UINT64_MAX, UINT64_MAX), 0);
-    assert_int_equal(decode(0x10, 3, 2), 0);
-    assert_int_equal(decode(0, 2, 2), 0);
+    assert_int_equal(decode(0x10, STACK_LABELS_MAX + 1, 64), -EILSEQ);
+    assert_int_equal(decode(0x10, UINT64_MAX, UINT64_MAX), -EILSEQ);
+    assert_int_equal(decode(0x10, 3, 2), -EILSEQ);
+    assert_int_equal(decode(0, 2, 2), -EILSEQ);
     assert_int_equal(decode(0x10, 0, 2), 0);
+    assert_int_equal(decode(0, 0, 0), 0);
+}
+
+static void test_order(void **state)
+{
+    struct label labels[] = {{"b", "1"}, {"a", "2"}, {"c", "3"}};
+
+    (void)state;
+    assert_int_equal(labels_sort(labels, 3), 0);
+    assert_string_equal(labels[0].value, "2");
+    assert_string_equal(labels[2].value, "3");
+    labels[2].key = "a";
+    assert_int_equal(labels_sort(labels, 3), -EILSEQ);
 }
 
 int main(void)
@@ -120,6 +132,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_as_many_and_as_long_as_may_be, setup, teardown),
         cmocka_unit_test_setup_teardown(test_odd_ones, setup, teardown),
         cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lab.py KERNEL...: parkwatch on Debian's kernels, in virtual machines (machine.py).
+
+Each environment of each kernel has a declared level: what `doctor` calls reduced or missing there,
+and whether a report is whole or refused in one line. The truth of a whole report comes from the
+programs that were watched. The last line is "N passed, N failed, N skipped"."""
+
+import json
+import shutil
+import sys
+import unittest
+
+import machine
+
+ROOT = machine.ROOT
+GO = ROOT / "build" / "go-fixtures"
+LEAKED = 100  # goroutines, as init says
+
+# What these machines lack on every kernel.
+BARE = {"debug information"}
+CAPABILITIES = {"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_CHECKPOINT_RESTORE"}
+PROGRAMS = {"BPF task iterator", "BPF sched_switch", "BPF kernel stacks"}
+
+# Environment: (what is reduced, what is missing). With something missing the report is refused.
+WHOLE = {
+    "root": (set(), set()),
+    "capabilities": (CAPABILITIES, set()),
+    "memlock": (CAPABILITIES, set()),
+    "no-btf": ({"BPF futex calls"}, PROGRAMS | {"kernel types"}),
+    "integrity": (set(), set()),
+    "confidentiality": ({"lockdown"}, set()),
+}
+REFUSED = {
+    name: (reduced | {"BPF futex calls"}, missing | PROGRAMS)
+    for name, (reduced, missing) in WHOLE.items()
+}
+for name in ("capabilities", "memlock"):  # Linux 5.10 gives a user 64 KiB
+    REFUSED[name][1].add("locked memory")
+
+# Kernel: (its environments, what it lacks in each of them).
+LEVELS = {
+    "5.10": (REFUSED, {"pagemap"}),
+    "6.1": (WHOLE, {"pagemap"}),
+    "6.12": (WHOLE, set()),
+    "6.18": (WHOLE, set()),
+    "newest": (WHOLE, set()),
+}
+
+
+def programs():
+    newest = sorted(GO.glob("*.*"))[-1]
+    return {
+        "/init": machine.INIT,
+        "/bin/busybox": shutil.which("busybox"),
+        "/setpriv": shutil.which("setpriv"),
+        "/parkwatch": ROOT / "build" / "parkwatch",
+        "/cond": ROOT / "build" / "fixtures" / "cond",
+        "/leak": newest / "stripped" / "leak",
+    }
+
+
+def verdicts(doctor):
+    """{verdict: names} of doctor's lines."""
+    found = {"ok": set(), "reduced": set(), "missing": set()}
+    for line in doctor.splitlines():
+        verdict, name = line[:8].strip(), line[9:31].strip()
+        if verdict in found:
+            found[verdict].add(name)
+    return found
+
+
+def line_of(source, mark):
+    lines = (ROOT / "tests" / "fixtures" / source).read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if mark in line)
+
+
+class Kernel(unittest.TestCase):
+    """One environment of one kernel."""
+
+    def __init__(self, version, environment, results):
+        super().__init__("check")
+        self.version, self.environment, self.results = version, environment, results
+
+    def id(self):
+        return f"{self.version} {self.environment} ({self.results['release'].strip()})"
+
+    def text(self, suffix):
+        return self.results[f"{self.environment}.{suffix}"]
+
+    def check(self):
+        environments, lacking = LEVELS[self.version]
+        reduced, missing = environments[self.environment]
+        found = verdicts(self.text("doctor"))
+        self.assertEqual(found["missing"], missing, self.text("doctor"))
+        self.assertEqual(found["reduced"], reduced | lacking | BARE, self.text("doctor"))
+        self.assertEqual(self.text("doctor.status"), f"{1 if missing else 0}\n")
+        if missing:
+            self.check_refused()
+        else:
+            self.check_report()
+
+    def check_refused(self):
+        self.assertEqual(self.text("report.status"), "1\n")
+        self.assertEqual(self.text("report"), "")
+        self.assertRegex(self.text("report.error"), r"\Aparkwatch: [^\n]+\n\Z")
+
+    def check_report(self):
+        self.assertEqual(self.text("report.error"), "")
+        self.assertEqual(self.text("report.status"), "0\n")
+        targets = {target["comm"]: target for target in json.loads(self.text("report"))["targets"]}
+        for target in targets.values():
+            self.assertEqual(target["losses"], {})
+        self.check_threads(targets["cond"])
+        self.check_goroutines(targets["leak"])
+
+    def check_threads(self, target):
+        truth = json.loads(self.results["cond.truth"].removeprefix("ready "))
+        (group,) = [group for group in target["groups"] if group["reason"] == "futex wait"]
+        frames = [(frame["function"], frame["line"]) for frame in group["frames"]]
+        self.assertEqual(group["count"], truth["count"])
+        self.assertIn(("wait_for_work", truth["threads"][0]["line"]), frames)
+        self.assertIn("worker", [function for function, _ in frames])
+        self.assertEqual(group["frames"][-1]["module"], "libc.so.6")  # clone3, of which nothing tells
+        self.assertGreaterEqual(group["newest_seconds"], 1)
+
+    def check_goroutines(self, target):
+        truth = self.results["leak.truth"].splitlines()
+        self.assertEqual(truth[-1], "ready")
+        in_time = len(truth) - 1  # a slow machine's timeouts are late: those goroutines have sent
+        (group,) = [group for group in target["groups"] if group["reason"] == "chan send"]
+        self.assertEqual(group["count"], LEAKED - in_time)
+        self.assertEqual(group["site"], f"main.fetchScores leak.go:{line_of('go/leak.go', '// LEAK')}")
+        self.assertEqual(group["created_by"]["function"], "main.recommend")
+
+
+class Boot(unittest.TestCase):
+    """A kernel that did not come to the end."""
+
+    def __init__(self, version, fault):
+        super().__init__("check")
+        self.version, self.fault = version, fault
+
+    def id(self):
+        return f"{self.version} boot"
+
+    def check(self):
+        self.fail(self.fault)
+
+
+def tests_of(version):
+    try:
+        results = machine.boot(version, programs(), lambda text: print(text, flush=True))
+    except machine.LabFault as fault:
+        return [Boot(version, str(fault))]
+    return [Kernel(version, name, results) for name in LEVELS[version][0]]
+
+
+def main(versions):
+    unknown = set(versions) - set(LEVELS)
+    if unknown:
+        print(f"lab.py: no level is declared for: {' '.join(unknown)}", file=sys.stderr)
+        return 2
+    passed = failed = 0
+    for version in versions:
+        for test in tests_of(version):
+            result = test.run()
+            wrong = result.failures + result.errors
+            print(f"{'FAIL' if wrong else 'ok  '} {test.id()}", flush=True)
+            for _, text in wrong:
+                print(text, flush=True)
+            failed += bool(wrong)
+            passed += not wrong
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon's HTTP against clients of all kinds: hostile, slow and many ones, and those that need
+TLS and passwords."""
+
+import base64
+import contextlib
+import crypt
+import os
+import pathlib
+import resource
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+
+from harness import LiveTest, monotonic, run, wait_for
+
+SCRAPE_MAX = 1.0  # seconds: what a scrape has, whatever else goes on
+STALLED = 1000
+FLOOD = 10000
+PATIENCE = 30
+
+STRICT = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+}
+
+GOOD = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def connect(watch):
+    client = socket.create_connection(("127.0.0.1", watch.port), timeout=PATIENCE)
+    return client
+
+
+def receive(client):
+    """All until the end."""
+    data = b""
+    with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):
+        while chunk := client.recv(65536):
+            data += chunk
+    return data
+
+
+def head_of(data):
+    """Status and headers of an answer; names in lower case."""
+    head = data.split(b"\r\n\r\n", 1)[0].decode("latin-1").split("\r\n")
+    status = int(head[0].split()[1])
+    return status, dict(
+        (name.lower(), value.strip()) for name, value in (line.split(":", 1) for line in head[1:])
+    )
+
+
+class WebTest(LiveTest):
+    def daemon(self, *options, **arguments):
+        fixture = self.fixture("cond")
+        return self.watch(fixture.pid, "--interval", "200ms", *options, **arguments)
+
+    def losses(self, watch, what):
+        return watch.value("parkwatch_web_losses_total", what=what)
+
+
+class Hostile(WebTest):
+    def ask(self, watch, data):
+        with connect(watch) as client:
+            client.sendall(data)
+            return receive(client)
+
+    def check(self, watch, data, status):
+        answer = self.ask(watch, data)
+        self.assertTrue(answer, f"no answer to {data[:60]!r}")
+        got, headers = head_of(answer)
+        self.assertEqual(got, status, f"{data[:60]!r}: {answer[:300]!r}")
+        for name, value in STRICT.items():
+            self.assertEqual(headers.get(name), value, f"{name} after {data[:60]!r}")
+        self.assertTrue(headers["content-security-policy"].startswith("default-src 'none'"))
+        self.assertNotIn(b"MARK", answer)
+
+    def test_requests(self):
+        watch = self.daemon()
+        host = b"Host: localhost\r\n"
+        get = b"GET / HTTP/1.1\r\n"
+        for data, status in (
+            (b"GET /MARK HTTP/1.1\r\n" + host + b"\r\n", 404),
+            (b"GET /../../../etc/passwd HTTP/1.1\r\n" + host + b"\r\n", 404),
+            (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n" + host + b"\r\n", 404),
+            (b"GET /metrics%00MARK HTTP/1.1\r\n" + host + b"\r\n", 400),
+            (b"GET /\0MARK HTTP/1.1\r\n" + host + b"\r\n", 400),
+            (get + b"X: a\0b\r\n" + host + b"\r\n", 400),
+            (b"GET /MARK\r\n", 400),  # HTTP/0.9
+            (b"MARK\r\n\r\n", 400),
+            (os.urandom(64) + b"\0", 400),
+            (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(200), 400),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+            (get + b"\r\n", 400),
+            (get + host + host + b"\r\n", 400),
+            (get + b"Host: MARK.example\r\n\r\n", 421),
+            (get + b"Host: 127.0.0.1.MARK.example:%d\r\n\r\n" % watch.port, 421),
+            (b"POST / HTTP/1.1\r\nHost: MARK\r\n\r\n", 421),
+            (get + host + b"Sec-Fetch-Site: cross-site\r\n\r\n", 403),
+            (b"POST / HTTP/1.1\r\n" + host + b"Content-Length: 4\r\n\r\nMARK", 405),
+            (b"OPTIONS * HTTP/1.1\r\n" + host + b"\r\n", 400),
+            (b"TRACE / HTTP/1.1\r\nX: MARK\r\n" + host + b"\r\n", 405),
+            (get + host + b"Content-Length: 4\r\n\r\nMARK", 413),
+            (get + host + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nMARK", 413),
+            (get + host + b"X: " + b"MARK" * 2100 + b"\r\n\r\n", 431),
+            (b"GET /" + b"MARK" * 2100, 431),
+            (get + host + b"A: b\r\n" * 70 + b"\r\n", 431),
+            (b"GET /?" + b"a&" * 40 + b" HTTP/1.1\r\n" + host + b"\r\n", 400),
+        ):
+            with self.subTest(data=data[:60]):
+                self.check(watch, data, status)
+        self.check(watch, b"GET /-/healthy HTTP/1.1\r\nHost: 192.0.2.1:80\r\n\r\n", 200)
+
+    def test_names(self):
+        watch = self.daemon("--web.allowed-host", "Park.example")
+        get = b"GET /-/healthy HTTP/1.1\r\nHost: %s\r\n\r\n"
+        self.check(watch, get % b"park.EXAMPLE:9", 200)
+        self.check(watch, get % socket.gethostname().encode(), 421)
+        exposed = self.daemon("--web.listen-address", "0.0.0.0:0")
+        self.check(exposed, get % socket.gethostname().encode(), 200)
+
+    def test_byte_by_byte(self):
+        watch = self.daemon()
+        began = monotonic()
+        with connect(watch) as client:
+            client.settimeout(1)
+            data = b""
+            client.sendall(GOOD[:10])
+            while monotonic() < began + PATIENCE and not data:
+                with contextlib.suppress(socket.timeout):
+                    data = client.recv(65536)
+                    break
+                client.sendall(b"a")
+        self.assertEqual(head_of(data)[0], 408)
+        self.assertEqual(self.losses(watch, "late"), 1)
+
+
+class Many(WebTest):
+    """A scrape has its second while others do what they can."""
+
+    def setUp(self):
+        super().setUp()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = min(hard, 4 * STALLED)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+
+    def scrape(self, watch):
+        began = monotonic()
+        status, _, body = watch.fetch("/metrics")
+        took = monotonic() - began
+        self.assertEqual(status, 200)
+        self.assertIn(b"parkwatch_target_up", body)
+        return took
+
+    def test_stalled(self):
+        watch = self.daemon()
+        with contextlib.ExitStack() as stack:
+            for number in range(STALLED):
+                client = stack.enter_context(connect(watch))
+                with contextlib.suppress(ConnectionError):
+                    client.sendall((b"", b"G", GOOD[:-2])[number % 3])
+            self.assertLess(self.scrape(watch), SCRAPE_MAX)
+        self.assertGreaterEqual(self.losses(watch, "evicted"), STALLED - 300)
+
+    def test_flood(self):
+        watch = self.daemon()
+        ended = threading.Event()
+
+        def flood():
+            for _ in range(FLOOD):
+                with contextlib.suppress(OSError), connect(watch):
+                    pass
+            ended.set()
+
+        thread = threading.Thread(target=flood)
+        thread.start()
+        times = []
+        while not ended.is_set():
+            times.append(self.scrape(watch))
+        thread.join()
+        self.assertTrue(times)
+        self.assertLess(max(times), SCRAPE_MAX)
+
+    def test_slow_readers(self):
+        watch = self.daemon()
+        with contextlib.ExitStack() as stack:
+            for _ in range(60):
+                client = stack.enter_context(socket.socket())
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                client.connect(("127.0.0.1", watch.port))
+                client.sendall(GOOD)
+            self.assertLess(self.scrape(watch), SCRAPE_MAX)
+
+
+def certificate(folder, name="cert.pem", key="key.pem"):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", folder / key, "-out", folder / name],
+        check=True, capture_output=True, timeout=30,
+    )  # fmt: skip
+
+
+def bcrypt(password, cost=4):
+    return crypt.crypt(password, f"$2y${cost:02}$" + "QOauhQNbBCuQDKes6eFzPe")
+
+
+class Configured(WebTest):
+    """TLS and passwords."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="parkwatch-web-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.config = self.folder / "web.yml"
+
+    def write(self, text):
+        # In one step, as who rotates should.
+        fresh = self.folder / "fresh"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.rename(self.config)
+
+    TLS = "tls_server_config: {cert_file: cert.pem, key_file: key.pem%s}\n"
+
+    def start(self, text, *options):
+        self.write(text)
+        watch = self.daemon("--web.config.file", str(self.config), *options, ready=False)
+        wait_for(lambda: self.is_up(watch), "daemon answers")
+        return watch
+
+    def is_up(self, watch):
+        if watch.process.poll() is not None:
+            raise AssertionError(watch.log())
+        with contextlib.suppress(OSError):
+            connect(watch).close()
+            return True
+        return False
+
+    def context(self, **settings):
+        context = ssl.create_default_context(cafile=self.folder / "cert.pem")
+        for name, value in settings.items():
+            setattr(context, name, value)
+        return context
+
+    def fetch(self, watch, path="/-/healthy", context=None, password=None, plain=False):
+        """Status and headers, or None when there is no answer."""
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n"
+        if password:
+            head += f"Authorization: Basic {base64.b64encode(password.encode()).decode()}\r\n"
+        with connect(watch) as client, contextlib.ExitStack() as stack:
+            if not plain:
+                client = (context or self.context()).wrap_socket(
+                    client, server_hostname="localhost"
+                )
+                stack.enter_context(client)
+            client.sendall((head + "\r\n").encode())
+            data = receive(client)
+        return head_of(data) if data else None
+
+    def test_tls(self):
+        certificate(self.folder)
+        watch = self.start(self.TLS % "")
+        self.assertEqual(self.fetch(watch)[0], 200)
+        versions = ssl.TLSVersion
+        for version in (versions.TLSv1_2, versions.TLSv1_3):
+            context = self.context(minimum_version=version, maximum_version=version)
+            self.assertEqual(self.fetch(watch, context=context)[0], 200)
+        context = ssl.create_default_context(cafile=self.folder / "cert.pem")
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = versions.TLSv1
+        context.maximum_version = versions.TLSv1_1
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            self.fetch(watch, context=context)
+        with connect(watch) as client:
+            client.sendall(GOOD)
+            self.assertNotIn(b"HTTP", receive(client))
+        self.assertNotIn("--web", watch.log())
+
+    def test_least_version_and_headers(self):
+        certificate(self.folder)
+        watch = self.start(
+            self.TLS % ", min_version: TLS13"
+            + "http_server_config: {headers: {Strict-Transport-Security: max-age=7,"
+            " X-Frame-Options: SAMEORIGIN}}\n"
+        )
+        for path in ("/-/healthy", "/none", "/a%00"):
+            headers = self.fetch(watch, path)[1]
+            self.assertEqual(headers["strict-transport-security"], "max-age=7")
+            self.assertEqual(headers["x-frame-options"], "SAMEORIGIN")
+            self.assertEqual(headers["x-content-type-options"], "nosniff")
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            self.fetch(watch, context=self.context(maximum_version=ssl.TLSVersion.TLSv1_2))
+
+    def test_client_certificates(self):
+        certificate(self.folder)
+        certificate(self.folder, "client.pem", "client.key")
+        certificate(self.folder, "stranger.pem", "stranger.key")
+        watch = self.start(
+            self.TLS % ", client_ca_file: client.pem, client_auth_type: RequireAndVerifyClientCert"
+        )
+
+        def status(name):
+            context = self.context(maximum_version=ssl.TLSVersion.TLSv1_2)
+            if name:
+                context.load_cert_chain(self.folder / f"{name}.pem", self.folder / f"{name}.key")
+            return self.fetch(watch, context=context)[0]
+
+        self.assertEqual(status("client"), 200)
+        for name in ("stranger", None):
+            with self.assertRaises((ssl.SSLError, ConnectionError, TypeError)):
+                status(name)
+
+    def test_passwords(self):
+        self.write("")
+        watch = self.start(f"basic_auth_users: {{alice: '{bcrypt('secret')}'}}\n")
+        for password, status in (
+            (None, 401),
+            ("alice:secret", 200),
+            ("alice:secret", 200),
+            ("alice:wrong", 401),
+            ("bob:secret", 401),
+            ("alice:", 401),
+        ):
+            got, headers = self.fetch(watch, password=password, plain=True)
+            self.assertEqual(got, status, password)
+            self.assertEqual("www-authenticate" in headers, status == 401)
+        done = subprocess.run(
+            ["curl", "-s", "-m", "20", "-u", "alice:secret", f"http://127.0.0.1:{watch.port}/metrics"],
+            capture_output=True, timeout=30, check=True,
+        )  # fmt: skip
+        self.assertIn(b"parkwatch_web_losses_total", done.stdout)
+
+    def test_guesses_do_not_keep_others_waiting(self):
+        watch = self.start(f"basic_auth_users: {{alice: '{bcrypt('secret', 12)}'}}\n")
+        self.assertEqual(self.fetch(watch, password="alice:secret", plain=True)[0], 200)
+        with contextlib.ExitStack() as stack:
+            head = "GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic "
+            for number in range(30):
+                guess = base64.b64encode(f"alice:{number}".encode()).decode()
+                client = stack.enter_context(connect(watch))
+                client.sendall(f"{head}{guess}\r\n\r\n".encode())
+            began = monotonic()
+            self.assertEqual(self.fetch(watch, password="alice:secret", plain=True)[0], 200)
+            self.assertLess(monotonic() - began, SCRAPE_MAX)
+
+    def assert_refused(self, text, words, *options):
+        self.write(text)
+        fixture = self.fixture("cond")
+        done = run("watch", "-p", fixture.pid, "--web.config.file", self.config, *options)
+        lines = done.stderr.decode().splitlines()
+        self.assertEqual((done.returncode, len(lines)), (1, 1), lines)
+        self.assertIn(words, lines[0])
+
+    def test_refused_at_start(self):
+        certificate(self.folder)
+        certificate(self.folder, "other.pem", "other.key")
+        users = f"basic_auth_users: {{alice: '{bcrypt('secret')}'}}\n"
+        here = ("--web.listen-address", "127.0.0.1:0")
+        self.assert_refused(users, "loopback", "--web.listen-address", "0.0.0.0:0")
+        self.assert_refused("nonsense: 1\n", "line 1: 'nonsense' is not known", *here)
+        self.assert_refused("a: &a [*a, *a]\n", "line 1", *here)
+        self.assert_refused("[" * 60000, "line 1", *here)
+        self.assert_refused("x" * 70000, "File too large", *here)
+        self.assert_refused(self.TLS.replace("key.pem", "none") % "", "none: No such file", *here)
+        self.assert_refused(self.TLS.replace("key.pem", "other.key") % "", "cert_file", *here)
+        os.mkfifo(self.folder / "fifo")
+        self.assert_refused(self.TLS.replace("key.pem", "fifo") % "", "not a regular file", *here)
+
+    def test_changes(self):
+        certificate(self.folder)
+        watch = self.start(self.TLS % "")
+        old = self.context()
+        self.assertEqual(self.fetch(watch, context=old)[0], 200)
+
+        self.write("tls_server_config: [\n")
+        wait_for(lambda: "stays as it was" in watch.log(), "the broken file is noticed")
+        self.assertEqual(self.fetch(watch, context=old)[0], 200)
+
+        # A fresh key beside the old certificate is no pair; with its own one it is used.
+        certificate(self.folder, "new.pem", "new.key")
+        self.write(self.TLS % "")
+        (self.folder / "new.key").rename(self.folder / "key.pem")
+        (self.folder / "new.pem").rename(self.folder / "cert.pem")
+
+        def is_rotated():
+            with contextlib.suppress(ssl.SSLError):
+                return self.fetch(watch)[0] == 200
+
+        wait_for(is_rotated, "the new key is used")
+        with self.assertRaises(ssl.SSLError):
+            self.fetch(watch, context=old)
+        self.write(self.TLS % "" + f"basic_auth_users: {{alice: '{bcrypt('secret')}'}}\n")
+        wait_for(lambda: self.fetch(watch)[0] == 401, "the password is asked for")
+        status, _ = self.fetch(watch, password="alice:secret")
+        self.assertEqual(status, 200)
