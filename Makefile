@@ -6,6 +6,8 @@ VERSION := 0.1.0
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DEFAULTS := /etc/default/parkwatch
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -200,9 +202,12 @@ lint:
 
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/parkwatch
+	install -D -m 644 deploy/parkwatch@.service $(DESTDIR)$(UNITDIR)/parkwatch@.service
+	sed -i 's|^ExecStart=[^ ]*|ExecStart=$(BINDIR)/parkwatch|' $(DESTDIR)$(UNITDIR)/parkwatch@.service
+	[ -e $(DESTDIR)$(DEFAULTS) ] || install -D -m 644 deploy/parkwatch.default $(DESTDIR)$(DEFAULTS)
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/parkwatch
+	rm -f $(DESTDIR)$(BINDIR)/parkwatch $(DESTDIR)$(UNITDIR)/parkwatch@.service
 
 clean:
 	rm -rf build

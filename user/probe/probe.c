@@ -21,6 +21,8 @@
 #include "probe/attached.h"
 #include "probe/bpf.h"
 #include "probe/console.h"
+#include "probe/notify.h"
+#include "probe/refusal.h"
 #include "probe/schedule.h"
 #include "probe/web.h"
 #include "role.h"
@@ -42,10 +44,11 @@ struct probe {
     struct console console;
     int listen_fds[OPTIONS_LISTEN_MAX];
     size_t n_listen_fds;
-    int monitor_fd; /* the probe's end of the socket */
-    pid_t monitor;  /* 0: not running */
-    struct web web; /* watch */
-    bool last_scan; /* the report waits for the scan that is under way */
+    int monitor_fd;       /* the probe's end of the socket */
+    pid_t monitor;        /* 0: not running */
+    struct web web;       /* watch */
+    struct notify notify; /* watch */
+    bool last_scan;       /* the report waits for the scan that is under way */
     bool stop;
     int status; /* exit code */
     size_t n_targets;
@@ -56,6 +59,7 @@ static void probe_close(struct probe *probe)
 {
     uint64_t until_ns = clock_now() + CLOSE_NS;
 
+    notify_stopping(&probe->notify);
     for (size_t i = 0; i < probe->n_targets; i++)
         attached_leave(&probe->targets[i]);
     for (size_t i = 0; i < probe->n_targets; i++)
@@ -76,30 +80,7 @@ static void probe_close(struct probe *probe)
     }
     console_close(&probe->console);
     web_close(&probe->web);
-}
-
-static void explain_target(pid_t pid, int error)
-{
-    pid_t process;
-
-    if (error == -ESRCH)
-        log_error("no process has PID %d; 'ps -e' lists those there are", pid);
-    else if (error == -ENOTSUP)
-        log_error("PID %d is a kernel thread; only processes can be watched", pid);
-    else if (error == -EINVAL && !target_process_of(pid, &process))
-        log_error("PID %d is a thread; use -p %d for its process", pid, process);
-    else if (error == -EXDEV)
-        log_error("/proc is that of another PID namespace; mount this one's with "
-                  "'mount -t proc proc /proc'");
-    else if (error == -EREMOTE)
-        log_error(
-            "lockdown=confidentiality hides the thread numbers of PID namespaces, and process "
-            "%d or parkwatch is in one; boot with lockdown=integrity or none",
-            pid);
-    else if (error == -EACCES || error == -EPERM)
-        log_error("not allowed to read process %d; run as root or with CAP_SYS_PTRACE", pid);
-    else
-        log_error("cannot attach to process %d: %s", pid, strerror(-error));
+    notify_close(&probe->notify);
 }
 
 static int open_targets(struct probe *probe)
@@ -113,7 +94,7 @@ static int open_targets(struct probe *probe)
         attached_init(attached);
         r = attached_open(attached, i, pid);
         if (r) {
-            explain_target(pid, r);
+            refusal_log(pid, r);
             return r;
         }
     }
@@ -253,7 +234,7 @@ static int attach_targets(struct probe *probe)
     for (size_t i = 0; i < probe->n_targets && !r; i++) {
         r = attached_start(&probe->targets[i], probe->bpf, probe->monitor_fd, &options);
         if (r)
-            explain_target(probe->options->pids[i], r);
+            refusal_log(probe->options->pids[i], r);
     }
     return r;
 }
@@ -301,12 +282,13 @@ static bool is_idle(const struct probe *probe)
     return true;
 }
 
-static bool any_up(const struct probe *probe)
+static size_t count_up(const struct probe *probe)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < probe->n_targets; i++)
-        if (probe->targets[i].up)
-            return true;
-    return false;
+        n += probe->targets[i].up;
+    return n;
 }
 
 static int scan_all(struct probe *probe)
@@ -413,8 +395,12 @@ static int target_ended(struct probe *probe, struct attached *attached)
 
     log_warning("process %d ended", attached->target.pid); /* first: the monitor may show it */
     r = attached_ended(attached);
-    if (probe->command == COMMAND_REPORT && !any_up(probe))
+    if (count_up(probe))
+        return r;
+    if (probe->command == COMMAND_REPORT)
         stop(probe, EXIT_FAILURE);
+    else if (probe->options->exit_with_targets)
+        stop(probe, EXIT_SUCCESS);
     return r;
 }
 
@@ -423,7 +409,7 @@ static int hear_reader(struct probe *probe, struct attached *attached)
     int r = attached_answer(attached);
 
     if (attached->refused && !probe->stop) {
-        explain_target(attached->target.pid, attached->refused);
+        refusal_log(attached->target.pid, attached->refused);
         stop(probe, EXIT_FAILURE);
     }
     return r;
@@ -462,11 +448,26 @@ static int wait_for_events(struct probe *probe)
     fds[n] = (struct pollfd){.fd = probe->signal_fd, .events = POLLIN};
     if (timeout < 0 || timeout > most)
         timeout = most;
+    timeout = notify_timeout_ms(&probe->notify, clock_now(), timeout);
     if (poll(fds, n + 1, timeout) < 0)
         return errno == EINTR ? 0 : -errno;
     if (fds[n].revents)
         take_signals(probe);
     return probe->stop ? 0 : take_events(probe, fds);
+}
+
+/* Ready is who has been through a scan of all: by then a target that cannot be read has ended this.
+ * What a target does to its own scans is no reason to start all anew. */
+static void tell_manager(struct probe *probe)
+{
+    uint64_t now = clock_now();
+
+    if (is_idle(probe))
+        notify_ready(&probe->notify, count_up(probe));
+    for (size_t i = 0; i < probe->n_targets; i++)
+        if (attached_is_stuck(&probe->targets[i], now))
+            return;
+    notify_alive(&probe->notify, now);
 }
 
 /* -EPIPE is the monitor's end, of which a signal tells more. */
@@ -479,6 +480,8 @@ static void run(struct probe *probe)
         r = do_what_is_due(probe);
         if (!r || r == -EPIPE)
             r = wait_for_events(probe);
+        if (!probe->stop && !r)
+            tell_manager(probe);
     }
     if (probe->stop)
         return;
@@ -487,6 +490,15 @@ static void run(struct probe *probe)
     else
         log_error("cannot go on: %s", strerror(-r));
     probe->status = EXIT_FAILURE;
+}
+
+static int open_notify(struct probe *probe)
+{
+    int r = probe->command == COMMAND_WATCH ? notify_open(&probe->notify) : 0;
+
+    if (r)
+        log_error("cannot reach the service manager at $NOTIFY_SOCKET: %s", strerror(-r));
+    return r;
 }
 
 /* Before anything else: who has no terminal is told so first. */
@@ -510,9 +522,10 @@ static int probe_run(enum command command, const struct options *options)
         .monitor_fd = -1,
         .output_fd = STDOUT_FILENO,
         .console = CONSOLE_NONE,
+        .notify = NOTIFY_NONE,
     };
 
-    if (open_console(&probe) || probe_open(&probe))
+    if (open_console(&probe) || open_notify(&probe) || probe_open(&probe))
         return EXIT_FAILURE;
     run(&probe);
     return probe.status;

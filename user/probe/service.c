@@ -282,6 +282,8 @@ static void count_loss(struct service *service, int error)
         return;
     if (service->request.type == RPC_READ || service->request.type == RPC_MAPS)
         service->losses->count[LOSS_memory_unreadable]++;
+    if (service->request.type == RPC_RESIDENT)
+        service->losses->count[LOSS_resources_unreadable]++;
 }
 
 int service_answer(struct service *service, bool *ret_done, uint64_t *ret_number)
