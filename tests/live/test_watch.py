@@ -31,7 +31,7 @@ class Metrics(LiveTest):
 
     def test_series(self):
         fixture = self.fixture("cond")
-        watch = self.watch(fixture.pid, *QUICK)
+        watch = self.watch(fixture.pid, "--interval", "1s", "-t", "100ms")  # in time when busy, too
         wait_for(lambda: watch.value("parkwatch_parked", target="cond"), "a group is exported")
         text = watch.fetch("/metrics")[2].decode()
         typed = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
