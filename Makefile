@@ -6,6 +6,8 @@ VERSION := 0.1.0
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DEFAULTS := /etc/default/parkwatch
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -81,10 +83,11 @@ ASSETS_LIST := $(BUILD)/gen/assets.inc
 
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c))
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
+GUARDS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/guard_*.c)))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 
-.PHONY: all fixtures check unit live bench fuzz lint format install uninstall clean
+.PHONY: all fixtures guards check unit live bench fuzz lint format install uninstall clean
 all: $(PROGRAM)
 
 $(PROGRAM): $(BUILD)/obj/user/main.o $(LIBRARY)
@@ -144,6 +147,13 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -Werror=unused-function -MMD -MP $(ALL_LDFLAGS) \
 		-o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka -ljansson
 
+# Programs whose instructions scripts/guard.sh counts.
+$(BUILD)/bench/guard_%: tests/bench/guard_%.c $(LIBRARY)
+	$(call msg,GUARD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) \
+		$(LDLIBS) -lcmocka
+
 # Fixtures are ordinary programs: no frame pointers, debug information apart from the sanitizers.
 # One that needs other flags names them in a line "// CFLAGS: ...".
 $(BUILD)/fixtures/%: tests/fixtures/%.c tests/fixtures/fixture.h
@@ -153,6 +163,7 @@ $(BUILD)/fixtures/%: tests/fixtures/%.c tests/fixtures/fixture.h
 		-D_GNU_SOURCE -o $@ $< $$(sed -n 's|^// CFLAGS: ||p' $<) -pthread
 
 fixtures: $(FIXTURES)
+guards: $(GUARDS)
 
 # Unit tests always run under the sanitizers and need no root; live tests need root.
 check: unit live
@@ -191,11 +202,14 @@ lint:
 
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/parkwatch
+	install -D -m 644 deploy/parkwatch@.service $(DESTDIR)$(UNITDIR)/parkwatch@.service
+	sed -i 's|^ExecStart=[^ ]*|ExecStart=$(BINDIR)/parkwatch|' $(DESTDIR)$(UNITDIR)/parkwatch@.service
+	[ -e $(DESTDIR)$(DEFAULTS) ] || install -D -m 644 deploy/parkwatch.default $(DESTDIR)$(DEFAULTS)
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/parkwatch
+	rm -f $(DESTDIR)$(BINDIR)/parkwatch $(DESTDIR)$(UNITDIR)/parkwatch@.service
 
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(FUZZ_TARGETS:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(GUARDS:=.d) $(FUZZ_TARGETS:=.d)

@@ -117,6 +117,7 @@ wait_for_alert() {
 serve() {
     echo
     echo "serving until Ctrl-C:"
+    echo "  http://127.0.0.1:$port/                the page, for a browser"
     echo "  http://127.0.0.1:$port/metrics         for Prometheus"
     echo "  http://127.0.0.1:$port/api/v1/report   the report, as JSON"
     echo "  http://127.0.0.1:$port/debug/pprof/goroutine   for go tool pprof"

@@ -131,7 +131,7 @@ static bool is_sound(const struct remote *remote)
 static int send_request(struct remote *remote)
 {
     if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
-        return errno == EPIPE ? -ECONNRESET : -errno;
+        return -ECONNRESET; /* who cannot be asked is as good as gone */
     return 0;
 }
 
@@ -380,8 +380,8 @@ int remote_kernel(struct remote *remote, const struct kernel_record **ret_record
     return 0;
 }
 
-int remote_done(struct remote *remote, uint64_t number)
+int remote_done(struct remote *remote, uint64_t number, bool failed)
 {
-    prepare(remote, RPC_DONE, number);
+    prepare(remote, failed ? RPC_GIVEN_UP : RPC_DONE, number);
     return send_request(remote);
 }

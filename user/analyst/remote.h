@@ -66,5 +66,5 @@ int remote_file(struct remote *remote, int fd, char *ret_text, size_t size);
 /* Kernel frames of the threads in uninterruptible sleep. */
 int remote_kernel(struct remote *remote, const struct kernel_record **ret_records, size_t *ret_n);
 
-/* Tells the probe that the monitor has been sent this scan. */
-int remote_done(struct remote *remote, uint64_t number);
+/* Tells the probe that the monitor has been sent this scan, or that it failed, which is counted. */
+int remote_done(struct remote *remote, uint64_t number, bool failed);

@@ -72,7 +72,7 @@ static uint64_t label_hash(uint64_t hash, const struct label *labels, uint32_t n
 
 static uint64_t raw_hash(uint64_t hash, const struct raw_stack *raw)
 {
-    hash = hash_word(hash_word(hash, (uintptr_t)raw->reason), raw->creator);
+    hash = hash_word(hash_text(hash, raw->reason), raw->creator);
     for (uint32_t i = 0; raw->kernel && i < raw->kernel->n; i++)
         hash = hash_text(hash, raw->kernel->name[i]);
     for (size_t i = 0; i < raw->n_frames; i++)

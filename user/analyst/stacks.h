@@ -15,7 +15,7 @@ struct stacks;
 
 /* What one stack is made of, before names. */
 struct raw_stack {
-    const char *reason;                 /* static: its address tells it from others */
+    const char *reason;
     const struct kernel_record *kernel; /* frames inside the kernel; or NULL */
     const struct raw_frame *frames;     /* innermost first; none for a kernel worker */
     size_t n_frames;

@@ -60,9 +60,9 @@ static enum refusal refusal_of_host(const struct head *head, const struct host_n
     return REFUSAL_NONE;
 }
 
-/* Does a page of another site have its visitor's browser ask? A link that the visitor follows, as one
- * of a Grafana dashboard, is no harm: that page sees nothing of the answer, which is shown on its
- * own and in no frame. */
+/* Does a page of another site have its visitor's browser ask? A link that the visitor follows, as
+ * one of a Grafana dashboard, is no harm: that page sees nothing of the answer, which is shown on
+ * its own and in no frame. */
 static bool is_from_elsewhere(const struct head *head)
 {
     if (!head->sec_fetch_site || strcasecmp(head->sec_fetch_site, "cross-site"))

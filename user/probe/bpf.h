@@ -37,8 +37,9 @@ struct bpf_links {
 
 #define BPF_LINKS_NONE ((struct bpf_links){.threads = -1, .kernel = -1})
 
-/* Makes them for process `pid` (in our PID namespace). The caller closes them. -EREMOTE: it or we are
- * not in the initial PID namespace, and lockdown=confidentiality hides threads' numbers in others. */
+/* Makes them for process `pid` (in our PID namespace). The caller closes them. -EREMOTE: it or we
+ * are not in the initial PID namespace, and lockdown=confidentiality hides threads' numbers in
+ * others. */
 int bpf_link(struct bpf *bpf, pid_t pid, struct bpf_links *ret_links);
 void bpf_links_close(struct bpf_links *links);
 

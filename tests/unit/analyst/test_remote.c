@@ -181,7 +181,7 @@ static void test_read(void **state)
     assert_int_equal(remote_read(fixture->remote, ranges, RPC_RANGES_MAX + 1, &bytes, &lengths),
                      -E2BIG);
     /* What is no call on ranges has none, whatever the one before had. */
-    assert_int_equal(remote_done(fixture->remote, 7), 0);
+    assert_int_equal(remote_done(fixture->remote, 7, false), 0);
     assert_int_equal(asked(fixture, RPC_DONE), offsetof(struct rpc_request, ranges));
     assert_int_equal(fixture->request.n_ranges, 0);
     assert_int_equal(fixture->request.value, 7);
@@ -351,7 +351,7 @@ static void test_probe_that_is_gone(void **state)
     assert_int_equal(remote_scan(fixture->remote, &records, &n, &more), -ECONNRESET);
     shutdown(fixture->sockets[1], SHUT_RDWR);
     assert_int_equal(remote_scan(fixture->remote, &records, &n, &more), -ECONNRESET);
-    assert_int_equal(remote_done(fixture->remote, 1), -ECONNRESET);
+    assert_int_equal(remote_done(fixture->remote, 1, false), -ECONNRESET);
 }
 
 /* The area has an end, and a range no more bytes than were asked for. */

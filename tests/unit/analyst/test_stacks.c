@@ -134,6 +134,18 @@ static void test_reason_and_kernel_frames_are_part_of_it(void **state)
     assert_int_equal(fixture->mailbox->n_stacks, 5);
 }
 
+/* One buffer serves all threads: its text counts, not its address. */
+static void test_reason_in_one_buffer(void **state)
+{
+    struct fixture *fixture = *state;
+    char reason[16] = "futex wait";
+    struct raw_stack raw = {.reason = reason};
+    uint64_t waiting = look_up(fixture, &raw).id;
+
+    strcpy(reason, "stopped");
+    assert_int_not_equal(look_up(fixture, &raw).id, waiting);
+}
+
 static void test_labels_are_part_of_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -206,6 +218,7 @@ int main(void)
         TEST(test_stack_is_named_and_sent_once),
         TEST(test_places_on_one_line_are_one_stack),
         TEST(test_reason_and_kernel_frames_are_part_of_it),
+        TEST(test_reason_in_one_buffer),
         TEST(test_labels_are_part_of_it),
         TEST(test_id_is_the_same_for_another_analyst),
         TEST(test_frames_are_bounded),

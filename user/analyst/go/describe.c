@@ -58,7 +58,7 @@ struct describer {
     } last;            /* channel that was described */
     size_t copied;
     struct piece pieces[DESCRIBE_MAX];
-    struct piece spare[DESCRIBE_MAX]; /* for sorting them */
+    struct piece spare[DESCRIBE_MAX];               /* for sorting them */
     struct semaphore_search searches[DESCRIBE_MAX]; /* of each subject */
     struct raw_frame frames[STACK_FRAMES_MAX];
     uint8_t copies[DESCRIBE_MAX * STACK_COPY];

@@ -28,8 +28,8 @@ struct subject {
     struct channel channel;
     uint64_t next_sudog;
     uint32_t n_cases;
-    int n_labels;       /* -errno: there are some, that can't be read */
-    uint64_t labels_at; /* the list or the map of them, of which label_list is a copy */
+    int n_labels;                /* -errno: there are some, that can't be read */
+    uint64_t labels_at;          /* the list or the map of them, of which label_list is a copy */
     uint32_t copy_at, copy_size; /* of its stack */
 
     /* What describe_name() made of it. */

@@ -175,7 +175,7 @@ class Row {
 export class Groups {
     #rows = new Map(); // stack id: Row
     #shown = ROWS_FIRST;
-    #asked = ""; // what the last announcement was about
+    #asked = "\n"; // what the last announcement was about
     #choice = null;
 
     // `actions`: choose(changes) for what a person chooses; colorOf(group), countsOf(group),
