@@ -52,7 +52,7 @@ int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_
 
 /* The whole text of /proc/PID/maps; the caller frees. At most REMOTE_MAPS_MAX bytes, else -E2BIG.
  */
-#define REMOTE_MAPS_MAX (256u * 1024 * 1024)
+#define REMOTE_MAPS_MAX (64u * 1024 * 1024)
 int remote_maps(struct remote *remote, char **ret_text, size_t *ret_length);
 
 /* Descriptors that the caller closes. */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -238,6 +239,29 @@ static void test_maps_that_fail_or_never_end(void **state)
     free(text);
 }
 
+static void *answer_on_and_on(void *socket)
+{
+    const struct rpc_reply reply = {.more = 1, .size = RPC_DATA_SIZE};
+
+    while (send(*(int *)socket, &reply, sizeof(reply), MSG_NOSIGNAL) > 0)
+        ;
+    return NULL;
+}
+
+/* A target may map ever more while its mappings are read. */
+static void test_maps_without_end(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t thread;
+    size_t length;
+    char *text;
+
+    assert_int_equal(pthread_create(&thread, NULL, answer_on_and_on, &fixture->sockets[1]), 0);
+    assert_int_equal(remote_maps(fixture->remote, &text, &length), -E2BIG);
+    shutdown(fixture->sockets[0], SHUT_RDWR);
+    pthread_join(thread, NULL);
+}
+
 static void test_open(void **state)
 {
     struct fixture *fixture = *state;
@@ -374,6 +398,7 @@ int main(void)
         TEST(test_resident),
         TEST(test_maps_from_pieces),
         TEST(test_maps_that_fail_or_never_end),
+        TEST(test_maps_without_end),
         TEST(test_open),
         TEST(test_open_that_cannot_be),
         TEST(test_file_is_cut),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "analyst/go/opened.h"
+#include "analyst/go/pclntab.h"
 #include "analyst/go/window.h"
 
 /* Wrappers are not counted as frames, and still do not go on for ever. */
@@ -181,6 +182,27 @@ static void test_functions_without_end(void **state)
     assert_int_equal(go_code_new(&binary->memory, &binary->maps, why, &code), -ENOTSUP);
     assert_non_null(strstr(why, "obfuscated"));
     assert_true(binary->n_reads < n * 8 / GO_WINDOW_SIZE / 2);
+    binary_free(binary);
+}
+
+/* A table of values that goes on for a gigabyte and never comes to the instruction: each pair of it
+ * changes the value, for no instructions. */
+static void test_values_without_end(void **state)
+{
+    struct binary *binary = binary_new(&binary_layouts[4]);
+    struct go_windows *windows;
+    struct go_module module = {.values = {BINARY_FUNCTIONS, 1ull << 30}};
+    struct go_function function = {.module = &module, .entry = BINARY_TEXT, .end = BINARY_TEXT + 1};
+    int32_t value;
+
+    (void)state;
+    binary->memory.read_ranges = read_vast;
+    for (uint64_t at = 0; at < 4096; at += 2)
+        binary_put(binary, BINARY_FUNCTIONS + at, "\2", 2);
+    assert_int_equal(go_windows_new(&binary->memory, &windows), 0);
+    assert_false(go_function_value(windows, &function, 2, BINARY_TEXT, &value));
+    assert_true(binary->n_reads < (1ull << 30) / GO_WINDOW_SIZE / 2);
+    go_windows_free(&windows);
     binary_free(binary);
 }
 
@@ -380,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_obfuscated),
         cmocka_unit_test(test_spoilt_modules_are_refused),
         cmocka_unit_test(test_functions_without_end),
+        cmocka_unit_test(test_values_without_end),
         cmocka_unit_test(test_spoilt_functions_lose_what_is_spoilt),
         cmocka_unit_test(test_spoilt_stack_sizes),
         cmocka_unit_test(test_values_of_any_byte),
