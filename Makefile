@@ -1,10 +1,13 @@
 # parkwatch: make, make check, make install PREFIX=/usr DESTDIR=...
-# V=1 shows commands, SAN=1 builds with ASan and UBSan into build/san.
+# V=1 shows commands, SAN=1 builds with ASan and UBSan into build/san, FUZZ=1 for libFuzzer into
+# build/fuzz.
 
 VERSION := 0.1.0
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DEFAULTS := /etc/default/parkwatch
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -14,9 +17,17 @@ PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
 
+# Where Debian has the headers of this architecture; clang has another name for it.
+ARCH_INCLUDES := /usr/include/$(shell $(CC) -dumpmachine)
+
 ifeq ($(SAN),1)
 BUILD := build/san
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(FUZZ),1)
+BUILD := build/fuzz
+CC := $(CLANG)
+SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
 else
 BUILD := build
 endif
@@ -73,9 +84,10 @@ ASSETS_LIST := $(BUILD)/gen/assets.inc
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c))
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
 GUARDS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/guard_*.c)))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 
-.PHONY: all fixtures guards check unit live bench lint format install uninstall clean
+.PHONY: all fixtures guards check unit live bench fuzz lint format install uninstall clean
 all: $(PROGRAM)
 
 $(PROGRAM): $(BUILD)/obj/user/main.o $(LIBRARY)
@@ -100,7 +112,7 @@ $(BUILD)/gen/parkwatch.bpf.o: bpf/parkwatch.bpf.c $(wildcard bpf/*.h)
 	$(call msg,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Wextra -Wno-unused-parameter -I. -Ibpf \
-		-isystem $(BPF_INCLUDES) -idirafter /usr/include/$(shell $(CC) -dumpmachine) \
+		-isystem $(BPF_INCLUDES) -idirafter $(ARCH_INCLUDES) \
 		-c -o $@ $<
 
 $(SKELETON): $(BUILD)/gen/parkwatch.bpf.o
@@ -166,6 +178,19 @@ unit-run: $(UNIT_TESTS)
 live: all fixtures
 	$(Q)scripts/live.sh
 
+# make fuzz T=cfi FUZZ_SECONDS=600; without T: every target. See tests/fuzz/README.md.
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)scripts/fuzz.sh $(FUZZ_SECONDS) $(T)
+
+.PHONY: fuzz-targets
+fuzz-targets: $(FUZZ_TARGETS)
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
+	$(call msg,FUZZ,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit -Itests/fuzz $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) \
+		-fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka -ljansson
+
 bench: all fixtures
 	$(Q)tests/bench/run.sh
 
@@ -177,11 +202,14 @@ lint:
 
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/parkwatch
+	install -D -m 644 deploy/parkwatch@.service $(DESTDIR)$(UNITDIR)/parkwatch@.service
+	sed -i 's|^ExecStart=[^ ]*|ExecStart=$(BINDIR)/parkwatch|' $(DESTDIR)$(UNITDIR)/parkwatch@.service
+	[ -e $(DESTDIR)$(DEFAULTS) ] || install -D -m 644 deploy/parkwatch.default $(DESTDIR)$(DEFAULTS)
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/parkwatch
+	rm -f $(DESTDIR)$(BINDIR)/parkwatch $(DESTDIR)$(UNITDIR)/parkwatch@.service
 
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(GUARDS:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(GUARDS:=.d) $(FUZZ_TARGETS:=.d)

@@ -56,6 +56,8 @@ need_test() {
     need_module jansson libjansson-dev
     need_command clang-format clang-format
     need_command clang-tidy clang-tidy
+    [ -n "$(find /usr/lib/llvm-*/lib -name 'libclang_rt.fuzzer-*.a' 2> /dev/null)" ] ||
+        add libclang-rt-dev
     need_command shellcheck shellcheck
     need_command python3 python3
     need_file /usr/lib/python3/dist-packages/prometheus_client python3-prometheus-client

@@ -31,6 +31,7 @@ scripts/go-toolchains.sh && scripts/go-fixtures.sh || exit 1
 suite scripts/go-binaries.sh
 suite make -j"$(nproc)" unit
 suite scripts/guard.sh
+suite scripts/fuzz.sh
 suite scripts/lint.sh
 suite scripts/grafana.sh
 suite scripts/live.sh

@@ -63,25 +63,55 @@ static int add_pid(pid_t pid, struct options *options, char ret_why[static ARGUM
     return 0;
 }
 
+/* Any text but a number is a name: which, the kernel keeps 15 bytes of. */
+static int add_name(const char *name, size_t length, struct options *options,
+                    char ret_why[static ARGUMENT_WHY_MAX])
+{
+    if (!length)
+        return refuse(ret_why, "'' is neither a process ID nor a name");
+    if (length >= OPTIONS_NAME_MAX)
+        return refuse(ret_why, "'%.*s' is longer than the %d bytes of a process's name",
+                      (int)length, name, OPTIONS_NAME_MAX - 1);
+    if (options->n_names == RECORD_TARGETS_MAX)
+        return refuse(ret_why, "more than %d names", RECORD_TARGETS_MAX);
+    snprintf(options->names[options->n_names++], OPTIONS_NAME_MAX, "%.*s", (int)length, name);
+    return 0;
+}
+
+static int add_process(const char *text, size_t length, struct options *options,
+                       char ret_why[static ARGUMENT_WHY_MAX])
+{
+    const char *end = text;
+    long pid;
+
+    if (!length || strspn(text, "0123456789") != length)
+        return add_name(text, length, options, ret_why);
+    if (read_number(&end, PID_LAST, &pid) < 0 || !pid)
+        return refuse(ret_why, "'%.*s' is not a process ID", (int)length, text);
+    return add_pid((pid_t)pid, options, ret_why);
+}
+
 int argument_pids(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX])
 {
-    const char *cursor = text;
-
     for (;;) {
-        const size_t length = strcspn(cursor, ",");
-        const char *end = cursor;
-        long pid;
-        int r;
+        const size_t length = strcspn(text, ",");
+        int r = add_process(text, length, options, ret_why);
 
-        if (read_number(&end, PID_LAST, &pid) < 0 || end != cursor + length || !pid)
-            return refuse(ret_why, "'%.*s' is not a process ID", (int)length, cursor);
-        r = add_pid((pid_t)pid, options, ret_why);
         if (r < 0)
             return r;
-        if (!*end)
+        if (!text[length])
             return 0;
-        cursor = end + 1;
+        text += length + 1;
     }
+}
+
+int argument_exit_with_targets(const char *text, struct options *options,
+                               char ret_why[static ARGUMENT_WHY_MAX])
+{
+    (void)text;
+    (void)ret_why;
+    options->exit_with_targets = true;
+    return 0;
 }
 
 static int parse_duration(const char *text, int64_t *ret_ns, char ret_why[static ARGUMENT_WHY_MAX])

@@ -11,6 +11,8 @@
 #define ARGUMENT_WHY_MAX 256
 
 int argument_pids(const char *text, struct options *options, char ret_why[static ARGUMENT_WHY_MAX]);
+int argument_exit_with_targets(const char *text, struct options *options,
+                               char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_threshold(const char *text, struct options *options,
                        char ret_why[static ARGUMENT_WHY_MAX]);
 int argument_interval(const char *text, struct options *options,

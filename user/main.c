@@ -3,6 +3,8 @@
 
 #include "cleanup.h"
 #include "doctor.h"
+#include "log.h"
+#include "name.h"
 #include "options.h"
 #include "probe/probe.h"
 
@@ -18,6 +20,7 @@ static int (*const commands[COMMAND_MAX])(const struct options *options) = {
 int main(int argc, char **argv)
 {
     CLEANUP(options_free) struct options options = {};
+    char why[NAME_WHY_MAX];
     enum command command;
     int r;
 
@@ -26,5 +29,9 @@ int main(int argc, char **argv)
         r = options_parse(command, argc - 1, argv + 1, &options);
     if (r)
         return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+    if (name_resolve(&options, why)) {
+        log_error("%s", why);
+        return EXIT_FAILURE;
+    }
     return commands[command](&options);
 }

@@ -21,8 +21,9 @@ static const struct option_spec specs[] = {
     {
         .name = "pid",
         .letter = 'p',
-        .argument = "PID[,PID...]",
-        .text = "The processes to look at. May be repeated.",
+        .argument = "PID|NAME[,...]",
+        .text = "The processes to look at, by number or by the name that ps shows: all that have "
+                "it when the command starts. May be repeated.",
         .commands = ON_ALL,
         .parse = argument_pids,
     },
@@ -137,6 +138,13 @@ static const struct option_spec specs[] = {
         .commands = ON(WATCH),
         .defaults = {[COMMAND_WATCH] = "/metrics"},
         .parse = argument_telemetry_path,
+    },
+    {
+        .name = "exit-with-targets",
+        .text = "End when the last of the processes has ended, as a service that is started "
+                "again to look for the next one. Otherwise it stays, to say so.",
+        .commands = ON(WATCH),
+        .parse = argument_exit_with_targets,
     },
     {
         .name = "help",
@@ -322,7 +330,7 @@ int options_parse(enum command command, int argc, char **argv, struct options *r
 
     *ret_options = (struct options){.duration_ns = -1, .kinds = OPTIONS_KINDS_ALL};
     r = take_words(command, argc, argv, ret_options, given);
-    if (!r && !ret_options->n_pids && command != COMMAND_DOCTOR)
+    if (!r && !ret_options->n_pids && !ret_options->n_names && command != COMMAND_DOCTOR)
         r = complain(command, "no process given: -p PID");
     if (!r)
         r = take_defaults(command, ret_options, given);

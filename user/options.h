@@ -16,6 +16,7 @@
 #define OPTIONS_IGNORE_MAX 64    /* --ignore */
 #define OPTIONS_LISTEN_MAX 16    /* --web.listen-address */
 #define OPTIONS_HOSTS_MAX  32    /* --web.allowed-host */
+#define OPTIONS_NAME_MAX   16    /* TASK_COMM_LEN: 15 bytes of a process's name */
 #define OPTIONS_STACKS_MAX 10000 /* --max-stacks: each is several series in every scrape */
 
 #define OPTIONS_KINDS_ALL ((1u << SAMPLE_KIND_MAX) - 1)
@@ -34,6 +35,9 @@ struct ignore_rule {
 struct options {
     size_t n_pids;
     pid_t pids[RECORD_TARGETS_MAX]; /* all different */
+    size_t n_names;
+    char names[RECORD_TARGETS_MAX][OPTIONS_NAME_MAX]; /* name_resolve() turns them into PIDs */
+    bool exit_with_targets;         /* watch: end when the last of the processes has ended */
     int64_t threshold_ns;           /* 0: all waiters */
     int64_t interval_ns;            /* watch, top: between scans */
     int64_t duration_ns;            /* report: how long to watch first; -1: not given */

@@ -313,14 +313,21 @@ def free_port():
 class Watch:
     """A running daemon."""
 
-    def __init__(self, pids, *options, ready=True, port=None):
-        pids = [pids] if isinstance(pids, int) else pids
+    def __init__(
+        self,
+        pids,
+        *options,
+        ready=True,
+        port=None,
+        program=(*BOUND, str(PARKWATCH)),
+        **keywords,
+    ):
+        pids = [pids] if isinstance(pids, (int, str)) else pids
         self.port = port or free_port()
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [
-                *BOUND,
-                str(PARKWATCH),
+                *program,
                 "watch",
                 "-p",
                 ",".join(map(str, pids)),
@@ -331,6 +338,7 @@ class Watch:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self.errors,
+            **keywords,
         )
         self.pid = self.process.pid
         self.family = []

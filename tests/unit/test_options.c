@@ -233,16 +233,29 @@ static void doctor_needs_no_process(void **state)
     refuses(COMMAND_DOCTOR, WORDS("-t", "1s"), "unknown option '-t'");
 }
 
+static void takes_names(void **state)
+{
+    struct options options;
+
+    (void)state;
+    accepts(COMMAND_WATCH, WORDS("-p", "nginx,7,7z", "--exit-with-targets"), &options);
+    assert_int_equal(options.n_pids, 1);
+    assert_int_equal(options.pids[0], 7);
+    assert_int_equal(options.n_names, 2);
+    assert_string_equal(options.names[0], "nginx");
+    assert_string_equal(options.names[1], "7z");
+    assert_true(options.exit_with_targets);
+}
+
 static void refuses_bad_processes(void **state)
 {
     (void)state;
     refuses(COMMAND_REPORT, WORDS("-t", "1s"), "no process given: -p PID");
     refuses(COMMAND_REPORT, WORDS("-p", "0"), "--pid: '0' is not a process ID");
-    refuses(COMMAND_REPORT, WORDS("-p", "-1"), "--pid: '-1' is not a process ID");
-    refuses(COMMAND_REPORT, WORDS("-p", "x"), "--pid: 'x' is not a process ID");
-    refuses(COMMAND_REPORT, WORDS("-p", ""), "--pid: '' is not a process ID");
-    refuses(COMMAND_REPORT, WORDS("-p", "1,"), "--pid: '' is not a process ID");
-    refuses(COMMAND_REPORT, WORDS("-p", "1x,2"), "--pid: '1x' is not a process ID");
+    refuses(COMMAND_REPORT, WORDS("-p", ""), "--pid: '' is neither a process ID nor a name");
+    refuses(COMMAND_REPORT, WORDS("-p", "1,"), "--pid: '' is neither a process ID nor a name");
+    refuses(COMMAND_REPORT, WORDS("-p", "1,sixteen-bytes-is"),
+            "--pid: 'sixteen-bytes-is' is longer than the 15 bytes of a process's name");
     refuses(COMMAND_REPORT, WORDS("-p", "99999999999999999999"),
             "--pid: '99999999999999999999' is not a process ID");
     refuses(COMMAND_REPORT, WORDS("-p", "4194305"), "--pid: '4194305' is not a process ID");
@@ -335,7 +348,7 @@ static void refuses_options_of_other_commands(void **state)
 static void refuses_wrong_usage(void **state)
 {
     (void)state;
-    refuses(COMMAND_REPORT, WORDS("-p"), "--pid needs an argument, PID[,PID...]");
+    refuses(COMMAND_REPORT, WORDS("-p"), "--pid needs an argument, PID|NAME[,...]");
     refuses(COMMAND_REPORT, WORDS("-p1", "--format"),
             "--format needs an argument, text|json|folded|pprof");
     refuses(COMMAND_REPORT, WORDS("--help=me"), "--help takes no argument");
@@ -366,7 +379,7 @@ static void prints_help(void **state)
         assert_string_equal(printed.error, "");
         for (size_t i = 0; i < COUNT(sections); i++)
             assert_non_null(strstr(printed.out, sections[i]));
-        assert_non_null(strstr(printed.out, "  -p, --pid PID[,PID...]\n"));
+        assert_non_null(strstr(printed.out, "  -p, --pid PID|NAME[,...]\n"));
         assert_int_equal(!!strstr(printed.out, "--interval DURATION\n"),
                          command == COMMAND_WATCH || command == COMMAND_TOP);
         assert_int_equal(!!strstr(printed.out, "\nKeys:\n"), command == COMMAND_TOP);
@@ -429,6 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_in_defaults_of_report),
         cmocka_unit_test(fills_in_defaults_of_watch),
+        cmocka_unit_test(takes_names),
         cmocka_unit_test(takes_options_of_report),
         cmocka_unit_test(takes_options_of_watch),
         cmocka_unit_test(takes_options_of_top),

@@ -260,6 +260,8 @@ static struct rpc_range stack_range(const struct native *native, const struct th
     return (struct rpc_range){sp, 0};
 }
 
+/* /proc/PID/pagemap is its owner's to read, or takes CAP_DAC_READ_SEARCH, which all else can do
+ * without. */
 static int measure_memory(struct native *native, const struct thread_record *records, size_t n,
                           struct native_thread *ret_threads)
 {
@@ -270,11 +272,9 @@ static int measure_memory(struct native *native, const struct thread_record *rec
     for (size_t i = 0; i < n; i++)
         ranges[i] = stack_range(native, &records[i]);
     r = remote_resident(native->remote, ranges, n, &bytes);
-    if (r)
-        return r;
     for (size_t i = 0; i < n; i++)
-        ret_threads[i].memory_bytes = bytes[i] == UINT64_MAX ? 0 : bytes[i];
-    return 0;
+        ret_threads[i].memory_bytes = r || bytes[i] == UINT64_MAX ? 0 : bytes[i];
+    return r == -EACCES ? 0 : r;
 }
 
 static int copy_stacks(struct native *native, const struct thread_record *records, size_t n,

@@ -106,6 +106,12 @@ void target_refuse(struct target *target)
     sum_losses(target);
 }
 
+void target_lose(struct target *target)
+{
+    target->own.count[LOSS_message_lost]++;
+    sum_losses(target);
+}
+
 static bool knows(const struct target *target, const struct sample *sample)
 {
     return names_has_string(target->names, sample->detail) &&

@@ -289,6 +289,13 @@ static bool is_past(uint64_t then_ns, int64_t length_ns, uint64_t now_ns)
     return (int64_t)(now_ns - then_ns) > length_ns;
 }
 
+/* Twice: a scan may be asked for again. */
+bool attached_is_stuck(const struct attached *attached, uint64_t now_ns)
+{
+    return !attached_is_idle(attached) && !attached->leaving &&
+           is_past(attached->asked_ns, 2 * ATTACHED_SCAN_MAX_NS, now_ns);
+}
+
 /* A crew that was told to end: what waits for another one cannot wait for ever. */
 static int check_leaving(struct attached *attached, uint64_t now_ns)
 {

@@ -70,6 +70,10 @@ int attached_tick(struct attached *attached);
 /* Whether the last scan that was asked for is done, or none will be. */
 bool attached_is_idle(const struct attached *attached);
 
+/* Whether a scan has lasted longer than those that hang do before they are given up: then it is
+ * this process that does not come round. */
+bool attached_is_stuck(const struct attached *attached, uint64_t now_ns);
+
 /* The descriptor to poll for what its reader says; -1: none. */
 int attached_fd(const struct attached *attached);
 

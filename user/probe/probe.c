@@ -2,296 +2,23 @@
 #include "probe/probe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
-#include "monitor/http.h"
-#include "monitor/monitor.h"
-#include "probe/attached.h"
-#include "probe/bpf.h"
-#include "probe/console.h"
-#include "probe/schedule.h"
-#include "probe/web.h"
-#include "role.h"
-#include "sandbox.h"
+#include "probe/open.h"
+#include "probe/refusal.h"
 #include "wire_send.h"
 
-#define IDLE_CHECK_MS      5000 /* how often files of the configuration are looked at */
-#define CHECK_MS           500  /* how often who hangs is looked for while a scan is under way */
-#define CLOSE_NS           1000000000ll /* how long the end waits for that of the crews */
-#define MONITOR_PATIENCE_S 10           /* a monitor that takes no message for so long hangs */
-
-struct probe {
-    enum command command;
-    const struct options *options;
-    struct bpf *bpf;
-    struct schedule schedule;
-    int signal_fd;
-    int output_fd; /* report */
-    struct console console;
-    int listen_fds[OPTIONS_LISTEN_MAX];
-    size_t n_listen_fds;
-    int monitor_fd; /* the probe's end of the socket */
-    pid_t monitor;  /* 0: not running */
-    struct web web; /* watch */
-    bool last_scan; /* the report waits for the scan that is under way */
-    bool stop;
-    int status; /* exit code */
-    size_t n_targets;
-    struct attached targets[RECORD_TARGETS_MAX];
-};
-
-static void probe_close(struct probe *probe)
-{
-    uint64_t until_ns = clock_now() + CLOSE_NS;
-
-    for (size_t i = 0; i < probe->n_targets; i++)
-        attached_leave(&probe->targets[i]);
-    for (size_t i = 0; i < probe->n_targets; i++)
-        attached_close(&probe->targets[i], until_ns);
-    bpf_free(&probe->bpf);
-    for (size_t i = 0; i < probe->n_listen_fds; i++)
-        close(probe->listen_fds[i]);
-    if (probe->monitor_fd >= 0)
-        close(probe->monitor_fd);
-    if (probe->output_fd > STDERR_FILENO)
-        close(probe->output_fd);
-    if (probe->signal_fd >= 0)
-        close(probe->signal_fd);
-    if (probe->monitor) {
-        kill(probe->monitor, SIGKILL);
-        waitpid(probe->monitor, NULL, 0);
-        console_reset(&probe->console);
-    }
-    console_close(&probe->console);
-    web_close(&probe->web);
-}
-
-static void explain_target(pid_t pid, int error)
-{
-    pid_t process;
-
-    if (error == -ESRCH)
-        log_error("no process has PID %d; 'ps -e' lists those there are", pid);
-    else if (error == -ENOTSUP)
-        log_error("PID %d is a kernel thread; only processes can be watched", pid);
-    else if (error == -EINVAL && !target_process_of(pid, &process))
-        log_error("PID %d is a thread; use -p %d for its process", pid, process);
-    else if (error == -EXDEV)
-        log_error("/proc is that of another PID namespace; mount this one's with "
-                  "'mount -t proc proc /proc'");
-    else if (error == -EREMOTE)
-        log_error(
-            "lockdown=confidentiality hides the thread numbers of PID namespaces, and process "
-            "%d or parkwatch is in one; boot with lockdown=integrity or none",
-            pid);
-    else if (error == -EACCES || error == -EPERM)
-        log_error("not allowed to read process %d; run as root or with CAP_SYS_PTRACE", pid);
-    else
-        log_error("cannot attach to process %d: %s", pid, strerror(-error));
-}
-
-static int open_targets(struct probe *probe)
-{
-    int r;
-
-    for (size_t i = 0; i < probe->options->n_pids; i++) {
-        pid_t pid = probe->options->pids[i];
-        struct attached *attached = &probe->targets[probe->n_targets++];
-
-        attached_init(attached);
-        r = attached_open(attached, i, pid);
-        if (r) {
-            explain_target(pid, r);
-            return r;
-        }
-    }
-    return 0;
-}
-
-static int open_listeners(struct probe *probe)
-{
-    char why[HTTP_WHY_MAX];
-    int r;
-
-    if (probe->command != COMMAND_WATCH)
-        return 0;
-    for (size_t i = 0; i < probe->options->n_listens; i++) {
-        r = http_listen(probe->options->listens[i], &probe->listen_fds[i], why);
-        if (r) {
-            log_error("%s", why);
-            return r;
-        }
-        probe->n_listen_fds++;
-    }
-    return 0;
-}
-
-static int open_output(struct probe *probe)
-{
-    const char *path = probe->options->output;
-
-    if (!path)
-        return 0;
-    probe->output_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (probe->output_fd >= 0)
-        return 0;
-    log_error("cannot write %s: %s", path, strerror(errno));
-    return -EIO;
-}
-
-static int open_signals(struct probe *probe)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGCHLD);
-    if (probe->command == COMMAND_TOP) {
-        sigaddset(&signals, SIGQUIT);
-        sigaddset(&signals, SIGTSTP);
-    }
-    signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL))
-        return -errno;
-    probe->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    return probe->signal_fd < 0 ? -errno : 0;
-}
-
-static int open_bpf(struct probe *probe)
-{
-    struct bpf_options options = {
-        .n_targets = probe->n_targets,
-        .threshold_ns = probe->options->threshold_ns,
-        .futex = probe->options->futex,
-    };
-    char why[256];
-    int r;
-
-    r = bpf_new(&options, why, sizeof(why), &probe->bpf);
-    if (r)
-        log_error("%s", why);
-    return r;
-}
-
-static unsigned terminal_width(int fd)
-{
-    struct winsize size;
-
-    return isatty(fd) && !ioctl(fd, TIOCGWINSZ, &size) ? size.ws_col : 0;
-}
-
-static int monitor_role(void *context)
-{
-    return monitor_run(context);
-}
-
-static int start_monitor(struct probe *probe)
-{
-    AUTO_CLOSE int monitor_end = -1;
-    AUTO_CLOSE int verifier = -1;
-    struct monitor_options options = {
-        .options = probe->options,
-        .watch = probe->command == COMMAND_WATCH,
-        .top = probe->command == COMMAND_TOP,
-        .messages = console_holds_messages(&probe->console),
-        .output_fd = probe->output_fd,
-        .width = terminal_width(probe->output_fd),
-        .listen_fds = probe->listen_fds,
-        .n_listen_fds = probe->n_listen_fds,
-    };
-    struct timeval patience = {.tv_sec = MONITOR_PATIENCE_S};
-    int keep[OPTIONS_LISTEN_MAX + 3];
-    struct role role = {
-        .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
-    int pair[2], r;
-
-    r = web_start_verifier(&probe->web, &verifier);
-    if (r)
-        return r;
-    options.verifier_socket = verifier;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-        return -errno;
-    probe->monitor_fd = pair[0];
-    options.probe_socket = monitor_end = pair[1];
-    if (setsockopt(probe->monitor_fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
-        return -errno;
-    keep[role.n_keep++] = monitor_end;
-    keep[role.n_keep++] = probe->output_fd;
-    if (options.top)
-        keep[role.n_keep++] = STDIN_FILENO;
-    if (verifier >= 0)
-        keep[role.n_keep++] = verifier;
-    for (size_t i = 0; i < probe->n_listen_fds; i++)
-        keep[role.n_keep++] = probe->listen_fds[i];
-    return role_start(&role, &probe->monitor);
-}
-
-static int attach_targets(struct probe *probe)
-{
-    const struct attached_options options = {
-        .threshold_ns = probe->options->threshold_ns,
-        .kinds = probe->options->kinds,
-        .proven = probe->command != COMMAND_REPORT,
-        .interval_ns = probe->command != COMMAND_REPORT ? (uint64_t)probe->options->interval_ns : 0,
-    };
-    int r = 0;
-
-    for (size_t i = 0; i < probe->n_targets && !r; i++) {
-        r = attached_start(&probe->targets[i], probe->bpf, probe->monitor_fd, &options);
-        if (r)
-            explain_target(probe->options->pids[i], r);
-    }
-    return r;
-}
-
-static int start_roles(struct probe *probe)
-{
-    int r;
-
-    r = open_signals(probe);
-    if (!r)
-        r = start_monitor(probe);
-    if (!r)
-        r = web_send(&probe->web, probe->monitor_fd);
-    if (!r)
-        r = sandbox_probe();
-    if (r) {
-        log_error("cannot start: %s", strerror(-r));
-        return r;
-    }
-    return attach_targets(probe);
-}
-
-static int probe_open(struct probe *probe)
-{
-    int r;
-
-    r = open_targets(probe);
-    if (!r)
-        r = open_listeners(probe);
-    if (!r)
-        r = web_open(&probe->web, probe->options->web_config,
-                     http_is_exposed(probe->listen_fds, probe->n_listen_fds));
-    if (!r)
-        r = open_bpf(probe);
-    if (!r)
-        r = open_output(probe);
-    return r ? r : start_roles(probe);
-}
+#define IDLE_CHECK_MS 5000 /* how often files of the configuration are looked at */
+#define CHECK_MS      500  /* how often who hangs is looked for while a scan is under way */
 
 static bool is_idle(const struct probe *probe)
 {
@@ -301,12 +28,13 @@ static bool is_idle(const struct probe *probe)
     return true;
 }
 
-static bool any_up(const struct probe *probe)
+static size_t count_up(const struct probe *probe)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < probe->n_targets; i++)
-        if (probe->targets[i].up)
-            return true;
-    return false;
+        n += probe->targets[i].up;
+    return n;
 }
 
 static int scan_all(struct probe *probe)
@@ -413,8 +141,12 @@ static int target_ended(struct probe *probe, struct attached *attached)
 
     log_warning("process %d ended", attached->target.pid); /* first: the monitor may show it */
     r = attached_ended(attached);
-    if (probe->command == COMMAND_REPORT && !any_up(probe))
+    if (count_up(probe))
+        return r;
+    if (probe->command == COMMAND_REPORT)
         stop(probe, EXIT_FAILURE);
+    else if (probe->options->exit_with_targets)
+        stop(probe, EXIT_SUCCESS);
     return r;
 }
 
@@ -423,7 +155,7 @@ static int hear_reader(struct probe *probe, struct attached *attached)
     int r = attached_answer(attached);
 
     if (attached->refused && !probe->stop) {
-        explain_target(attached->target.pid, attached->refused);
+        refusal_log(attached->target.pid, attached->refused);
         stop(probe, EXIT_FAILURE);
     }
     return r;
@@ -462,11 +194,26 @@ static int wait_for_events(struct probe *probe)
     fds[n] = (struct pollfd){.fd = probe->signal_fd, .events = POLLIN};
     if (timeout < 0 || timeout > most)
         timeout = most;
+    timeout = notify_timeout_ms(&probe->notify, clock_now(), timeout);
     if (poll(fds, n + 1, timeout) < 0)
         return errno == EINTR ? 0 : -errno;
     if (fds[n].revents)
         take_signals(probe);
     return probe->stop ? 0 : take_events(probe, fds);
+}
+
+/* Ready is who has been through a scan of all: by then a target that cannot be read has ended this.
+ * What a target does to its own scans is no reason to start all anew. */
+static void tell_manager(struct probe *probe)
+{
+    uint64_t now = clock_now();
+
+    if (is_idle(probe))
+        notify_ready(&probe->notify, count_up(probe));
+    for (size_t i = 0; i < probe->n_targets; i++)
+        if (attached_is_stuck(&probe->targets[i], now))
+            return;
+    notify_alive(&probe->notify, now);
 }
 
 /* -EPIPE is the monitor's end, of which a signal tells more. */
@@ -479,6 +226,8 @@ static void run(struct probe *probe)
         r = do_what_is_due(probe);
         if (!r || r == -EPIPE)
             r = wait_for_events(probe);
+        if (!probe->stop && !r)
+            tell_manager(probe);
     }
     if (probe->stop)
         return;
@@ -489,30 +238,12 @@ static void run(struct probe *probe)
     probe->status = EXIT_FAILURE;
 }
 
-/* Before anything else: who has no terminal is told so first. */
-static int open_console(struct probe *probe)
-{
-    char why[CONSOLE_WHY_MAX];
-    int r = probe->command == COMMAND_TOP ? console_open(&probe->console, why) : 0;
-
-    if (r)
-        log_error("%s", why);
-    return r;
-}
-
 static int probe_run(enum command command, const struct options *options)
 {
     CLEANUP(probe_close)
-    struct probe probe = {
-        .command = command,
-        .options = options,
-        .signal_fd = -1,
-        .monitor_fd = -1,
-        .output_fd = STDOUT_FILENO,
-        .console = CONSOLE_NONE,
-    };
+    struct probe probe = {.command = command, .options = options, PROBE_NONE};
 
-    if (open_console(&probe) || probe_open(&probe))
+    if (probe_open(&probe))
         return EXIT_FAILURE;
     run(&probe);
     return probe.status;

@@ -138,8 +138,9 @@ bool target_alive(const struct target_id *target)
 {
     struct pollfd poll_fd = {.fd = target->pidfd, .events = POLLIN};
 
-    /* A pidfd becomes readable when the last thread has ended. */
-    return poll(&poll_fd, 1, 0) == 0;
+    /* A pidfd becomes readable when the last thread has ended. That it could not be asked says
+     * nothing of the kind. */
+    return poll(&poll_fd, 1, 0) <= 0;
 }
 
 bool target_has_tid(const struct target_id *target, pid_t tid)

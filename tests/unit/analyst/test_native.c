@@ -330,6 +330,17 @@ static void test_memory_that_cannot_be_measured_is_0(void **state)
     assert_int_equal(fixture->thread.memory_bytes, 0);
 }
 
+/* /proc/PID/pagemap of another user's process. */
+static void test_memory_that_may_not_be_measured_is_0(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->follow->probe.fail_type = RPC_RESIDENT;
+    fixture->follow->probe.fail_error = -EACCES;
+    describe(fixture, follow_add(fixture->follow, 10));
+    assert_int_equal(fixture->thread.memory_bytes, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -344,6 +355,7 @@ int main(void)
         TEST(test_workers_and_32_bit_threads_have_no_frames),
         TEST(test_memory_is_that_of_the_stack),
         TEST(test_memory_that_cannot_be_measured_is_0),
+        TEST(test_memory_that_may_not_be_measured_is_0),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
