@@ -12,10 +12,12 @@ import json
 import math
 import os
 import platform
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import processes
@@ -29,6 +31,8 @@ INTERVAL = "300ms"
 PAUSE_SECONDS = 1
 ALL_CPUS = f"0-{os.cpu_count() - 1}"
 MILLION = processes.BUILD / "bench" / "million"
+WITH_DWARF = processes.BUILD / "bench" / "million-dwarf"  # what dlv cannot do without
+DLV_SIZE = 2_000
 
 
 def median(values):
@@ -54,10 +58,10 @@ class Target:
 
 
 @contextlib.contextmanager
-def target(count):
+def target(count, program=MILLION):
     """A process with so many parked goroutines, after a profile that warmed it up."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with processes.process([MILLION, count], ALL_CPUS, **pipes) as p:
+    with processes.process([program, count], ALL_CPUS, **pipes) as p:
         if p.stdout.readline() != "ready\n":
             raise SystemExit(f"bench: {count} goroutines are not to be had here")
         started = Target(p)
@@ -119,6 +123,26 @@ def measure_size(count):
     return values
 
 
+def measure_dlv():
+    """Wall clock of dlv and of a report on the same process; None where there is no dlv."""
+    if not WITH_DWARF.exists() or not shutil.which("dlv"):
+        return None
+    with tempfile.NamedTemporaryFile("w") as orders, target(DLV_SIZE, WITH_DWARF) as of:
+        orders.write("goroutines -t\nexit\n")
+        orders.flush()
+        dlv = ["dlv", "attach", of.pid, "--init", orders.name]
+        dlv.append("--allow-non-terminal-interactive=true")
+        report = [processes.PARKWATCH, "report", "-t", "0", "-p", of.pid]
+        results = [
+            {
+                "dlv": processes.seconds_of(dlv, ALL_CPUS, answer="n\n"),  # not to kill the process
+                "report": processes.seconds_of(report, ALL_CPUS),
+            }
+            for _ in range(ROUNDS)
+        ]
+    return {name: [result[name] for result in results] for name in results[0]}
+
+
 def exponent(sizes, name):
     """Of the growth from the second to the last size: 1 is linear."""
     small, large = (median(sizes[size][name]) for size in SIZES[1:])
@@ -177,18 +201,29 @@ def print_sizes(sizes):
     print_line(sizes, "memory", "memory (PSS) of all roles", mebibytes)
 
 
+def print_dlv(values):
+    if not values:
+        return
+    dlv, report = median(values["dlv"]), median(values["report"])
+    factor = median(a / b for a, b in zip(values["dlv"], values["report"]))
+    print(f"  dlv attach, all stacks of {DLV_SIZE:,} goroutines, which stops them: "
+          f"{milliseconds(dlv)}; report {milliseconds(report)}, x{factor:.1f}")  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="every value of every round")
     wants_json = parser.parse_args().json
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     sizes = {size: measure_size(size) for size in SIZES}
+    dlv = measure_dlv()
     load = os.getloadavg()[0]
     if wants_json:
         machine = {"cpus": os.cpu_count(), "kernel": platform.release(), "load": load}
-        print(json.dumps({"machine": machine, "goroutines": sizes}, indent=1))
+        print(json.dumps({"machine": machine, "goroutines": sizes, "dlv": dlv}, indent=1))
     else:
         print_sizes(sizes)
+        print_dlv(dlv)
         print(f"  {os.cpu_count()} CPUs, load {load:.1f}")
 
 

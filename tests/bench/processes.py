@@ -289,10 +289,10 @@ def run_on(cpu, *command, **options):
 NOWHERE = {"capture_output": False, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
-def seconds_of(command, cpu=TOOLS_CPU):
-    """Wall clock of a command whose output goes nowhere."""
+def seconds_of(command, cpu=TOOLS_CPU, answer=None):
+    """Wall clock of a command whose output goes nowhere; `answer` is what it reads."""
     start = time.monotonic()
-    run_on(cpu, *command, **NOWHERE)
+    run_on(cpu, *command, input=answer, **NOWHERE)
     return time.monotonic() - start
 
 

@@ -31,8 +31,17 @@ if [ -z "$go" ]; then
     echo "run.sh: no build/go: nothing is measured of goroutines (scripts/go-toolchains.sh)" >&2
     exit 0
 fi
-env -i PATH="$PATH" HOME="$PWD/$build/bench" GOROOT="$PWD/$go" GOENV=off GOTOOLCHAIN=local \
-    GOPROXY=off GOFLAGS= GOCACHE="$PWD/$build/bench/go-cache" GOPATH="$PWD/$build/bench/go-path" \
-    CGO_ENABLED=0 "$go/bin/go" build -trimpath -ldflags="-s -w" -o "$build/bench/million" \
-    tests/fixtures/go/million.go
+
+# build_million TOOLCHAIN NAME LINKER-FLAGS
+build_million() {
+    env -i PATH="$PATH" HOME="$PWD/$build/bench" GOROOT="$PWD/$1" GOENV=off GOTOOLCHAIN=local \
+        GOPROXY=off GOFLAGS= GOCACHE="$PWD/$build/bench/go-cache" GOPATH="$PWD/$build/bench/go-path" \
+        CGO_ENABLED=0 "$1/bin/go" build -trimpath -ldflags="$3" -o "$build/bench/$2" \
+        tests/fixtures/go/million.go
+}
+
+build_million "$go" million "-s -w"
+if [ -x build/go/1.19/bin/go ]; then # Debian's dlv is of 2023
+    build_million build/go/1.19 million-dwarf ""
+fi
 exec /usr/bin/python3 -B tests/bench/goroutines.py "$@"

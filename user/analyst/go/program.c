@@ -78,6 +78,12 @@ void program_free(struct program **program)
     *program = NULL;
 }
 
+void program_rest(struct program *program)
+{
+    maps_free(&program->maps);
+    program->has_maps = false;
+}
+
 int program_maps(struct program *program, const struct maps **ret_maps)
 {
     AUTO_FREE char *text = NULL;

@@ -22,6 +22,10 @@ struct program;
 int program_new(struct remote *remote, struct losses *losses, struct program **ret_program);
 void program_free(struct program **program);
 
+/* The scan is over: gives the maps back, which may be most of what there is. They are read anew in
+ * the next scan that needs them either way. */
+void program_rest(struct program *program);
+
 /* Looks what runs in the process, once a scan. `exec_id` tells one program from the next. -errno of
  * the probe. */
 int program_update(struct program *program, uint64_t scan, uint64_t exec_id);
