@@ -47,6 +47,47 @@ class KillDaemon(LiveTest):
         wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
 
 
+class KillRoles(LiveTest):
+    """Each of them at any moment; then the daemon. There are no processes left, no BPF objects,
+    nothing pinned, and no files."""
+
+    places = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/sys/fs/bpf")
+
+    def files(self):
+        return {
+            os.path.join(place, name)
+            for place in self.places
+            if os.path.isdir(place)
+            for name in os.listdir(place)
+            if "parkwatch" in name or name.startswith("pw-")
+        }
+
+    def kill_often(self, role):
+        others = strangers()
+        objects, files = bpf_objects(others), self.files()
+        fixture = self.fixture("mutex")
+        moments = random.Random(role)
+        for _ in range(KILLS // 4):
+            watch = self.watch(fixture.pid, "--interval", "100ms", "-t", "0")
+            wait_for(lambda watch=watch: watch.role(role), f"there is a {role}")
+            time.sleep(moments.uniform(0, START_UP))
+            for pid in watch.role(role):
+                os.kill(pid, signal.SIGKILL)
+            watch.kill()
+            wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
+        wait_for(lambda: not bpf_objects(others) - objects, "BPF objects are freed", 10)
+        self.assertEqual(self.files() - files, set())
+
+    def test_readers(self):
+        self.kill_often("pw-reader")
+
+    def test_analysts(self):
+        self.kill_often("pw-analyst")
+
+    def test_monitors(self):
+        self.kill_often("pw-monitor")
+
+
 class KillReader(LiveTest):
     def end_reader(self, number, seconds):
         """One target's reader; the other target does not notice."""
