@@ -475,6 +475,12 @@ def bpf_objects(but=()):
     }
 
 
+def bpf_leftovers():
+    """(kind, id) of all that no process holds: pinned, or about to be freed. Who runs daemons of
+    their own meanwhile is no matter of ours."""
+    return {(kind, entry["id"]) for kind, entry in bpf_entries() if not holders(entry)}
+
+
 def strangers():
     """Processes that hold BPF objects now: not ours, as long as no test runs a daemon."""
     return set().union(*(holders(entry) for _, entry in bpf_entries()))

@@ -6,7 +6,7 @@ import random
 import signal
 import time
 
-from harness import LiveTest, bpf_objects, strangers, wait_for
+from harness import LiveTest, bpf_leftovers, wait_for
 
 KILLS = 20
 START_UP = 0.6  # seconds; it is ready before that
@@ -23,12 +23,11 @@ class KillDaemon(LiveTest):
 
     def kill_often(self, ready):
         self.fixture_pid = self.fixture("mutex").pid
-        others = strangers()
-        before = bpf_objects(others)
+        before = bpf_leftovers()
         moments = random.Random(17)
         for _ in range(KILLS):
             self.check(moments.uniform(0, START_UP), ready)
-        wait_for(lambda: not bpf_objects(others) - before, "BPF objects are freed", 10)
+        wait_for(lambda: not bpf_leftovers() - before, "BPF objects are freed", 10)
 
     def test_while_it_starts(self):
         self.kill_often(ready=False)
@@ -59,12 +58,11 @@ class KillRoles(LiveTest):
             for place in self.places
             if os.path.isdir(place)
             for name in os.listdir(place)
-            if "parkwatch" in name or name.startswith("pw-")
+            if name.startswith(("parkwatch", "pw-")) and not name.startswith("parkwatch-test-")
         }
 
     def kill_often(self, role):
-        others = strangers()
-        objects, files = bpf_objects(others), self.files()
+        objects, files = bpf_leftovers(), self.files()
         fixture = self.fixture("mutex")
         moments = random.Random(role)
         for _ in range(KILLS // 4):
@@ -75,7 +73,7 @@ class KillRoles(LiveTest):
                 os.kill(pid, signal.SIGKILL)
             watch.kill()
             wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
-        wait_for(lambda: not bpf_objects(others) - objects, "BPF objects are freed", 10)
+        wait_for(lambda: not bpf_leftovers() - objects, "BPF objects are freed", 10)
         self.assertEqual(self.files() - files, set())
 
     def test_readers(self):
