@@ -1,5 +1,6 @@
 # parkwatch: make, make check, make install PREFIX=/usr DESTDIR=...
-# V=1 shows commands, SAN=1 builds with ASan and UBSan into build/san.
+# V=1 shows commands, SAN=1 builds with ASan and UBSan into build/san, FUZZ=1 for libFuzzer into
+# build/fuzz.
 
 VERSION := 0.1.0
 
@@ -16,9 +17,17 @@ PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
 
+# Where Debian has the headers of this architecture; clang has another name for it.
+ARCH_INCLUDES := /usr/include/$(shell $(CC) -dumpmachine)
+
 ifeq ($(SAN),1)
 BUILD := build/san
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(FUZZ),1)
+BUILD := build/fuzz
+CC := $(CLANG)
+SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
 else
 BUILD := build
 endif
@@ -74,9 +83,11 @@ ASSETS_LIST := $(BUILD)/gen/assets.inc
 
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c))
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
+GUARDS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/guard_*.c)))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 
-.PHONY: all fixtures check unit live bench lint format install uninstall clean
+.PHONY: all fixtures guards check unit live bench fuzz lint format install uninstall clean
 all: $(PROGRAM)
 
 $(PROGRAM): $(BUILD)/obj/user/main.o $(LIBRARY)
@@ -101,7 +112,7 @@ $(BUILD)/gen/parkwatch.bpf.o: bpf/parkwatch.bpf.c $(wildcard bpf/*.h)
 	$(call msg,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -O2 -g -Wall -Wextra -Wno-unused-parameter -I. -Ibpf \
-		-isystem $(BPF_INCLUDES) -idirafter /usr/include/$(shell $(CC) -dumpmachine) \
+		-isystem $(BPF_INCLUDES) -idirafter $(ARCH_INCLUDES) \
 		-c -o $@ $<
 
 $(SKELETON): $(BUILD)/gen/parkwatch.bpf.o
@@ -136,6 +147,13 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -Werror=unused-function -MMD -MP $(ALL_LDFLAGS) \
 		-o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka -ljansson
 
+# Programs whose instructions scripts/guard.sh counts.
+$(BUILD)/bench/guard_%: tests/bench/guard_%.c $(LIBRARY)
+	$(call msg,GUARD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) \
+		$(LDLIBS) -lcmocka
+
 # Fixtures are ordinary programs: no frame pointers, debug information apart from the sanitizers.
 # One that needs other flags names them in a line "// CFLAGS: ...".
 $(BUILD)/fixtures/%: tests/fixtures/%.c tests/fixtures/fixture.h
@@ -145,6 +163,7 @@ $(BUILD)/fixtures/%: tests/fixtures/%.c tests/fixtures/fixture.h
 		-D_GNU_SOURCE -o $@ $< $$(sed -n 's|^// CFLAGS: ||p' $<) -pthread
 
 fixtures: $(FIXTURES)
+guards: $(GUARDS)
 
 # Unit tests always run under the sanitizers and need no root; live tests need root.
 check: unit live
@@ -158,6 +177,19 @@ unit-run: $(UNIT_TESTS)
 
 live: all fixtures
 	$(Q)scripts/live.sh
+
+# make fuzz T=cfi FUZZ_SECONDS=600; without T: every target. See tests/fuzz/README.md.
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)scripts/fuzz.sh $(FUZZ_SECONDS) $(T)
+
+.PHONY: fuzz-targets
+fuzz-targets: $(FUZZ_TARGETS)
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
+	$(call msg,FUZZ,$@)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit -Itests/fuzz $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) \
+		-fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka -ljansson
 
 bench: all fixtures
 	$(Q)tests/bench/run.sh
@@ -180,4 +212,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(GUARDS:=.d) $(FUZZ_TARGETS:=.d)

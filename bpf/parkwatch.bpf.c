@@ -360,9 +360,11 @@ int threads(struct bpf_iter__task *ctx)
     struct task_struct *reader = bpf_get_current_task_btf();
     struct thread_record record = {};
     struct park *park;
+    uint32_t level;
 
     if (!task)
         return 0;
+    level = level_of(task);
     record.now_ns = bpf_ktime_get_ns();
     record.start_ns = task->start_boottime;
     record.leader_start_ns = task->group_leader->start_boottime;
@@ -371,8 +373,8 @@ int threads(struct bpf_iter__task *ctx)
         record.arrival_ns = task->sched_info.last_arrival + clock_offset_ns;
     record.exec_id = task->self_exec_id;
     record.tls = task->thread.fsbase;
-    record.tid = tid_at(task, level_of(reader));
-    record.ns_tid = tid_at(task, level_of(task));
+    record.ns_tid = tid_at(task, level);
+    record.tid = level == level_of(reader) ? record.ns_tid : tid_at(task, level_of(reader));
     record.tgid = task->tgid;
     record.state = task->__state;
     record.exit_state = task->exit_state;

@@ -13,4 +13,4 @@ if [ ! -x "${BUILD:-build}/parkwatch" ]; then
     echo "live.sh: nothing is built: make all fixtures" >&2
     exit 1
 fi
-exec /usr/bin/python3 -B tests/live/run.py "$@"
+exec /usr/bin/python3 -B tests/live/run.py --jobs "$(nproc)" "$@"

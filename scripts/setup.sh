@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh build|demo|prometheus|test|pictures: installs what is missing to build parkwatch, to show
-# it, alone or with Prometheus, to test it, or to make its pictures, on Debian.
+# setup.sh bench|build|demo|prometheus|test|pictures: installs what is missing to build parkwatch,
+# to show it, alone or with Prometheus, to test it, to measure it, or to make its pictures, on
+# Debian.
 # Calls apt-get only when something is missing, asks nothing, and starts no services.
 set -eu
 
@@ -55,6 +56,8 @@ need_test() {
     need_module jansson libjansson-dev
     need_command clang-format clang-format
     need_command clang-tidy clang-tidy
+    [ -n "$(find /usr/lib/llvm-*/lib -name 'libclang_rt.fuzzer-*.a' 2> /dev/null)" ] ||
+        add libclang-rt-dev
     need_command shellcheck shellcheck
     need_command python3 python3
     need_file /usr/lib/python3/dist-packages/prometheus_client python3-prometheus-client
@@ -63,6 +66,7 @@ need_test() {
     need_command gdb gdb
     need_command strace strace
     need_command systemd-analyze systemd
+    need_command valgrind valgrind
     need_command tmux tmux
     need_command curl curl
     need_command openssl openssl
@@ -97,6 +101,23 @@ need_prometheus() {
     need_command python3 python3
 }
 
+need_bench() {
+    need_command python3 python3
+    need_command taskset util-linux
+    need_command bpftool bpftool
+    need_command offcputime libbpf-tools
+    need_command offcputime-bpfcc bpfcc-tools
+    need_command eu-stack elfutils
+    need_command gdb gdb
+    need_command dlv delve
+    need_command redis-benchmark redis-tools
+    need_command redis-server redis-server
+    need_command nginx nginx-light
+    need_command caddy caddy
+    need_command ab apache2-utils
+    [ -n "$(ls -d /usr/lib/postgresql/*/bin 2> /dev/null)" ] || add postgresql
+}
+
 install_packages() {
     if ! command -v apt-get > /dev/null; then
         echo "setup.sh: no apt-get here; install what Debian calls:$packages" >&2
@@ -113,6 +134,10 @@ install_packages() {
 }
 
 case ${1:-} in
+bench)
+    need_build
+    need_bench
+    ;;
 build)
     need_build
     ;;
@@ -142,7 +167,7 @@ pictures)
     need_file /usr/share/fonts/truetype/jetbrains-mono fonts-jetbrains-mono
     ;;
 *)
-    echo "usage: setup.sh build|demo|prometheus|test|pictures" >&2
+    echo "usage: setup.sh bench|build|demo|prometheus|test|pictures" >&2
     exit 2
     ;;
 esac

@@ -30,6 +30,8 @@ make -j"$(nproc)" all fixtures || exit 1
 scripts/go-toolchains.sh && scripts/go-fixtures.sh || exit 1
 suite scripts/go-binaries.sh
 suite make -j"$(nproc)" unit
+suite scripts/guard.sh
+suite scripts/fuzz.sh
 suite scripts/lint.sh
 suite scripts/grafana.sh
 suite scripts/live.sh

@@ -5,6 +5,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ void log_write(const char *format, ...)
     char line[sizeof(prefix) + LINE_MAX_BYTES];
     const size_t start = sizeof(prefix) - 1;
     const int saved_errno = errno;
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     va_list arguments;
     int length;
     ssize_t written;
@@ -49,7 +51,12 @@ void log_write(const char *format, ...)
     line[start + (size_t)length] = '\n';
 
     /* One write, so that lines of several processes do not mix. There is nobody to tell that it
-     * failed. */
+     * failed. Nobody may read it, and scans must not wait for that: a pipe or socket that takes
+     * something takes this line (fs/pipe.c, pipe_poll(): a page is free). */
+    if (poll(&room, 1, 0) == 0) {
+        errno = saved_errno;
+        return;
+    }
     written = write(STDERR_FILENO, line, start + (size_t)length + 1);
     (void)written;
     errno = saved_errno;

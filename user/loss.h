@@ -35,6 +35,7 @@
       "readers of a target that it held up, or that ended, and were started anew")                 \
     X(analyst_restarts, "analysts that ended and were started anew")                               \
     X(message_invalid, "messages from an analyst that the monitor refused")                        \
+    X(message_lost, "messages from an analyst that the monitor had no memory for")                 \
     X(resources_unreadable, "readings of memory, CPU, network or BPF counters that failed")
 
 enum loss {

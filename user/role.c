@@ -6,11 +6,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "log.h"
 
 static int by_number(const void *a, const void *b)
 {
@@ -87,6 +89,17 @@ static int become(const struct role *role, pid_t parent)
     return r ? r : close_others(role);
 }
 
+/* The child's part, to its end. */
+static int play(const struct role *role, pid_t parent)
+{
+    int r = become(role, parent);
+
+    if (!r)
+        return role->run(role->context);
+    log_error("%s cannot start: %s", role->name, strerror(-r));
+    return EXIT_FAILURE;
+}
+
 int role_start(const struct role *role, pid_t *ret_pid)
 {
     pid_t parent = getpid(), pid;
@@ -97,7 +110,7 @@ int role_start(const struct role *role, pid_t *ret_pid)
     if (pid < 0)
         return -errno;
     if (!pid)
-        _exit(become(role, parent) ? EXIT_FAILURE : role->run(role->context));
+        _exit(play(role, parent));
     *ret_pid = pid;
     return 0;
 }

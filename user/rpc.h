@@ -31,6 +31,7 @@ enum rpc_type {
     RPC_FILE,         /* descriptor `value` of the target -> its description, as text */
     RPC_KERNEL,       /* -> struct kernel_record[] of all uninterruptible threads */
     RPC_DONE,         /* scan `value` has been sent to the monitor; no answer */
+    RPC_GIVEN_UP,     /* scan `value` failed for another reason than the target's end; no answer */
     RPC_TYPE_MAX
 };
 

@@ -154,7 +154,8 @@ struct wire_program {
 struct wire_counters {
     uint32_t index;
     uint32_t n_programs;
-    uint64_t has_futex; /* 1: futex calls are followed, and so the futex counts mean something */
+    uint64_t has_futex;   /* 1: futex calls are followed, and so the futex counts mean something */
+    uint64_t interval_ns; /* between scans, as it is in force; 0: there is no such thing */
     struct park_counters parks;
     struct losses losses; /* of the probe, for this target */
     struct wire_program programs[WIRE_PROGRAMS_MAX];

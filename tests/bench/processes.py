@@ -21,7 +21,7 @@ PARKWATCH = str(BUILD / "parkwatch")
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 PROGRAMS = {"on_sched_switch", "on_sys_exit"}  # of parkwatch, attached while it runs
-PATIENCE = 30  # seconds that anything may take to be ready
+PATIENCE = 60  # seconds that anything may take to be ready
 POLL = 0.01
 SYS_BPF = 321  # x86-64
 BPF_ENABLE_STATS = 32  # include/uapi/linux/bpf.h
@@ -77,11 +77,42 @@ def load():
 @contextlib.contextmanager
 def parked(count):
     """The PID of a process with so many threads parked in one place."""
-    command = [BUILD / "fixtures" / "many", count]
+    with fixture("many", count) as pid:
+        yield pid
+
+
+@contextlib.contextmanager
+def fixture(name, *arguments):
+    """The PID of a program of tests/fixtures that is ready."""
+    command = [BUILD / "fixtures" / name, *arguments]
     with process(command, LOAD_CPU, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
         if not p.stdout.readline().startswith(b"ready"):
-            raise SystemExit(f"bench: {count} threads are not to be had here")
+            raise SystemExit(f"bench: this is not to be had here: {name} {arguments}")
         yield p.pid
+
+
+LIMITS = {  # what 100,000 threads take, each with a stack and a guard page of its own
+    "kernel/pid_max": 262_144,
+    "kernel/threads-max": 262_144,
+    "vm/max_map_count": 400_000,
+}
+
+
+@contextlib.contextmanager
+def many_threads():
+    """The kernel's limits are such that a process can have very many threads."""
+    before = {}
+    try:
+        for name, least in LIMITS.items():
+            path = pathlib.Path("/proc/sys", name)
+            now = int(path.read_text())
+            if now < least:
+                before[path] = now
+                path.write_text(str(least))
+        yield
+    finally:
+        for path, value in before.items():
+            path.write_text(str(value))
 
 
 def bpf_programs():
@@ -152,11 +183,26 @@ class Watch:
 
     def roles(self):
         """Proportional set size in bytes of each role: pages that roles share count in parts."""
-        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return {
             pathlib.Path(f"/proc/{pid}/comm").read_text().strip(): proportional_bytes(pid)
-            for pid in [str(self.pid), *children]
+            for pid in self.pids()
         }
+
+    def pids(self):
+        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [str(self.pid), *children]
+
+    def cpu_seconds(self):
+        """That all roles have taken."""
+        return sum(map(cpu_ns, self.pids())) / 1e9
+
+
+def cpu_ns(pid):
+    """Of all threads that the process has now, of the scheduler's own clock."""
+    total = 0
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        total += int(path.read_text().split()[0])
+    return total
 
 
 def proportional_bytes(pid):
@@ -175,7 +221,7 @@ def watch(pid, *options, cpu=TOOLS_CPU):
     """A parkwatch that is attached to the process and has scanned it once."""
     port = free_port()
     command = [PARKWATCH, "watch", "-p", pid, "--web.listen-address", f"127.0.0.1:{port}", *options]
-    with process(command, cpu) as p:
+    with process(command, cpu, stderr=subprocess.DEVNULL) as p:
         watching = Watch(p.pid, port)
         wait_for(lambda: watching.get("/-/ready"), "an answer of parkwatch")
         yield watching
@@ -195,11 +241,24 @@ def offcputime(command, pid):
     """libbpf-tools' offcputime, attached to the process. Yields the ids of its BPF programs."""
     nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with process([command, "-p", pid], TOOLS_CPU, **nowhere) as p:
-        ids = wait_for(lambda: program_ids(p.pid), "offcputime's programs")
-        time.sleep(0.2)  # loaded is not yet attached
+        wait_for(lambda: program_ids(p.pid), "offcputime's programs")
+        time.sleep(0.2)  # the first one is loaded, which is not yet all attached
+        ids = program_ids(p.pid)
         yield ids
         p.send_signal(signal.SIGINT)
         p.wait(PATIENCE)
+    wait_for_end(ids)
+
+
+@contextlib.contextmanager
+def empty(program):
+    """A program of empty.bpf.c, attached. Yields its id, in a set."""
+    command = [BUILD / "bench" / "empty", BUILD / "bench" / "empty.bpf.o", program]
+    with process(command, TOOLS_CPU, stdout=subprocess.PIPE) as p:
+        if p.stdout.readline() != b"ready\n":
+            raise SystemExit(f"bench: {program} cannot be attached")
+        ids = program_ids(p.pid)
+        yield ids
     wait_for_end(ids)
 
 
@@ -218,14 +277,29 @@ def bpf_statistics():
         os.close(fd)
 
 
+def run_on(cpu, *command, **options):
+    return subprocess.run(
+        ["taskset", "-c", cpu, *map(str, command)],
+        timeout=PATIENCE,
+        check=True,
+        **({"capture_output": True, "text": True} | options),
+    )
+
+
+NOWHERE = {"capture_output": False, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
 def seconds_of(command, cpu=TOOLS_CPU):
     """Wall clock of a command whose output goes nowhere."""
     start = time.monotonic()
-    subprocess.run(
-        ["taskset", "-c", cpu, *map(str, command)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        timeout=PATIENCE,
-        check=True,
-    )
+    run_on(cpu, *command, **NOWHERE)
     return time.monotonic() - start
+
+
+def usage_of(command):
+    """Wall clock and CPU time, of it and its children, of a command on any CPU."""
+    before, start = os.times(), time.monotonic()
+    run_on(f"0-{os.cpu_count() - 1}", *command, **NOWHERE)
+    wall, after = time.monotonic() - start, os.times()
+    cpu = after.children_user + after.children_system
+    return {"wall": wall, "cpu": cpu - before.children_user - before.children_system}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [--json]: what parkwatch costs, measured here and now, in some six minutes. As root, with
+# run.sh [--json]: what parkwatch costs, measured here and now, in some ten minutes. As root, with
 # what `make all fixtures` builds. Asserts nothing; bench.py and goroutines.py say what is measured
 # and how.
 set -eu
@@ -17,6 +17,9 @@ if [ ! -x "$build/parkwatch" ] || [ ! -x "$build/fixtures/many" ]; then
 fi
 mkdir -p "$build/bench"
 gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o "$build/bench/load" tests/bench/load.c -pthread
+gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o "$build/bench/empty" tests/bench/empty.c -lbpf
+clang -target bpf -O2 -g -Wall -c -o "$build/bench/empty.bpf.o" \
+    -idirafter "/usr/include/$(gcc -dumpmachine)" tests/bench/empty.bpf.c
 /usr/bin/python3 -B tests/bench/bench.py "$@"
 
 # Goroutines: with the newest toolchain of scripts/go-toolchains.sh, if there is one.

@@ -13,6 +13,8 @@ START_UP = 0.6  # seconds; it is ready before that
 
 
 class KillDaemon(LiveTest):
+    ALONE = True  # counts the machine's BPF objects
+
     def check(self, delay, ready):
         watch = self.watch(self.fixture_pid, "--interval", "100ms", "-t", "0", ready=ready)
         end = time.monotonic() + delay
@@ -50,6 +52,7 @@ class KillRoles(LiveTest):
     """Each of them at any moment; then the daemon. There are no processes left, no BPF objects,
     nothing pinned, and no files."""
 
+    ALONE = True  # counts the machine's BPF objects
     places = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/sys/fs/bpf")
 
     def files(self):

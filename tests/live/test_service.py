@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 
-from harness import BUILD, PARKWATCH, ROOT, LiveTest, run, wait_for
+from harness import BUILD, FIXTURES, PARKWATCH, ROOT, LiveTest, run, wait_for
 from stranger import STRANGER, StrangerTest, as_user
 
 UNIT = ROOT / "deploy" / "parkwatch@.service"
@@ -204,10 +204,12 @@ def watch_state(pid):
 
 class Targets(LiveTest):
     def test_by_name(self):
-        first, second = self.fixture("cond"), self.fixture("cond")
-        watch = self.watch("cond", "--interval", "200ms")
-        for fixture in (first, second):
-            name = f"cond:{fixture.pid}"
+        """All that have it; other tests' fixtures have others."""
+        program = shutil.copy(FIXTURES / "cond", self.directory() / "named-so")
+        fixtures = [self.fixture("cond", command=[str(program)]) for _ in range(2)]
+        watch = self.watch("named-so", "--interval", "200ms")
+        for fixture in fixtures:
+            name = f"named-so:{fixture.pid}"
             self.assertEqual(watch.value("parkwatch_target_up", target=name), 1)
 
     def test_an_unknown_name(self):

@@ -128,7 +128,10 @@ class GoLeak(TopTest):
         terminal.wait(lambda text: len(rows_of(text)) > 5, "many stacks")
         terminal.press("i")
         terminal.wait_text(r"^\d+ idle by design are hidden \(i\)$")
-        terminal.wait(lambda text: len(rows_of(text)) == 3, "the program's own")
+        terminal.wait(
+            lambda text: all("main." in row[1] for row in rows_of(text)), "the program's own"
+        )
+        self.assertEqual(rows_of(terminal.screen())[0][0], n)
 
 
 class Threads(TopTest):
@@ -270,7 +273,9 @@ class Restored(TopTest):
         self.shell.output("echo before")
 
     def check(self, message=""):
-        self.shell.wait(lambda text: PROMPT.strip() in text.rstrip("\n").split("\n")[-1], "a prompt")
+        self.shell.wait(
+            lambda text: text.rstrip("\n").split("\n")[-1].strip() == PROMPT.strip(), "a new prompt"
+        )
         screen = self.shell.wait(lambda text: not self.shell.in_full_screen(), "the old screen")
         self.assertIn("before\n", screen)
         self.assertIn(message, screen)

@@ -27,9 +27,11 @@ SERIES = {
 
 
 class Metrics(LiveTest):
+    ALONE = True  # counts its scans in time
+
     def test_series(self):
         fixture = self.fixture("cond")
-        watch = self.watch(fixture.pid, *QUICK)
+        watch = self.watch(fixture.pid, "--interval", "1s", "-t", "100ms")  # in time when busy, too
         wait_for(lambda: watch.value("parkwatch_parked", target="cond"), "a group is exported")
         text = watch.fetch("/metrics")[2].decode()
         typed = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
@@ -166,6 +168,8 @@ class Http(LiveTest):
 
 
 class End(LiveTest):
+    ALONE = True  # counts the machine's BPF objects
+
     def check(self, number):
         fixture = self.fixture("cond")
         others = strangers()

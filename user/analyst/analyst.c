@@ -57,7 +57,8 @@ static int analyst_open(const struct analyst_options *options, struct analyst *r
     return r;
 }
 
-/* One scan. That the target could not be read is no end: it may be about to end itself. */
+/* One scan. That the target could not be read is no end: it may be about to end itself, or may be
+ * read the next time. */
 static int scan(struct analyst *analyst, uint64_t number)
 {
     struct wire_scan result = {.number = number};
@@ -74,7 +75,7 @@ static int scan(struct analyst *analyst, uint64_t number)
         if (r)
             return r;
     }
-    return remote_done(analyst->remote, number);
+    return remote_done(analyst->remote, number, r && r != -ESRCH);
 }
 
 int analyst_run(const struct analyst_options *options)

@@ -16,7 +16,7 @@
 
 #define UNITS_MAX    (1u << 20)
 #define RANGES_MAX   (4u << 20) /* address ranges of one index */
-#define SIBLINGS_MAX (4u << 20) /* entries looked at for one index, or one address */
+#define LOOKS_MAX    (4u << 20) /* entries and ranges looked at for one index, or one address */
 #define NESTING_MAX  64         /* namespaces and classes around a function, blocks in it */
 #define OVERLAPS_MAX 32         /* ranges looked at that begin before an address */
 #define LOWEST_CODE  2          /* linkers leave 0 or 1 where they dropped a function */
@@ -80,7 +80,7 @@ static int ranges_add(struct ranges *ranges, const struct range *range)
 }
 
 /* Adds what the entry says of its addresses, if anything. */
-static int ranges_add_die(struct ranges *ranges, Dwarf_Die *die, uint32_t order)
+static int ranges_add_die(struct ranges *ranges, Dwarf_Die *die, uint32_t order, size_t *budget)
 {
     struct range range = {.die = dwarf_dieoffset(die), .order = order};
     Dwarf_Addr base;
@@ -89,10 +89,14 @@ static int ranges_add_die(struct ranges *ranges, Dwarf_Die *die, uint32_t order)
 
     if (!dwarf_hasattr(die, DW_AT_low_pc) && !dwarf_hasattr(die, DW_AT_ranges))
         return 0;
-    for (size_t i = 0; r == 0 && i < RANGES_MAX; i++) {
+    while (r == 0) {
         offset = dwarf_ranges(die, offset, &base, &range.low, &range.high);
         if (offset <= 0)
             break;
+        /* Many entries may refer to one long list. */
+        if (*budget == 0)
+            return -E2BIG;
+        --*budget;
         r = ranges_add(ranges, &range);
     }
     return r;
@@ -140,7 +144,7 @@ static bool is_whole(Dwarf_Die *unit, uint8_t type)
            !dwarf_hasattr(unit, DW_AT_GNU_dwo_name);
 }
 
-static int add_unit(struct debuginfo *debuginfo, Dwarf_Die *die)
+static int add_unit(struct debuginfo *debuginfo, Dwarf_Die *die, size_t *budget)
 {
     size_t n = debuginfo->n_units;
 
@@ -156,7 +160,7 @@ static int add_unit(struct debuginfo *debuginfo, Dwarf_Die *die)
     }
     debuginfo->units[n] = (struct unit){.die = dwarf_dieoffset(die)};
     debuginfo->n_units++;
-    return ranges_add_die(&debuginfo->ranges, die, (uint32_t)n);
+    return ranges_add_die(&debuginfo->ranges, die, (uint32_t)n, budget);
 }
 
 /* What could be read of a broken file is used. */
@@ -165,13 +169,14 @@ static int index_units(struct debuginfo *debuginfo)
     Dwarf_CU *unit = NULL;
     Dwarf_Half version;
     Dwarf_Die die;
+    size_t budget = LOOKS_MAX;
     uint8_t type;
     int r = 0;
 
     while (r == 0 &&
            dwarf_get_units(debuginfo->dwarf, unit, &unit, &version, &type, &die, NULL) == 0)
         if (is_whole(&die, type))
-            r = add_unit(debuginfo, &die);
+            r = add_unit(debuginfo, &die, &budget);
     ranges_sort(&debuginfo->ranges);
     return r == -ENOMEM ? r : 0;
 }
@@ -229,10 +234,11 @@ static int index_functions(struct ranges *functions, Dwarf_Die *parent, unsigned
     do {
         int tag = dwarf_tag(&die);
 
-        if ((*budget)-- == 0)
+        if (*budget == 0)
             return -E2BIG;
+        --*budget;
         if (tag == DW_TAG_subprogram)
-            r = ranges_add_die(functions, &die, 0);
+            r = ranges_add_die(functions, &die, 0, budget);
         else if (may_hold_functions(tag))
             r = index_functions(functions, &die, depth + 1, budget);
     } while (r == 0 && dwarf_siblingof(&die, &die) == 0);
@@ -241,7 +247,7 @@ static int index_functions(struct ranges *functions, Dwarf_Die *parent, unsigned
 
 static const struct range *find_function(struct unit *unit, struct query *query)
 {
-    size_t budget = SIBLINGS_MAX;
+    size_t budget = LOOKS_MAX;
 
     if (!unit->indexed) {
         index_functions(&unit->functions, &query->unit, 0, &budget);
@@ -249,6 +255,20 @@ static const struct range *find_function(struct unit *unit, struct query *query)
         unit->indexed = true;
     }
     return ranges_find(&unit->functions, query->address);
+}
+
+/* As dwarf_haspc(), which has no bound. */
+static bool has_address(Dwarf_Die *die, Dwarf_Addr address, size_t *budget)
+{
+    Dwarf_Addr base, low, high;
+    ptrdiff_t offset = 0;
+
+    while (*budget > 0 && (offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
+        if (address >= low && address < high)
+            return true;
+        --*budget;
+    }
+    return false;
 }
 
 /* The child of `die` that is an inlined call or a block around the address. */
@@ -261,11 +281,12 @@ static bool find_block(Dwarf_Die *die, Dwarf_Addr address, size_t *budget, Dwarf
     do {
         int tag = dwarf_tag(&child);
 
-        if ((*budget)-- == 0)
+        if (*budget == 0)
             return false;
+        --*budget;
         if ((tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
              tag == DW_TAG_try_block || tag == DW_TAG_catch_block) &&
-            dwarf_haspc(&child, address) == 1) {
+            has_address(&child, address, budget)) {
             *ret_block = child;
             return true;
         }
@@ -275,7 +296,7 @@ static bool find_block(Dwarf_Die *die, Dwarf_Addr address, size_t *budget, Dwarf
 
 static void find_inlined(struct query *query)
 {
-    size_t budget = SIBLINGS_MAX;
+    size_t budget = LOOKS_MAX;
     Dwarf_Die die = query->function;
 
     for (unsigned int i = 0; i < NESTING_MAX; i++) {

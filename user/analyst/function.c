@@ -11,7 +11,9 @@
 #include "demangle.h"
 #include "function.h"
 
-#define ORIGINS_MAX    16 /* entries that refer to each other */
+#define ORIGINS_MAX    16         /* entries that refer to each other */
+#define SCOPES_MAX     64         /* namespaces, classes and functions around a function */
+#define SIBLINGS_MAX   (1u << 20) /* entries passed on the way to a function */
 #define QUALIFIED_MAX  INTERNS_LENGTH_MAX
 #define FUNCTION_SLOTS 4096 /* a power of two */
 
@@ -83,6 +85,44 @@ static const char *scope_name(Dwarf_Die *scope)
     }
 }
 
+/* The child of `die` that is at `offset` or around it: entries lie in the order of their offsets.
+ */
+static bool child_around(Dwarf_Die *die, Dwarf_Off offset, size_t *budget, Dwarf_Die *ret_child)
+{
+    Dwarf_Die child;
+
+    if (dwarf_child(die, &child) != 0 || dwarf_dieoffset(&child) > offset)
+        return false;
+    do {
+        *ret_child = child;
+        if (*budget == 0)
+            return false;
+        --*budget;
+    } while (dwarf_siblingof(&child, &child) == 0 && dwarf_dieoffset(&child) <= offset);
+    return true;
+}
+
+/*
+ * From the unit to the entry itself, outermost first; 0: broken, or too deep. dwarf_getscopes_die()
+ * has no bound: it goes through the whole unit, and through all that it imports as often as that is
+ * imported, which may be 2^n times.
+ */
+static size_t find_scopes(Dwarf_Die *entry, Dwarf_Die ret_scopes[static SCOPES_MAX])
+{
+    const Dwarf_Off offset = dwarf_dieoffset(entry);
+    size_t budget = SIBLINGS_MAX;
+    size_t n = 0;
+
+    if (!dwarf_diecu(entry, &ret_scopes[n++], NULL, NULL))
+        return 0;
+    while (dwarf_dieoffset(&ret_scopes[n - 1]) != offset) {
+        if (n == SCOPES_MAX || !child_around(&ret_scopes[n - 1], offset, &budget, &ret_scopes[n]))
+            return 0;
+        n++;
+    }
+    return n;
+}
+
 /*
  * "outer::inner::function" of C++ functions without a linkage name: lambdas, what is made of them,
  * and functions of one file that are inlined everywhere. NULL: broken, or too long.
@@ -90,14 +130,14 @@ static const char *scope_name(Dwarf_Die *scope)
 static const char *qualified_name(struct function_names *names, Dwarf_Die *die)
 {
     Dwarf_Die declaration = declaration_of(*die);
-    AUTO_FREE Dwarf_Die *scopes = NULL;
-    int n = dwarf_getscopes_die(&declaration, &scopes);
+    Dwarf_Die scopes[SCOPES_MAX];
+    size_t n = find_scopes(&declaration, scopes);
     char text[QUALIFIED_MAX];
     size_t length = 0;
 
-    /* The innermost scope, which comes first, is the function itself. */
-    while (n-- > 0) {
-        const char *name = scope_name(&scopes[n]);
+    /* The innermost scope is the function itself. */
+    for (size_t i = 0; i < n; i++) {
+        const char *name = scope_name(&scopes[i]);
         int added;
 
         if (!name)

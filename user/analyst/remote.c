@@ -16,6 +16,7 @@ struct remote {
     struct rpc_reply reply;
     /* What was asked ahead, by slot, and how many of them there ever were. */
     struct rpc_reply ahead[RPC_AHEAD_SLOTS];
+    uint32_t ahead_ranges[RPC_AHEAD_SLOTS];
     uint64_t n_asked, n_arrived, n_taken;
 };
 
@@ -87,10 +88,50 @@ static size_t request_size(const struct rpc_request *request)
     }
 }
 
+/* Whether the first `n` ranges are within `size` bytes, all in all. */
+static bool lengths_fit(const struct rpc_reply *reply, uint32_t n, uint64_t size)
+{
+    uint64_t total = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        total += reply->lengths[i];
+    return total <= reply->size && reply->size <= size;
+}
+
+/* Whether no range is longer than was asked for. */
+static bool ranges_fit(const struct rpc_request *request, const struct rpc_reply *reply)
+{
+    for (uint32_t i = 0; i < request->n_ranges; i++)
+        if (reply->lengths[i] > request->ranges[i].length)
+            return false;
+    return true;
+}
+
+/* Whether what the reply says there is, is within the area. */
+static bool is_sound(const struct remote *remote)
+{
+    uint64_t size = remote->reply.size;
+
+    if (remote->reply.error)
+        return remote->reply.error < 0;
+    switch (remote->request.type) {
+    case RPC_SCAN:
+    case RPC_SCAN_NEXT:
+        return size <= RPC_RECORDS_SIZE;
+    case RPC_READ:
+        return lengths_fit(&remote->reply, remote->request.n_ranges, RPC_DATA_SIZE) &&
+               ranges_fit(&remote->request, &remote->reply);
+    case RPC_RESIDENT:
+        return size == remote->request.n_ranges * sizeof(uint64_t);
+    default:
+        return size <= RPC_DATA_SIZE;
+    }
+}
+
 static int send_request(struct remote *remote)
 {
     if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
-        return errno == EPIPE ? -ECONNRESET : -errno;
+        return -ECONNRESET; /* who cannot be asked is as good as gone */
     return 0;
 }
 
@@ -120,6 +161,8 @@ static int call(struct remote *remote, int *ret_fd)
         r = receive(remote->socket, &remote->reply, sizeof(remote->reply), &fd);
     if (r)
         return r;
+    if (!is_sound(remote))
+        return -ECONNRESET;
     if (!remote->reply.error && ret_fd)
         *ret_fd = TAKE_FD(fd);
     return remote->reply.error;
@@ -205,13 +248,16 @@ int remote_ask(struct remote *remote, const struct rpc_range *ranges, size_t n)
     r = set_ranges(remote, ranges, n);
     if (!r)
         r = send_request(remote);
-    remote->n_asked += !r;
-    return r;
+    if (r)
+        return r;
+    remote->ahead_ranges[remote->n_asked++ % RPC_AHEAD_SLOTS] = (uint32_t)n;
+    return 0;
 }
 
 int remote_take(struct remote *remote, const uint8_t **ret_bytes, const uint32_t **ret_lengths)
 {
     size_t slot = remote->n_taken % RPC_AHEAD_SLOTS;
+    const struct rpc_reply *reply = &remote->ahead[slot];
     int r;
 
     if (remote->n_taken == remote->n_asked)
@@ -220,9 +266,12 @@ int remote_take(struct remote *remote, const uint8_t **ret_bytes, const uint32_t
     r = receive_ahead(remote, remote->n_taken);
     if (r)
         return r;
+    if (reply->error > 0 ||
+        (!reply->error && !lengths_fit(reply, remote->ahead_ranges[slot], RPC_AHEAD_SIZE)))
+        return -ECONNRESET;
     *ret_bytes = data(remote) + RPC_DATA_SIZE + slot * RPC_AHEAD_SIZE;
-    *ret_lengths = remote->ahead[slot].lengths;
-    return remote->ahead[slot].error;
+    *ret_lengths = reply->lengths;
+    return reply->error;
 }
 
 int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_t n,
@@ -331,8 +380,8 @@ int remote_kernel(struct remote *remote, const struct kernel_record **ret_record
     return 0;
 }
 
-int remote_done(struct remote *remote, uint64_t number)
+int remote_done(struct remote *remote, uint64_t number, bool failed)
 {
-    prepare(remote, RPC_DONE, number);
+    prepare(remote, failed ? RPC_GIVEN_UP : RPC_DONE, number);
     return send_request(remote);
 }

@@ -4,7 +4,8 @@
  * are good until the next call of the same kind: records until the next remote_scan*(), what was
  * asked ahead as remote_take() says, data until the next call of any other kind.
  *
- * All return 0 or -errno; -ECONNRESET: the probe is gone, and so is the analyst's reason to be.
+ * All return 0 or -errno; -ECONNRESET: the probe is gone, or talks nonsense, and so is the
+ * analyst's reason to be.
  */
 #pragma once
 
@@ -65,5 +66,5 @@ int remote_file(struct remote *remote, int fd, char *ret_text, size_t size);
 /* Kernel frames of the threads in uninterruptible sleep. */
 int remote_kernel(struct remote *remote, const struct kernel_record **ret_records, size_t *ret_n);
 
-/* Tells the probe that the monitor has been sent this scan. */
-int remote_done(struct remote *remote, uint64_t number);
+/* Tells the probe that the monitor has been sent this scan, or that it failed, which is counted. */
+int remote_done(struct remote *remote, uint64_t number, bool failed);

@@ -83,7 +83,7 @@ static void refuse(struct gate *gate, struct client *client, enum refusal refusa
 /* Writes the request into a pair whose other end goes to who answers. */
 static int hand_over(struct gate *gate, struct client *client)
 {
-    char text[HEAD_MAX];
+    char text[HEAD_WRITTEN_MAX];
     const size_t length = head_write(&client->head, text);
     int pair[2];
 

@@ -198,18 +198,19 @@ bool head_has_body(const struct head *head)
     return head->transfer_encoding || (head->content_length && strcmp(head->content_length, "0"));
 }
 
-size_t head_write(const struct head *head, char ret_text[static HEAD_MAX])
+size_t head_write(const struct head *head, char ret_text[static HEAD_WRITTEN_MAX])
 {
-    size_t n = (size_t)snprintf(ret_text, HEAD_MAX, "%s %s HTTP/1.1\r\nHost: x\r\n", head->method,
-                                head->target);
+    size_t n = (size_t)snprintf(ret_text, HEAD_WRITTEN_MAX, "%s %s HTTP/1.1\r\nHost: x\r\n",
+                                head->method, head->target);
 
-    for (size_t i = 0; i < N_FIELDS && n < HEAD_MAX; i++) {
+    for (size_t i = 0; i < N_FIELDS && n < HEAD_WRITTEN_MAX; i++) {
         const char *value = *value_of((struct head *)head, &fields[i]);
 
         if (value && fields[i].forward)
-            n += (size_t)snprintf(ret_text + n, HEAD_MAX - n, "%s: %s\r\n", fields[i].name, value);
+            n += (size_t)snprintf(ret_text + n, HEAD_WRITTEN_MAX - n, "%s: %s\r\n", fields[i].name,
+                                  value);
     }
-    if (n < HEAD_MAX)
-        n += (size_t)snprintf(ret_text + n, HEAD_MAX - n, "Connection: close\r\n\r\n");
-    return n < HEAD_MAX ? n : 0;
+    if (n < HEAD_WRITTEN_MAX)
+        n += (size_t)snprintf(ret_text + n, HEAD_WRITTEN_MAX - n, "Connection: close\r\n\r\n");
+    return n < HEAD_WRITTEN_MAX ? n : 0;
 }

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HEAD_MAX           8192 /* bytes of request line and fields */
+#define HEAD_MAX           8192             /* bytes of request line and fields */
+#define HEAD_WRITTEN_MAX   (HEAD_MAX + 128) /* with the fields that are ours, and blanks */
 #define HEAD_FIELDS_MAX    64
 #define HEAD_ARGUMENTS_MAX 32 /* of the target's query: each takes memory of libmicrohttpd's */
 
@@ -39,6 +40,6 @@ int head_parse(char *bytes, size_t size, struct head *ret_head);
 /* True if the request announces a body. */
 bool head_has_body(const struct head *head);
 
-/* Writes the request for who answers it: that of one connection, which ends after it. What is
- * longer than HEAD_MAX, no head that head_parse() took is. Returns its length. */
-size_t head_write(const struct head *head, char ret_text[static HEAD_MAX]);
+/* Writes the request for who answers it: that of one connection, which ends after it. There is room
+ * for each head that head_parse() takes. Returns its length. */
+size_t head_write(const struct head *head, char ret_text[static HEAD_WRITTEN_MAX]);

@@ -108,7 +108,8 @@ static int render(const struct http *http, const struct http_request *request,
     r = http->options.render(http->options.context, request, out);
     if (!r && ferror(out))
         r = -ENOMEM;
-    if (fclose(out) && !r)
+    /* glibc's fclose() is silent when its last realloc() fails, and the bytes are gone. */
+    if ((fclose(out) || !answer->body) && !r)
         r = -ENOMEM;
     return r;
 }

@@ -42,7 +42,7 @@ static void take_fd(struct inbox *inbox, struct msghdr *message)
     memcpy(&inbox->fd, CMSG_DATA(attached), sizeof(inbox->fd));
 }
 
-/* Reads at most `size` bytes to `to`. Bytes, 0: none now, or -ECONNRESET. */
+/* Reads at most `size` bytes to `to`. Bytes, 0: none now, -ECONNRESET, or what the kernel lacks. */
 static ssize_t receive(struct inbox *inbox, void *to, size_t size)
 {
     union {
@@ -61,12 +61,12 @@ static ssize_t receive(struct inbox *inbox, void *to, size_t size)
         n = recvmsg(inbox->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (n < 0)
-        return errno == EAGAIN ? 0 : -ECONNRESET;
+        return errno == EAGAIN ? 0 : -errno;
     take_fd(inbox, &message);
     return n ? n : -ECONNRESET;
 }
 
-/* Reads until `size` bytes of this part are there. 1, 0: not yet, or -ECONNRESET. */
+/* Reads until `size` bytes of this part are there. 1, 0: not yet, or as receive(). */
 static int fill(struct inbox *inbox, char *part, size_t before, size_t size)
 {
     while (inbox->have < before + size) {
@@ -90,7 +90,7 @@ static int make_room(struct inbox *inbox)
         return 0;
     grown = realloc(inbox->payload, inbox->header.length);
     if (!grown)
-        return -ECONNRESET;
+        return -ENOMEM;
     inbox->payload = grown;
     inbox->capacity = inbox->header.length;
     return 0;

@@ -23,5 +23,6 @@ void inbox_init(struct inbox *inbox, int socket, enum intake_source source);
 void inbox_close(struct inbox *inbox);
 
 /* Reads on. 1: a message is complete in header and payload, until the next call; 0: not yet;
- * -ECONNRESET: the other side is gone; -EBADMSG: it sends nonsense, and cannot be read on. */
+ * -ECONNRESET: the other side is gone; -EBADMSG: it sends nonsense, and cannot be read on; -ENOMEM
+ * and what else the kernel may lack: the message is lost. */
 int inbox_read(struct inbox *inbox);

@@ -329,6 +329,18 @@ void metrics_target_scans(struct exposition *to, const struct family *family,
     }
 }
 
+void metrics_target_interval(struct exposition *to, const struct family *family,
+                             const struct series *series)
+{
+    const struct wire_counters *counters = &series->target->counters;
+
+    (void)family;
+    if (!counters->interval_ns)
+        return;
+    begin(to, series);
+    exposition_end_seconds(to, counters->interval_ns);
+}
+
 void metrics_target_long_parks(struct exposition *to, const struct family *family,
                                const struct series *series)
 {

@@ -56,6 +56,8 @@ void metrics_target_parks(struct exposition *to, const struct family *family,
                           const struct series *series);
 void metrics_target_scans(struct exposition *to, const struct family *family,
                           const struct series *series);
+void metrics_target_interval(struct exposition *to, const struct family *family,
+                             const struct series *series);
 void metrics_target_long_parks(struct exposition *to, const struct family *family,
                                const struct series *series);
 void metrics_target_futex_waits(struct exposition *to, const struct family *family,

@@ -322,8 +322,20 @@ static int read_probe(struct monitor *monitor)
     return r;
 }
 
-/* An analyst that ended, or whose messages cannot be told apart any more, is cut off: the probe
- * sees its end and starts another one. */
+/* 1: taken, or refused; -ENOMEM. */
+static int take_analyst_message(struct monitor *monitor, uint32_t index)
+{
+    const struct inbox *inbox = &monitor->analysts[index];
+    int r;
+
+    r = store_analyst_message(monitor->store, index, &inbox->header, inbox->payload);
+    /* Without memory for it a point is missing. */
+    take_history(monitor, inbox->header.type);
+    return r == -ENOMEM ? r : 1;
+}
+
+/* An analyst that ended, or whose messages cannot be told apart any more, or one of which could not
+ * be kept, is cut off: the probe sees its end and starts another one, which tells all anew. */
 static void read_analyst(struct monitor *monitor, uint32_t index)
 {
     struct inbox *inbox = &monitor->analysts[index];
@@ -332,12 +344,15 @@ static void read_analyst(struct monitor *monitor, uint32_t index)
 
     if (inbox->socket < 0)
         return;
-    while (taken < TURN_BYTES && (r = inbox_read(inbox)) > 0) {
-        store_analyst_message(monitor->store, index, &inbox->header, inbox->payload);
-        /* Without memory for it a point is missing. */
-        take_history(monitor, inbox->header.type);
+    while (r > 0 && taken < TURN_BYTES) {
+        r = inbox_read(inbox);
+        if (r <= 0)
+            break;
         taken += sizeof(inbox->header) + inbox->header.length;
+        r = take_analyst_message(monitor, index);
     }
+    if (r < 0 && r != -ECONNRESET && r != -EBADMSG)
+        store_analyst_lost(monitor->store, index);
     if (r < 0)
         inbox_close(inbox);
 }
@@ -416,7 +431,11 @@ static int print_report(struct monitor *monitor)
         return -ENOMEM;
     make_report(monitor, &report);
     r = format_report(monitor, &report, out);
-    if (fclose(out) && !r)
+    /* fclose() does not tell of what did not fit before, nor that the last realloc() failed, by
+     * which the bytes are gone (glibc libio/memstream.c, _IO_mem_finish()). */
+    if (ferror(out) && !r)
+        r = -ENOMEM;
+    if ((fclose(out) || !bytes) && !r)
         r = -ENOMEM;
     return r ? r : write_whole(monitor->options->output_fd, bytes, size);
 }

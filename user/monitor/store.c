@@ -154,6 +154,12 @@ int store_analyst_message(struct store *store, uint32_t index, const struct wire
     return r;
 }
 
+void store_analyst_lost(struct store *store, uint32_t index)
+{
+    if (index < RECORD_TARGETS_MAX)
+        target_lose(&store->targets[index]);
+}
+
 void store_analyst_reset(struct store *store, uint32_t index)
 {
     if (index < RECORD_TARGETS_MAX)

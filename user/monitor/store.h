@@ -39,6 +39,9 @@ int store_probe_message(struct store *store, const struct wire_header *header, c
 int store_analyst_message(struct store *store, uint32_t index, const struct wire_header *header,
                           const void *payload);
 
+/* A message of an analyst could not be received or kept: counted as message_lost. */
+void store_analyst_lost(struct store *store, uint32_t index);
+
 /* The analyst of a target was replaced: call before the new one's first message. */
 void store_analyst_reset(struct store *store, uint32_t index);
 

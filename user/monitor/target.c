@@ -106,6 +106,12 @@ void target_refuse(struct target *target)
     sum_losses(target);
 }
 
+void target_lose(struct target *target)
+{
+    target->own.count[LOSS_message_lost]++;
+    sum_losses(target);
+}
+
 static bool knows(const struct target *target, const struct sample *sample)
 {
     return names_has_string(target->names, sample->detail) &&
@@ -431,6 +437,7 @@ void target_take_counters(struct target *target, const struct wire_counters *wir
     counters->index = wire->index;
     counters->n_programs = wire->n_programs;
     counters->has_futex = wire->has_futex;
+    counters->interval_ns = wire->interval_ns;
     for (uint32_t i = 0; i < wire->n_programs; i++)
         take_program(&wire->programs[i], &counters->programs[i]);
     sum_losses(target);

@@ -55,6 +55,9 @@ int target_regroup(struct target *target);
 /* Counts a message of its analyst that was refused. */
 void target_refuse(struct target *target);
 
+/* Counts one that there was no memory for. */
+void target_lose(struct target *target);
+
 /* Forgets what the analyst has sent: a new one sends all of it again. The report stays as it is
  * until that one's first scan. */
 void target_reset_analyst(struct target *target);

@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "human.h"
 #include "log.h"
 #include "wire_send.h"
 
@@ -84,6 +85,7 @@ int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
     attached->bpf = bpf;
     attached->monitor = monitor;
     attached->options = *options;
+    pace_init(&attached->pace, options->interval_ns);
     attached->attach_ns = clock_now();
     r = bpf_link(bpf, attached->target.pid, &attached->links);
     if (!r)
@@ -124,7 +126,7 @@ int attached_tick(struct attached *attached)
 {
     int r = 0;
 
-    if (!attached->up)
+    if (!attached->up || !pace_tick(&attached->pace))
         return 0;
     if (!attached_is_idle(attached)) {
         attached->losses.count[LOSS_scan_late]++;
@@ -135,6 +137,7 @@ int attached_tick(struct attached *attached)
         attached->losses.count[LOSS_scan_failed]++;
         return 0;
     }
+    pace_begin(&attached->pace);
     attached->number++;
     attached->retried = false;
     if (attached->leaving)
@@ -192,13 +195,38 @@ static int take_target(struct attached *attached, const struct wire_target *targ
     return wire_send(attached->monitor, WIRE_TARGET, target, sizeof(*target), -1);
 }
 
+static void log_pace(const struct attached *attached)
+{
+    struct human interval = human_exact((int64_t)attached->pace.interval_ns);
+
+    if (pace_is_stretched(&attached->pace))
+        log_warning("scans of process %d take longer than a tenth of %s; there are fewer now, %s "
+                    "apart",
+                    attached->target.pid, interval.text,
+                    human_exact((int64_t)pace_interval(&attached->pace)).text);
+    else
+        log_warning("process %d is scanned every %s again", attached->target.pid, interval.text);
+}
+
+/* Logs that the interval is stretched and that it is not any more; metrics follow it in between. */
+static int take_duration(struct attached *attached, uint64_t took_ns)
+{
+    bool before = pace_is_stretched(&attached->pace);
+
+    if (!pace_end(&attached->pace, took_ns))
+        return 0;
+    if (pace_is_stretched(&attached->pace) != before)
+        log_pace(attached);
+    return attached_count(attached);
+}
+
 static int take_done(struct attached *attached, uint64_t number)
 {
-    if (number != attached->number)
+    if (number != attached->number || number == attached->finished)
         return 0;
     attached->finished = number;
     attached->failures = 0;
-    return 0;
+    return take_duration(attached, clock_now() - attached->asked_ns);
 }
 
 static int take_taken(struct attached *attached)
@@ -327,6 +355,7 @@ int attached_count(struct attached *attached)
         attached->losses.count[LOSS_resources_unreadable]++;
         return 0;
     }
+    counters.interval_ns = pace_interval(&attached->pace);
     counters.has_futex = bpf_has_futex(attached->bpf);
     counters.n_programs = bpf_programs(attached->bpf, counters.programs);
     counters.losses = attached->losses;

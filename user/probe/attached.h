@@ -9,6 +9,7 @@
 #include "loss.h"
 #include "probe/bpf.h"
 #include "probe/crew.h"
+#include "probe/pace.h"
 #include "probe/target.h"
 
 /* A reader that gives no sign of life for so long is held up by its target. */
@@ -22,6 +23,7 @@ struct attached_options {
     int64_t threshold_ns;
     unsigned kinds; /* as analyst_options */
     bool proven;
+    uint64_t interval_ns; /* of scans; 0: none of them is put off */
 };
 
 struct attached {
@@ -49,6 +51,7 @@ struct attached {
     bool retried;        /* that scan was asked for again, of another crew */
     unsigned failures;   /* scans given up, one after the other */
     unsigned skip;       /* ticks to let pass for that */
+    struct pace pace;    /* ticks to let pass for scans that take long */
 };
 
 void attached_init(struct attached *attached);
@@ -61,7 +64,7 @@ int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
                    const struct attached_options *options);
 
 /* Asks for a scan, unless one is under way: then it counts as late. A target that spoilt the scans
- * before is left alone for some ticks. */
+ * before is left alone for some ticks, and one whose scans take long for those that pace.h says. */
 int attached_tick(struct attached *attached);
 
 /* Whether the last scan that was asked for is done, or none will be. */

@@ -85,6 +85,10 @@ static int explain(int error, char *ret_why, size_t why_size)
                  "not allowed to load BPF programs; run as root or with CAP_BPF and CAP_PERFMON");
         return -EPERM;
     }
+    if (error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -EAGAIN) {
+        snprintf(ret_why, why_size, "cannot load the BPF programs: %s", strerror(-error));
+        return error;
+    }
     snprintf(ret_why, why_size,
              "this kernel (%s) refuses the BPF programs (%s); Linux 6.1 or newer is needed, "
              "see 'parkwatch doctor'",
@@ -105,6 +109,10 @@ static int load(const struct bpf_options *options, bool reads_kernel,
     set_constants(skeleton, options, reads_kernel);
     bpf_program__set_autoload(skeleton->progs.on_sys_exit, options->futex);
     r = parkwatch_bpf__load(skeleton);
+    /* libbpf leaves the variables out, and loads, where its own try of them failed for whatever
+     * reason (bpf_object__create_maps(), FEAT_GLOBAL_DATA). */
+    if (!r && (!skeleton->rodata || !skeleton->bss))
+        r = -ENOMEM;
     if (r)
         parkwatch_bpf__destroy(skeleton);
     else

@@ -2,276 +2,23 @@
 #include "probe/probe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
-#include "monitor/http.h"
-#include "monitor/monitor.h"
-#include "probe/attached.h"
-#include "probe/bpf.h"
-#include "probe/console.h"
-#include "probe/notify.h"
+#include "probe/open.h"
 #include "probe/refusal.h"
-#include "probe/schedule.h"
-#include "probe/web.h"
-#include "role.h"
-#include "sandbox.h"
 #include "wire_send.h"
 
-#define IDLE_CHECK_MS      5000 /* how often files of the configuration are looked at */
-#define CHECK_MS           500  /* how often who hangs is looked for while a scan is under way */
-#define CLOSE_NS           1000000000ll /* how long the end waits for that of the crews */
-#define MONITOR_PATIENCE_S 10           /* a monitor that takes no message for so long hangs */
-
-struct probe {
-    enum command command;
-    const struct options *options;
-    struct bpf *bpf;
-    struct schedule schedule;
-    int signal_fd;
-    int output_fd; /* report */
-    struct console console;
-    int listen_fds[OPTIONS_LISTEN_MAX];
-    size_t n_listen_fds;
-    int monitor_fd;       /* the probe's end of the socket */
-    pid_t monitor;        /* 0: not running */
-    struct web web;       /* watch */
-    struct notify notify; /* watch */
-    bool last_scan;       /* the report waits for the scan that is under way */
-    bool stop;
-    int status; /* exit code */
-    size_t n_targets;
-    struct attached targets[RECORD_TARGETS_MAX];
-};
-
-static void probe_close(struct probe *probe)
-{
-    uint64_t until_ns = clock_now() + CLOSE_NS;
-
-    notify_stopping(&probe->notify);
-    for (size_t i = 0; i < probe->n_targets; i++)
-        attached_leave(&probe->targets[i]);
-    for (size_t i = 0; i < probe->n_targets; i++)
-        attached_close(&probe->targets[i], until_ns);
-    bpf_free(&probe->bpf);
-    for (size_t i = 0; i < probe->n_listen_fds; i++)
-        close(probe->listen_fds[i]);
-    if (probe->monitor_fd >= 0)
-        close(probe->monitor_fd);
-    if (probe->output_fd > STDERR_FILENO)
-        close(probe->output_fd);
-    if (probe->signal_fd >= 0)
-        close(probe->signal_fd);
-    if (probe->monitor) {
-        kill(probe->monitor, SIGKILL);
-        waitpid(probe->monitor, NULL, 0);
-        console_reset(&probe->console);
-    }
-    console_close(&probe->console);
-    web_close(&probe->web);
-    notify_close(&probe->notify);
-}
-
-static int open_targets(struct probe *probe)
-{
-    int r;
-
-    for (size_t i = 0; i < probe->options->n_pids; i++) {
-        pid_t pid = probe->options->pids[i];
-        struct attached *attached = &probe->targets[probe->n_targets++];
-
-        attached_init(attached);
-        r = attached_open(attached, i, pid);
-        if (r) {
-            refusal_log(pid, r);
-            return r;
-        }
-    }
-    return 0;
-}
-
-static int open_listeners(struct probe *probe)
-{
-    char why[HTTP_WHY_MAX];
-    int r;
-
-    if (probe->command != COMMAND_WATCH)
-        return 0;
-    for (size_t i = 0; i < probe->options->n_listens; i++) {
-        r = http_listen(probe->options->listens[i], &probe->listen_fds[i], why);
-        if (r) {
-            log_error("%s", why);
-            return r;
-        }
-        probe->n_listen_fds++;
-    }
-    return 0;
-}
-
-static int open_output(struct probe *probe)
-{
-    const char *path = probe->options->output;
-
-    if (!path)
-        return 0;
-    probe->output_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (probe->output_fd >= 0)
-        return 0;
-    log_error("cannot write %s: %s", path, strerror(errno));
-    return -EIO;
-}
-
-static int open_signals(struct probe *probe)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGCHLD);
-    if (probe->command == COMMAND_TOP) {
-        sigaddset(&signals, SIGQUIT);
-        sigaddset(&signals, SIGTSTP);
-    }
-    signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL))
-        return -errno;
-    probe->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    return probe->signal_fd < 0 ? -errno : 0;
-}
-
-static int open_bpf(struct probe *probe)
-{
-    struct bpf_options options = {
-        .n_targets = probe->n_targets,
-        .threshold_ns = probe->options->threshold_ns,
-        .futex = probe->options->futex,
-    };
-    char why[256];
-    int r;
-
-    r = bpf_new(&options, why, sizeof(why), &probe->bpf);
-    if (r)
-        log_error("%s", why);
-    return r;
-}
-
-static unsigned terminal_width(int fd)
-{
-    struct winsize size;
-
-    return isatty(fd) && !ioctl(fd, TIOCGWINSZ, &size) ? size.ws_col : 0;
-}
-
-static int monitor_role(void *context)
-{
-    return monitor_run(context);
-}
-
-static int start_monitor(struct probe *probe)
-{
-    AUTO_CLOSE int monitor_end = -1;
-    AUTO_CLOSE int verifier = -1;
-    struct monitor_options options = {
-        .options = probe->options,
-        .watch = probe->command == COMMAND_WATCH,
-        .top = probe->command == COMMAND_TOP,
-        .messages = console_holds_messages(&probe->console),
-        .output_fd = probe->output_fd,
-        .width = terminal_width(probe->output_fd),
-        .listen_fds = probe->listen_fds,
-        .n_listen_fds = probe->n_listen_fds,
-    };
-    struct timeval patience = {.tv_sec = MONITOR_PATIENCE_S};
-    int keep[OPTIONS_LISTEN_MAX + 3];
-    struct role role = {
-        .name = "pw-monitor", .run = monitor_role, .context = &options, .keep = keep};
-    int pair[2], r;
-
-    r = web_start_verifier(&probe->web, &verifier);
-    if (r)
-        return r;
-    options.verifier_socket = verifier;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-        return -errno;
-    probe->monitor_fd = pair[0];
-    options.probe_socket = monitor_end = pair[1];
-    if (setsockopt(probe->monitor_fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
-        return -errno;
-    keep[role.n_keep++] = monitor_end;
-    keep[role.n_keep++] = probe->output_fd;
-    if (options.top)
-        keep[role.n_keep++] = STDIN_FILENO;
-    if (verifier >= 0)
-        keep[role.n_keep++] = verifier;
-    for (size_t i = 0; i < probe->n_listen_fds; i++)
-        keep[role.n_keep++] = probe->listen_fds[i];
-    return role_start(&role, &probe->monitor);
-}
-
-static int attach_targets(struct probe *probe)
-{
-    const struct attached_options options = {
-        .threshold_ns = probe->options->threshold_ns,
-        .kinds = probe->options->kinds,
-        .proven = probe->command != COMMAND_REPORT,
-    };
-    int r = 0;
-
-    for (size_t i = 0; i < probe->n_targets && !r; i++) {
-        r = attached_start(&probe->targets[i], probe->bpf, probe->monitor_fd, &options);
-        if (r)
-            refusal_log(probe->options->pids[i], r);
-    }
-    return r;
-}
-
-static int start_roles(struct probe *probe)
-{
-    int r;
-
-    r = open_signals(probe);
-    if (!r)
-        r = start_monitor(probe);
-    if (!r)
-        r = web_send(&probe->web, probe->monitor_fd);
-    if (!r)
-        r = sandbox_probe();
-    if (r) {
-        log_error("cannot start: %s", strerror(-r));
-        return r;
-    }
-    return attach_targets(probe);
-}
-
-static int probe_open(struct probe *probe)
-{
-    int r;
-
-    r = open_targets(probe);
-    if (!r)
-        r = open_listeners(probe);
-    if (!r)
-        r = web_open(&probe->web, probe->options->web_config,
-                     http_is_exposed(probe->listen_fds, probe->n_listen_fds));
-    if (!r)
-        r = open_bpf(probe);
-    if (!r)
-        r = open_output(probe);
-    return r ? r : start_roles(probe);
-}
+#define IDLE_CHECK_MS 5000 /* how often files of the configuration are looked at */
+#define CHECK_MS      500  /* how often who hangs is looked for while a scan is under way */
 
 static bool is_idle(const struct probe *probe)
 {
@@ -491,40 +238,12 @@ static void run(struct probe *probe)
     probe->status = EXIT_FAILURE;
 }
 
-static int open_notify(struct probe *probe)
-{
-    int r = probe->command == COMMAND_WATCH ? notify_open(&probe->notify) : 0;
-
-    if (r)
-        log_error("cannot reach the service manager at $NOTIFY_SOCKET: %s", strerror(-r));
-    return r;
-}
-
-/* Before anything else: who has no terminal is told so first. */
-static int open_console(struct probe *probe)
-{
-    char why[CONSOLE_WHY_MAX];
-    int r = probe->command == COMMAND_TOP ? console_open(&probe->console, why) : 0;
-
-    if (r)
-        log_error("%s", why);
-    return r;
-}
-
 static int probe_run(enum command command, const struct options *options)
 {
     CLEANUP(probe_close)
-    struct probe probe = {
-        .command = command,
-        .options = options,
-        .signal_fd = -1,
-        .monitor_fd = -1,
-        .output_fd = STDOUT_FILENO,
-        .console = CONSOLE_NONE,
-        .notify = NOTIFY_NONE,
-    };
+    struct probe probe = {.command = command, .options = options, PROBE_NONE};
 
-    if (open_console(&probe) || open_notify(&probe) || probe_open(&probe))
+    if (probe_open(&probe))
         return EXIT_FAILURE;
     run(&probe);
     return probe.status;

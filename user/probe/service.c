@@ -295,7 +295,8 @@ int service_answer(struct service *service, bool *ret_done, uint64_t *ret_number
     r = receive(service);
     if (r)
         return r;
-    if (service->request.type == RPC_DONE) {
+    if (service->request.type == RPC_DONE || service->request.type == RPC_GIVEN_UP) {
+        service->losses->count[LOSS_scan_failed] += service->request.type == RPC_GIVEN_UP;
         *ret_done = true;
         *ret_number = service->request.value;
         return 0;

@@ -35,7 +35,8 @@ void service_close(struct service *service);
 int service_live_tid(struct service *service, pid_t *ret_tid);
 
 /*
- * Takes one request and answers it. *ret_done: it was RPC_DONE, with the scan's number.
+ * Takes one request and answers it. *ret_done: it was RPC_DONE or RPC_GIVEN_UP, with the
+ * scan's number.
  * -ECONNRESET: the analyst is gone; -EBADMSG: it talks nonsense, and is to be ended.
  */
 int service_answer(struct service *service, bool *ret_done, uint64_t *ret_number);

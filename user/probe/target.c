@@ -90,6 +90,7 @@ int target_process_of(pid_t tid, pid_t *ret_pid)
 int target_open(pid_t pid, struct target_id *ret_target)
 {
     struct procfs_stat stat;
+    char path[TASK_PATH_MAX];
     pid_t tgid;
 
     if (!proc_is_ours())
@@ -106,9 +107,11 @@ int target_open(pid_t pid, struct target_id *ret_target)
     AUTO_CLOSE int pidfd = pidfd_open(pid, 0);
     if (pidfd < 0)
         return -errno;
+    /* The leader's own: that of the process adds up all threads, which takes a while. */
+    snprintf(path, sizeof(path), "task/%d/stat", pid);
     /* proc_fd is bound to one process. That it still answers now means that the PID was not reused
      * before pidfd_open() either, so both are of the same process. */
-    err = read_stat(proc_fd, "stat", &stat);
+    err = read_stat(proc_fd, path, &stat);
     if (err)
         return err;
     if (stat.flags & PROCFS_PF_KTHREAD)
@@ -135,8 +138,9 @@ bool target_alive(const struct target_id *target)
 {
     struct pollfd poll_fd = {.fd = target->pidfd, .events = POLLIN};
 
-    /* A pidfd becomes readable when the last thread has ended. */
-    return poll(&poll_fd, 1, 0) == 0;
+    /* A pidfd becomes readable when the last thread has ended. That it could not be asked says
+     * nothing of the kind. */
+    return poll(&poll_fd, 1, 0) <= 0;
 }
 
 bool target_has_tid(const struct target_id *target, pid_t tid)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,43 @@ static void test_long_names_stay(void **state)
     free(name);
 }
 
+/* "A<int, int>", then each part twice in the next: 2^90 characters. */
+static void test_exponential_names_are_cut(void **state)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    char name[1024] = "_Z1fI1AIiiE", *readable;
+    size_t length = strlen(name);
+
+    (void)state;
+    for (int i = 0; i < 90; i++) {
+        char part[4] = {digits[i / 36], digits[i % 36]};
+
+        length += sprintf(name + length, "S_IS%s_S%s_E", i < 36 ? part + 1 : part,
+                          i < 36 ? part + 1 : part);
+    }
+    strcpy(name + length, "Evv");
+    readable = demangle(name);
+    assert_non_null(readable);
+    assert_int_equal(strlen(readable), DEMANGLED_MAX);
+    assert_memory_equal(readable, "f<A<int, int>", 13);
+    free(readable);
+}
+
+/* for<'a, 'b, ...>: as many as the name says, which libiberty would count. */
+static void test_endless_lifetimes(void **state)
+{
+    char *readable = demangle("_RINvC1a1bFGzz_EuE");
+
+    (void)state;
+    assert_memory_equal(readable, "a::b::<for<'a, 'b,", 18);
+    assert_int_equal(strlen(readable), DEMANGLED_MAX);
+    free(readable);
+    assert_demangled("_RINvC1a1bFGzzzzzzzz_EuE", "_RINvC1a1bFGzzzzzzzz_EuE");
+    assert_demangled("_RNvC1a1bIC1cDGzzzzzzzz_EuE", "_RNvC1a1bIC1cDGzzzzzzzz_EuE");
+    /* Where they are written: none of the digits may be skipped over unseen. */
+    assert_demangled("_RINvC1a1bFFGzzzzzzzz_EuEuE", "_RINvC1a1bFFGzzzzzzzz_EuEuE");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +125,8 @@ int main(void)
         cmocka_unit_test(test_rust),
         cmocka_unit_test(test_broken_names_stay),
         cmocka_unit_test(test_long_names_stay),
+        cmocka_unit_test(test_exponential_names_are_cut),
+        cmocka_unit_test(test_endless_lifetimes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

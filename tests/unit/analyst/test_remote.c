@@ -180,7 +180,7 @@ static void test_read(void **state)
     assert_int_equal(remote_read(fixture->remote, ranges, RPC_RANGES_MAX + 1, &bytes, &lengths),
                      -E2BIG);
     /* What is no call on ranges has none, whatever the one before had. */
-    assert_int_equal(remote_done(fixture->remote, 7), 0);
+    assert_int_equal(remote_done(fixture->remote, 7, false), 0);
     assert_int_equal(asked(fixture, RPC_DONE), offsetof(struct rpc_request, ranges));
     assert_int_equal(fixture->request.n_ranges, 0);
     assert_int_equal(fixture->request.value, 7);
@@ -327,7 +327,39 @@ static void test_probe_that_is_gone(void **state)
     assert_int_equal(remote_scan(fixture->remote, &records, &n, &more), -ECONNRESET);
     shutdown(fixture->sockets[1], SHUT_RDWR);
     assert_int_equal(remote_scan(fixture->remote, &records, &n, &more), -ECONNRESET);
-    assert_int_equal(remote_done(fixture->remote, 1), -ECONNRESET);
+    assert_int_equal(remote_done(fixture->remote, 1, false), -ECONNRESET);
+}
+
+/* The area has an end, and a range no more bytes than were asked for. */
+static void test_replies_that_claim_too_much(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct rpc_range ranges[] = {{0x1000, 8}, {0x2000, 4}};
+    const struct rpc_reply replies[] = {
+        {.size = 12, .lengths = {8, 5}},
+        {.size = 12, .lengths = {UINT32_MAX, 4}},
+        {.size = 11, .lengths = {8, 4}},
+        {.size = RPC_DATA_SIZE + 1, .lengths = {8, 4}},
+        {.error = 1},
+    };
+    const struct thread_record *records;
+    const struct kernel_record *kernel;
+    const uint64_t *resident;
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+    size_t n;
+    bool more;
+
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        answer_with(fixture, &replies[i], sizeof(replies[i]), -1);
+        assert_int_equal(remote_read(fixture->remote, ranges, 2, &bytes, &lengths), -ECONNRESET);
+    }
+    answer(fixture, 0, RPC_RECORDS_SIZE + 1, false, -1);
+    assert_int_equal(remote_scan(fixture->remote, &records, &n, &more), -ECONNRESET);
+    answer(fixture, 0, SIZE_MAX, false, -1);
+    assert_int_equal(remote_kernel(fixture->remote, &kernel, &n), -ECONNRESET);
+    answer(fixture, 0, 8, false, -1);
+    assert_int_equal(remote_resident(fixture->remote, ranges, 2, &resident), -ECONNRESET);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
@@ -347,6 +379,7 @@ int main(void)
         TEST(test_file_is_cut),
         TEST(test_kernel),
         TEST(test_probe_that_is_gone),
+        TEST(test_replies_that_claim_too_much),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

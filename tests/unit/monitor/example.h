@@ -186,6 +186,7 @@ static inline void example_fill_target(struct example *example)
     target->counters.parks.parked_ns[PARK_POLL] = 90000 * EXAMPLE_S + 500 * EXAMPLE_MS;
     target->counters.parks.long_parks = 3;
     target->counters.has_futex = 1;
+    target->counters.interval_ns = 5 * EXAMPLE_S;
     target->counters.parks.futex_waits[FUTEX_WOKEN] = 7;
     target->counters.parks.futex_wakes[1] = 9;
     target->counters.n_programs = 1;

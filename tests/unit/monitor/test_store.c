@@ -398,17 +398,20 @@ static void test_counters_never_go_back(void **state)
     struct store *store = store_of(state);
     struct wire_counters counters = {
         .n_programs = 1,
+        .interval_ns = 7,
         .parks.long_parks = 10,
         .losses.count[LOSS_scan_late] = 4,
         .programs = {{"switch", 100, 10}},
     };
 
     feed_probe(store, WIRE_COUNTERS, &counters, sizeof(counters));
+    counters.interval_ns = 5;
     counters.parks.long_parks = 3;
     counters.parks.futex_waits[FUTEX_WOKEN] = 8;
     counters.losses.count[LOSS_scan_late] = 1;
     counters.programs[0].runs = 1;
     feed_probe(store, WIRE_COUNTERS, &counters, sizeof(counters));
+    assert_int_equal(report_of(store, 0)->counters.interval_ns, 5); /* which is no counter */
     assert_int_equal(report_of(store, 0)->counters.parks.long_parks, 10);
     assert_int_equal(report_of(store, 0)->counters.parks.futex_waits[FUTEX_WOKEN], 8);
     assert_int_equal(report_of(store, 0)->counters.programs[0].runs, 10);

@@ -19,6 +19,10 @@
 #define ID_PANICWRAP_FROM_MCALL     3
 #define ID_PANICWRAP_FROM_MORESTACK 2
 
+/* Functions looked at for one of a name. The largest programs have less than a million; a target
+ * may map one piece of memory over and over as the tables of many. */
+#define NAMED_LOOKS_MAX (2u << 20)
+
 const struct go_module *go_code_module(const struct go_code *code, uint64_t pc)
 {
     for (size_t i = 0; i < code->n_modules; i++)
@@ -55,10 +59,11 @@ static bool is_named(struct go_code *code, const struct go_function *function, c
 
 static bool find_named(struct go_code *code, const char *name, struct go_function *ret_function)
 {
-    size_t size = strlen(name) + 1;
+    size_t size = strlen(name) + 1, looks = 0;
 
     for (size_t i = 0; i < code->n_modules; i++)
-        for (uint64_t j = 0; j < code->modules[i].n_functions; j++)
+        for (uint64_t j = 0; j < code->modules[i].n_functions && looks < NAMED_LOOKS_MAX;
+             j++, looks++)
             if (go_function_at(code->windows, &code->modules[i], j, ret_function) &&
                 is_named(code, ret_function, name, size))
                 return true;

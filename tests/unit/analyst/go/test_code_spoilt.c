@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "analyst/go/opened.h"
+#include "analyst/go/window.h"
 
 /* Wrappers are not counted as frames, and still do not go on for ever. */
 static void test_wrappers_without_end(void **state)
@@ -143,6 +144,44 @@ static void test_spoilt_modules_are_refused(void **state)
         assert_true(why[0]);
         binary_free(binary);
     }
+}
+
+/* As binary_read_ranges(), but that the page of the index is mapped over and over behind it. */
+static int read_vast(void *context, const struct rpc_range *ranges, size_t n,
+                     const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    struct rpc_range here[RPC_RANGES_MAX];
+
+    for (size_t i = 0; i < n; i++) {
+        here[i] = ranges[i];
+        if (ranges[i].address > BINARY_FUNCTIONS &&
+            !binary_at(context, ranges[i].address, ranges[i].length))
+            here[i].address = BINARY_FUNCTIONS + ranges[i].address % 4096;
+    }
+    return binary_read_ranges(context, here, n, ret_bytes, ret_lengths);
+}
+
+/* A table of 60 million functions that fits its bytes, of which the target has but 4096: the search
+ * for one by its name gives up. */
+static void test_functions_without_end(void **state)
+{
+    const uint64_t n = BINARY_FUNCTIONS_MAX + 4096 / 8 * 117000;
+    struct binary *binary = binary_new(&binary_layouts[4]);
+    const struct binary_layout *layout = binary->layout;
+    struct go_code *code = NULL;
+    char why[GO_WHY_MAX] = "";
+
+    (void)state;
+    binary->memory.read_ranges = read_vast;
+    binary_put64(binary, BINARY_TABLES + 8, n);
+    binary_put_slice(binary, BINARY_MODULEDATA + 104, BINARY_FUNCTIONS, 1ull << 30);
+    binary_put_slice(binary, BINARY_MODULEDATA + 128, BINARY_FUNCTIONS, n + 1);
+    binary_put32(binary, binary_func(BINARY_SIGPANIC) + layout->name,
+                 binary_add_name(binary, "obfuscated"));
+    assert_int_equal(go_code_new(&binary->memory, &binary->maps, why, &code), -ENOTSUP);
+    assert_non_null(strstr(why, "obfuscated"));
+    assert_true(binary->n_reads < n * 8 / GO_WINDOW_SIZE / 2);
+    binary_free(binary);
 }
 
 /* What a spoilt function costs: its name, its file, its inlined calls or all that is known of it.
@@ -340,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_versions_that_are_refused),
         cmocka_unit_test(test_obfuscated),
         cmocka_unit_test(test_spoilt_modules_are_refused),
+        cmocka_unit_test(test_functions_without_end),
         cmocka_unit_test(test_spoilt_functions_lose_what_is_spoilt),
         cmocka_unit_test(test_spoilt_stack_sizes),
         cmocka_unit_test(test_values_of_any_byte),

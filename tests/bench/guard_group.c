@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* 20,000 samples at 100 stacks are grouped ten times, as at the end of each scan. */
+#include "guard_monitor.h"
+
+#define SCANS 10
+
+static void group(void *context)
+{
+    struct crowd *crowd = context;
+
+    for (uint64_t i = 1; i <= SCANS; i++)
+        guard_need(!feed_scan(crowd->store, 0, i, FEED_START + (i + 9) * FEED_SECOND), "scan");
+}
+
+int main(void)
+{
+    struct crowd crowd;
+    struct report report;
+
+    crowd_start(&crowd);
+    guard_measure(group, &crowd);
+    store_report(crowd.store, FEED_START + 20 * FEED_SECOND, 1, &report);
+    guard_need(report.targets[0].n_groups == CROWD_STACKS, "groups are missing");
+    crowd_end(&crowd);
+    return 0;
+}
