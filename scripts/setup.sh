@@ -64,6 +64,8 @@ need_test() {
     need_file /usr/lib/python3/dist-packages/yaml python3-yaml
     need_command npm npm
     need_command gdb gdb
+    need_command strace strace
+    need_command systemd-analyze systemd
     need_command valgrind valgrind
     need_command tmux tmux
     need_command curl curl

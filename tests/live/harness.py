@@ -475,6 +475,23 @@ def bpf_objects(but=()):
     }
 
 
+def bpf_held():
+    """(kind, id) of all that some process has open, which bpftool does not tell on every kernel."""
+    kinds = {"bpf-prog": "prog", "bpf-map": "map", "bpf_link": "link"}
+    for fd in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            kind = kinds.get(os.readlink(fd).removeprefix("anon_inode:"))
+            if kind:
+                info = (fd.parents[1] / "fdinfo" / fd.name).read_text(encoding="utf-8")
+                yield kind, int(re.search(rf"^{kind}_id:\s*(\d+)", info, re.M)[1])
+
+
+def bpf_leftovers():
+    """(kind, id) of all that no process holds: pinned, or about to be freed. Who runs daemons of
+    their own meanwhile is no matter of ours."""
+    return {(kind, entry["id"]) for kind, entry in bpf_entries()} - set(bpf_held())
+
+
 def strangers():
     """Processes that hold BPF objects now: not ours, as long as no test runs a daemon."""
     return set().union(*(holders(entry) for _, entry in bpf_entries()))

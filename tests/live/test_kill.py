@@ -6,7 +6,7 @@ import random
 import signal
 import time
 
-from harness import LiveTest, bpf_objects, strangers, wait_for
+from harness import LiveTest, bpf_leftovers, wait_for
 
 KILLS = 20
 START_UP = 0.6  # seconds; it is ready before that
@@ -25,12 +25,11 @@ class KillDaemon(LiveTest):
 
     def kill_often(self, ready):
         self.fixture_pid = self.fixture("mutex").pid
-        others = strangers()
-        before = bpf_objects(others)
+        before = bpf_leftovers()
         moments = random.Random(17)
         for _ in range(KILLS):
             self.check(moments.uniform(0, START_UP), ready)
-        wait_for(lambda: not bpf_objects(others) - before, "BPF objects are freed", 10)
+        wait_for(lambda: not bpf_leftovers() - before, "BPF objects are freed", 10)
 
     def test_while_it_starts(self):
         self.kill_often(ready=False)
@@ -47,6 +46,47 @@ class KillDaemon(LiveTest):
         status = watch.process.wait(15)
         self.assertEqual(status, 1, watch.log())
         wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
+
+
+class KillRoles(LiveTest):
+    """Each of them at any moment; then the daemon. There are no processes left, no BPF objects,
+    nothing pinned, and no files."""
+
+    ALONE = True  # counts the machine's BPF objects
+    places = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/sys/fs/bpf")
+
+    def files(self):
+        return {
+            os.path.join(place, name)
+            for place in self.places
+            if os.path.isdir(place)
+            for name in os.listdir(place)
+            if name.startswith(("parkwatch", "pw-")) and not name.startswith("parkwatch-test-")
+        }
+
+    def kill_often(self, role):
+        objects, files = bpf_leftovers(), self.files()
+        fixture = self.fixture("mutex")
+        moments = random.Random(role)
+        for _ in range(KILLS // 4):
+            watch = self.watch(fixture.pid, "--interval", "100ms", "-t", "0")
+            wait_for(lambda watch=watch: watch.role(role), f"there is a {role}")
+            time.sleep(moments.uniform(0, START_UP))
+            for pid in watch.role(role):
+                os.kill(pid, signal.SIGKILL)
+            watch.kill()
+            wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
+        wait_for(lambda: not bpf_leftovers() - objects, "BPF objects are freed", 10)
+        self.assertEqual(self.files() - files, set())
+
+    def test_readers(self):
+        self.kill_often("pw-reader")
+
+    def test_analysts(self):
+        self.kill_often("pw-analyst")
+
+    def test_monitors(self):
+        self.kill_often("pw-monitor")
 
 
 class KillReader(LiveTest):

@@ -5,10 +5,10 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 
-from harness import FIXTURES, PARKWATCH, Fixture, LiveTest, children, comm_of, wait_for
+from harness import LiveTest, children, comm_of, wait_for
+from stranger import STRANGER, StrangerTest, as_user
 
 CAPABILITIES = {
     "DAC_READ_SEARCH": 2,
@@ -23,7 +23,6 @@ CAPABILITIES = {
 PROBE = set(CAPABILITIES)
 READER = {"SYS_PTRACE", "DAC_READ_SEARCH", "CHECKPOINT_RESTORE"}
 NOBODY = 65534
-STRANGER = 4711  # a user that nobody is
 
 
 def mask(names):
@@ -35,29 +34,7 @@ def status(pid):
     return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
 
-def as_user(uid, capabilities):
-    """The command that runs another with these capabilities, as a service manager would."""
-    caps = ",".join(["-all", *(f"+{name.lower()}" for name in sorted(capabilities))])
-    return [
-        *("setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups"),
-        *("--inh-caps", caps, "--ambient-caps", caps, "--bounding-set", caps),
-        *("--no-new-privs", "--pdeathsig", "KILL"),
-    ]
-
-
-class Unprivileged(LiveTest):
-    """The programs are copied to where every user can run them."""
-
-    def setUp(self):
-        self.place = self.directory()
-        self.parkwatch = shutil.copy(PARKWATCH, self.place)
-        self.program = shutil.copy(FIXTURES / "cond", self.place)
-
-    def target(self, uid):
-        fixture = Fixture("cond", command=[*as_user(uid, set()), self.program])
-        self.addCleanup(fixture.end)
-        return fixture
-
+class Unprivileged(StrangerTest):
     def run_as(self, capabilities, *arguments):
         return subprocess.run(
             [*as_user(STRANGER, capabilities), self.parkwatch, *map(str, arguments)],

@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -190,6 +191,30 @@ static void test_calls_of_the_probe(void **state)
     assert_calls(&probe);
 }
 
+/* What only Landlock denies, so that it shows whether it is there: a datagram to an abstract socket
+ * of the outside, from a socket of before. Known from version 6 on. */
+static void test_outsiders_are_out_of_reach(void **state)
+{
+    const struct sandbox sandboxes[] = {analyst, monitor, screen};
+    const struct sockaddr_un address = {AF_UNIX, "\0parkwatch-test"};
+    bool known = syscall(SYS_landlock_create_ruleset, NULL, 0, 1u) >= 6;
+    int outside = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int from = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const struct attempt attempt = {
+        "datagram to an outsider",
+        SYS_sendto,
+        {from, ADDRESS(scratch), 1, 0, ADDRESS(&address), sizeof(address)},
+        known ? -EPERM : 0,
+    };
+
+    (void)state;
+    assert_int_equal(bind(outside, (const struct sockaddr *)&address, sizeof(address)), 0);
+    for (size_t i = 0; i < LENGTH(sandboxes); i++)
+        assert_calls(&(struct sandbox){sandboxes[i].enter, &attempt, 1, NULL, 0});
+    close(outside);
+    close(from);
+}
+
 /* The value of a line of /proc/PID/status. */
 static void status_line(pid_t pid, const char *name, char *ret_value, size_t size)
 {
@@ -316,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_calls_of_a_screen),
         cmocka_unit_test(test_calls_of_a_reader),
         cmocka_unit_test(test_calls_of_the_probe),
+        cmocka_unit_test(test_outsiders_are_out_of_reach),
         cmocka_unit_test(test_reader_keeps_less_than_the_probe),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_limits),
