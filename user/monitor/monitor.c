@@ -11,7 +11,6 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
-#include "monitor/folded.h"
 #include "monitor/history.h"
 #include "monitor/history_json.h"
 #include "monitor/http.h"
@@ -21,9 +20,9 @@
 #include "monitor/metrics.h"
 #include "monitor/pprof.h"
 #include "monitor/pprof_text.h"
+#include "monitor/print.h"
 #include "monitor/self.h"
 #include "monitor/store.h"
-#include "monitor/text.h"
 #include "monitor/top/top.h"
 #include "sandbox.h"
 #include "webbundle.h"
@@ -60,7 +59,7 @@ static void monitor_close(struct monitor *monitor)
     self_close(&monitor->self);
 }
 
-static void make_report(struct monitor *monitor, struct report *ret_report)
+static void make_report(const struct monitor *monitor, struct report *ret_report)
 {
     store_report(monitor->store, clock_now(), clock_seconds(CLOCK_REALTIME), ret_report);
 }
@@ -385,59 +384,13 @@ static int wait_for_work(struct monitor *monitor)
     return 0;
 }
 
-static int write_whole(int fd, const char *bytes, size_t size)
+static int print(const struct monitor *monitor)
 {
-    while (size) {
-        ssize_t n = write(fd, bytes, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        bytes += n;
-        size -= n;
-    }
-    return 0;
-}
-
-static int format_report(const struct monitor *monitor, const struct report *report, FILE *out)
-{
-    struct text_options text = {.width = monitor->options->width,
-                                .terminal = monitor->options->width != 0};
-
-    switch (monitor->options->options->format) {
-    case FORMAT_JSON:
-        return json_write(report, out);
-    case FORMAT_FOLDED:
-        return folded_write(report, out);
-    case FORMAT_PPROF:
-        return pprof_write(report, NULL, PPROF_ALL_KINDS, out);
-    default:
-        return text_write(report, &text, out);
-    }
-}
-
-/* Made whole before its first byte is written: what is printed is never half a report. */
-static int print_report(struct monitor *monitor)
-{
-    AUTO_FREE char *bytes = NULL;
+    const struct monitor_options *options = monitor->options;
     struct report report;
-    size_t size = 0;
-    FILE *out;
-    int r;
 
-    out = open_memstream(&bytes, &size);
-    if (!out)
-        return -ENOMEM;
     make_report(monitor, &report);
-    r = format_report(monitor, &report, out);
-    /* fclose() does not tell of what did not fit before, nor that the last realloc() failed, by
-     * which the bytes are gone (glibc libio/memstream.c, _IO_mem_finish()). */
-    if (ferror(out) && !r)
-        r = -ENOMEM;
-    if ((fclose(out) || !bytes) && !r)
-        r = -ENOMEM;
-    return r ? r : write_whole(monitor->options->output_fd, bytes, size);
+    return print_report(&report, options->options->format, options->width, options->output_fd);
 }
 
 /* 1: the user quits. What is shown while it is paused borrows from the store, which waits. */
@@ -480,7 +433,7 @@ static int serve(struct monitor *monitor)
         if (r)
             return r < 0 ? r : 0;
     }
-    return print_report(monitor);
+    return print(monitor);
 }
 
 int monitor_run(const struct monitor_options *options)
