@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 20,000 samples at 100 stacks are grouped ten times, as at the end of each scan. */
+/* 20,000 samples at 100 stacks are grouped ten times, as at the end of each scan that changed one.
+ */
 #include "guard_monitor.h"
 
 #define SCANS 10
@@ -8,8 +9,10 @@ static void group(void *context)
 {
     struct crowd *crowd = context;
 
-    for (uint64_t i = 1; i <= SCANS; i++)
+    for (uint64_t i = 1; i <= SCANS; i++) {
+        guard_need(!feed_threads(crowd->store, 0, CROWD_STRINGS, i, 1, FEED_START), "a sample");
         guard_need(!feed_scan(crowd->store, 0, i, FEED_START + (i + 9) * FEED_SECOND), "scan");
+    }
 }
 
 int main(void)

@@ -47,6 +47,7 @@ struct builder {
     struct table groups;
     struct waits waits;
     uint64_t n_parked[SAMPLE_KIND_MAX];
+    uint64_t next_ns;
 };
 
 static void builder_free(struct builder *builder)
@@ -81,6 +82,37 @@ static bool (*const counts[SAMPLE_KIND_MAX])(const struct group_policy *policy,
     [SAMPLE_THREAD] = thread_counts,
     [SAMPLE_GOROUTINE] = goroutine_counts,
 };
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t after(uint64_t since_ns, uint64_t span_ns)
+{
+    uint64_t sum;
+
+    return __builtin_add_overflow(since_ns, span_ns, &sum) ? UINT64_MAX : sum;
+}
+
+/* When a sample that does not count yet will, if it stays as it is. */
+static uint64_t counts_from(const struct group_policy *policy, const struct sample *sample)
+{
+    uint64_t proven = after(sample->seen_ns, policy->threshold_ns);
+
+    if (sample->kind == SAMPLE_THREAD)
+        return after(sample->since_ns, policy->threshold_ns);
+    if (policy->proven || sample->seen_ns > policy->throughout_ns)
+        return proven;
+    return earlier(proven, after(sample->not_before_ns, policy->threshold_ns));
+}
+
+/* Whether the ages of one that counts grow as the clock does: a park may have begun within the
+ * scan, whose time is that of its start. */
+static bool ages_evenly(const struct group_policy *policy, const struct sample *sample)
+{
+    return sample->since_ns <= policy->now_ns && sample->seen_ns <= policy->now_ns;
+}
 
 /* The group of a stack, new where it is the first; NULL in *ret_group: an unknown stack. */
 static int find_group(struct builder *builder, uint64_t stack_id, struct group **ret_group)
@@ -171,8 +203,12 @@ static int add_samples(struct builder *builder, const struct table *samples)
         const struct sample *sample = &all[i];
         int r;
 
-        if (!counts[sample->kind](builder->policy, sample))
+        if (!counts[sample->kind](builder->policy, sample)) {
+            builder->next_ns = earlier(builder->next_ns, counts_from(builder->policy, sample));
             continue;
+        }
+        if (!ages_evenly(builder->policy, sample))
+            builder->next_ns = builder->policy->now_ns;
         builder->n_parked[sample->kind]++;
         /* Neighbours often stand at the same place. */
         if (!group || group->stack->id != sample->stack_id) {
@@ -206,7 +242,8 @@ static int compare_groups(const void *a, const void *b)
 int groups_build(const struct table *samples, const struct names *names,
                  const struct group_policy *policy, struct groups *ret_groups)
 {
-    struct builder builder CLEANUP(builder_free) = {.names = names, .policy = policy};
+    struct builder builder CLEANUP(builder_free) = {
+        .names = names, .policy = policy, .next_ns = UINT64_MAX};
     struct groups groups CLEANUP(groups_free) = {0};
     int r;
 
@@ -222,11 +259,36 @@ int groups_build(const struct table *samples, const struct names *names,
         return r;
     for (size_t i = 0; i < SAMPLE_KIND_MAX; i++)
         groups.n_parked[i] = builder.n_parked[i];
+    groups.now_ns = policy->now_ns;
+    groups.next_ns = builder.next_ns;
     if (groups.n)
         qsort(groups.list, groups.n, sizeof(groups.list[0]), compare_groups);
     *ret_groups = groups;
     groups = (struct groups){0};
     return 0;
+}
+
+bool groups_stand(const struct groups *groups, uint64_t now_ns)
+{
+    return groups->now_ns && now_ns >= groups->now_ns && now_ns < groups->next_ns;
+}
+
+int groups_age(struct groups *groups, const struct table *samples, const struct names *names,
+               uint64_t now_ns)
+{
+    int64_t passed = (int64_t)(now_ns - groups->now_ns);
+
+    groups->now_ns = now_ns;
+    for (size_t i = 0; i < groups->n; i++) {
+        struct group *group = &groups->list[i];
+
+        group->oldest_ns += passed;
+        group->newest_ns += passed;
+        group->at_least_ns += passed;
+        if (group->at_most_ns >= 0)
+            group->at_most_ns += passed;
+    }
+    return waits_tell(samples, names, now_ns, groups->list, (uint32_t)groups->n);
 }
 
 void groups_free(struct groups *groups)

@@ -27,6 +27,8 @@ struct groups {
     size_t n;
     struct group *list; /* most waiters first, then oldest, then by stack id */
     uint64_t n_parked[SAMPLE_KIND_MAX];
+    uint64_t now_ns;  /* when ages are as they are */
+    uint64_t next_ns; /* from when on they are others even so: one more sample counts */
 };
 
 /* What samples are told apart by, in tables of struct sample. */
@@ -39,4 +41,14 @@ extern const struct table_type samples_type;
  */
 int groups_build(const struct table *samples, const struct names *names,
                  const struct group_policy *policy, struct groups *ret_groups);
+
+/* Whether groups of samples that have not changed since are the same groups at that later moment,
+ * but for their ages: then groups_age() makes them what groups_build() would, without a look at
+ * each sample. */
+bool groups_stand(const struct groups *groups, uint64_t now_ns);
+
+/* -ENOMEM: the texts of some owners are missing. */
+int groups_age(struct groups *groups, const struct table *samples, const struct names *names,
+               uint64_t now_ns);
+
 void groups_free(struct groups *groups);

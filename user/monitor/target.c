@@ -70,6 +70,9 @@ static void clear(struct target *target)
 {
     table_clear(&target->samples);
     groups_free(&target->groups);
+    target->n_edges = 0;
+    free(TAKE_PTR(target->edges));
+    target->changed = true;
     growth_clear(&target->growth);
     deadlocks_free(&target->deadlocks);
     free_names(target);
@@ -91,6 +94,7 @@ void target_free(struct target *target)
 void target_reset_analyst(struct target *target)
 {
     table_clear(&target->samples);
+    target->changed = true;
     if (target->names != target->shown)
         names_free(&target->names);
     target->names = NULL;
@@ -146,6 +150,7 @@ static int put_samples(struct target *target, const char *payload, size_t length
 {
     struct sample sample;
 
+    target->changed = true;
     for (size_t at = 0; at < length; at += sizeof(sample)) {
         memcpy(&sample, payload + at, sizeof(sample));
         if (!knows(target, &sample))
@@ -166,6 +171,7 @@ static int put_samples(struct target *target, const char *payload, size_t length
 /* One that isn't known is passed over: it may be one that was left out. */
 static void drop_samples(struct target *target, const char *payload, size_t length)
 {
+    target->changed = true;
     for (size_t at = 0; at < length; at += sizeof(struct wire_key)) {
         struct wire_key key;
         struct sample *sample;
@@ -177,7 +183,8 @@ static void drop_samples(struct target *target, const char *payload, size_t leng
     }
 }
 
-static int find_deadlocks(struct target *target)
+/* Who waits for whom. */
+static int list_edges(struct target *target)
 {
     const struct sample *samples = target->samples.elements;
     struct wait_edge *edges AUTO_FREE = NULL;
@@ -198,13 +205,16 @@ static int find_deadlocks(struct target *target)
                 .since_ns = samples[i].since_ns,
                 .stack_id = samples[i].stack_id,
             };
-    return deadlocks_update(&target->deadlocks, edges, n);
+    free(target->edges);
+    target->edges = TAKE_PTR(edges);
+    target->n_edges = n;
+    return 0;
 }
 
-static int build_groups(struct target *target, const struct wire_scan *scan)
+static int build_groups(struct target *target, uint64_t now_ns)
 {
     struct group_policy policy = {
-        .now_ns = scan->time_ns,
+        .now_ns = now_ns,
         .threshold_ns = (uint64_t)target->options->threshold_ns,
         .proven = target->options->proven,
         .throughout_ns = target->first_scan_ns,
@@ -220,8 +230,23 @@ static int build_groups(struct target *target, const struct wire_scan *scan)
     if (target->shown != target->names)
         names_free(&target->shown);
     target->shown = target->names;
-    return growth_update(&target->growth, scan->time_ns, target->options->max_stacks, groups.list,
-                         groups.n);
+    return 0;
+}
+
+/* The groups and edges as of now. */
+static int update_groups(struct target *target, uint64_t now_ns)
+{
+    int r;
+
+    if (!target->changed && groups_stand(&target->groups, now_ns))
+        return groups_age(&target->groups, &target->samples, target->names, now_ns);
+    target->changed = true;
+    r = build_groups(target, now_ns);
+    if (!r)
+        r = list_edges(target);
+    if (!r)
+        target->changed = false;
+    return r;
 }
 
 static void note_scan(struct target *target, const struct wire_scan *scan)
@@ -261,14 +286,17 @@ int target_regroup(struct target *target)
 
     if (!target->names || !target->first_scan_ns)
         return 0;
-    r = build_groups(target, &report->scan);
+    r = update_groups(target, report->scan.time_ns);
+    if (!r)
+        r = growth_update(&target->growth, report->scan.time_ns, target->options->max_stacks,
+                          target->groups.list, target->groups.n);
     report->n_groups = target->groups.n;
     report->groups = target->groups.list;
     report->threads_parked = target->groups.n_parked[SAMPLE_THREAD];
     report->goroutines_parked = target->groups.n_parked[SAMPLE_GOROUTINE];
     if (r)
         return r;
-    r = find_deadlocks(target);
+    r = deadlocks_update(&target->deadlocks, target->edges, target->n_edges);
     report->n_deadlocks = target->deadlocks.n;
     report->deadlocks = target->deadlocks.list;
     return r;

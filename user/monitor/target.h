@@ -29,6 +29,9 @@ struct target {
      * replaced; NULL: no groups. */
     struct names *shown;
     struct groups groups;
+    bool changed; /* samples have, since these groups were made */
+    size_t n_edges;
+    struct wait_edge *edges; /* of the same samples */
 
     struct growth growth;
     struct deadlocks deadlocks;

@@ -165,17 +165,25 @@ int waits_list(const struct waits *waits, const struct table *samples, const str
         if (!same_text(names_string(names, things[i].detail), group->waits[0].detail))
             group->same_detail = false;
     }
-    for (uint32_t i = 0; i < n_groups; i++) {
-        int r = describe_owners(samples, names, now_ns, &groups[i]);
-
-        if (r)
-            return r;
-    }
-    return 0;
+    return waits_tell(samples, names, now_ns, groups, n_groups);
 }
 
 void waits_release(struct group *group)
 {
-    for (size_t i = 0; i < group->n_waits; i++)
+    for (size_t i = 0; i < group->n_waits; i++) {
         free((char *)group->waits[i].owner_text);
+        group->waits[i].owner_text = NULL;
+    }
+}
+
+int waits_tell(const struct table *samples, const struct names *names, uint64_t now_ns,
+               struct group *groups, uint32_t n_groups)
+{
+    int r = 0;
+
+    for (uint32_t i = 0; i < n_groups && !r; i++) {
+        waits_release(&groups[i]);
+        r = describe_owners(samples, names, now_ns, &groups[i]);
+    }
+    return r;
 }

@@ -23,5 +23,9 @@ int waits_add(struct waits *waits, uint32_t position, const struct sample *sampl
 int waits_list(const struct waits *waits, const struct table *samples, const struct names *names,
                uint64_t now_ns, struct group *groups, uint32_t n_groups);
 
+/* Tells anew, as of `now_ns`, what the owners in the groups' waits do. -ENOMEM. */
+int waits_tell(const struct table *samples, const struct names *names, uint64_t now_ns,
+               struct group *groups, uint32_t n_groups);
+
 /* Frees the owners' texts of a group. */
 void waits_release(struct group *group);

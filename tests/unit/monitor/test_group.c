@@ -325,6 +325,98 @@ static void test_owner(void **state)
                         "parked 16m39s in write, flush cache.c:88");
 }
 
+static void assert_same_groups(const struct groups *a, const struct groups *b)
+{
+    assert_int_equal(a->n, b->n);
+    for (size_t i = 0; i < SAMPLE_KIND_MAX; i++)
+        assert_int_equal(a->n_parked[i], b->n_parked[i]);
+    for (size_t i = 0; i < a->n; i++) {
+        const struct group *x = &a->list[i], *y = &b->list[i];
+
+        assert_int_equal(x->stack->id, y->stack->id);
+        assert_int_equal(x->count, y->count);
+        assert_int_equal(x->oldest_id, y->oldest_id);
+        assert_int_equal(x->oldest_ns, y->oldest_ns);
+        assert_int_equal(x->newest_ns, y->newest_ns);
+        assert_int_equal(x->at_least_ns, y->at_least_ns);
+        assert_int_equal(x->at_most_ns, y->at_most_ns);
+        assert_int_equal(x->n_waits, y->n_waits);
+        if (x->n_waits && x->waits[0].owner_text)
+            assert_string_equal(x->waits[0].owner_text, y->waits[0].owner_text);
+    }
+}
+
+/* Ages up to 20 s around the threshold of 10 s, and parks that begin while the scan goes on. */
+static struct sample any_sample(uint64_t id, unsigned *seed)
+{
+    struct sample sample = aged(id, 1 + (uint64_t)rand_r(seed) % 3, (uint64_t)rand_r(seed) % 21);
+
+    if (rand_r(seed) % 8 == 0)
+        sample.since_ns = NOW + SECOND / 2;
+    if (rand_r(seed) % 2)
+        sample.seen_ns = NOW - (uint64_t)(rand_r(seed) % 12 - 1) * SECOND;
+    if (rand_r(seed) % 2)
+        sample.not_before_ns = NOW - (uint64_t)(rand_r(seed) % 30) * SECOND;
+    return sample;
+}
+
+static void add_any(struct fixture *fixture, unsigned *seed)
+{
+    int n = 1 + rand_r(seed) % 6;
+
+    fixture->policy.proven = rand_r(seed) % 2;
+    fixture->policy.throughout_ns = NOW - (uint64_t)(rand_r(seed) % 5) * SECOND;
+    fixture->policy.threshold_ns = (rand_r(seed) % 4 ? 10 : 0) * SECOND;
+    for (int i = 1; i <= n; i++)
+        add(fixture, any_sample((uint64_t)i, seed));
+    add_waiting(fixture, 100, 0x10, 0, 1);
+}
+
+/* Groups that stand are those that would be built, whatever the samples are. */
+static void test_groups_that_stand(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned seed = 1, stood = 0, fell = 0;
+
+    for (int round = 0; round < 3000; round++) {
+        struct groups later;
+
+        table_clear(&fixture->samples);
+        add_any(fixture, &seed);
+        fixture->policy.now_ns = NOW;
+        build(fixture);
+        fixture->policy.now_ns = NOW + (uint64_t)rand_r(&seed) % (8 * SECOND);
+        if (!groups_stand(&fixture->groups, fixture->policy.now_ns)) {
+            fell++;
+            continue;
+        }
+        stood++;
+        assert_int_equal(
+            groups_age(&fixture->groups, &fixture->samples, fixture->names, fixture->policy.now_ns),
+            0);
+        assert_int_equal(groups_build(&fixture->samples, fixture->names, &fixture->policy, &later),
+                         0);
+        assert_same_groups(&fixture->groups, &later);
+        groups_free(&later);
+    }
+    assert_true(stood > 300);
+    assert_true(fell > 300);
+}
+
+/* They stand until the very moment at which one more counts. */
+static void test_groups_stand_until_one_more_counts(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_false(groups_stand(&fixture->groups, NOW));
+    add(fixture, aged(1, 1, 20));
+    add(fixture, aged(2, 1, 7));
+    build(fixture);
+    assert_true(groups_stand(&fixture->groups, NOW + 3 * SECOND - 1));
+    assert_false(groups_stand(&fixture->groups, NOW + 3 * SECOND));
+    assert_false(groups_stand(&fixture->groups, NOW - 1));
+}
+
 /* One pass: 14,235 channels and 200,000 waiters at two stacks are no work. */
 static void test_many(void **state)
 {
@@ -364,6 +456,8 @@ int main(void)
         TEST(test_waits),
         TEST(test_more_waits_than_listed),
         TEST(test_owner),
+        TEST(test_groups_that_stand),
+        TEST(test_groups_stand_until_one_more_counts),
         TEST(test_many),
     };
 
