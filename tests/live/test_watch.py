@@ -89,12 +89,21 @@ class Metrics(LiveTest):
                 f"memory of the {role}",
             )
         self.assertIsNone(watch.value("parkwatch_role_cpu_seconds_total", role="verifier"))
-        spent = cpu_seconds(pids["analyst"])
-        os.kill(pids["analyst"], signal.SIGKILL)
-        is_new = lambda: set(watch.role("pw-analyst")) - {pids["analyst"]}
-        [analyst] = wait_for(is_new, "a new analyst")
-        spent += cpu_seconds(analyst)
-        wait_for(lambda: cpu("analyst") >= spent, "the time of both analysts")
+
+    def test_own_usage_of_those_that_ended(self):
+        """A new analyst's time comes to that of the one before."""
+        watch = self.watch(self.fixture("cond").pid, "--interval", "1s")
+        [before] = watch.role("pw-analyst")
+        spent = cpu_seconds(before)
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: set(watch.role("pw-analyst")) - {before}, "a new analyst")
+        [analyst] = set(watch.role("pw-analyst")) - {before}
+        wait_for(lambda: cpu_seconds(analyst) > 0.6 * spent, "it has worked as well")
+
+        def counted():
+            return watch.value("parkwatch_role_cpu_seconds_total", role="analyst")
+
+        wait_for(lambda: counted() - cpu_seconds(analyst) > 0.5 * spent, "the time of both")
 
     def test_futex_outcomes(self):
         fixture = self.fixture("rewait")
