@@ -191,8 +191,9 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit -Itests/fuzz $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) \
 		-fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka -ljansson
 
+# The table of README's Cost; ARGS=--json, ARGS="--part hour".
 bench: all fixtures
-	$(Q)tests/bench/run.sh
+	$(Q)tests/bench/run.sh $(ARGS)
 
 format:
 	$(Q)$(CLANG_FORMAT) -i $(filter %.c %.h,$(shell git ls-files))

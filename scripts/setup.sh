@@ -107,9 +107,11 @@ need_bench() {
     need_command bpftool bpftool
     need_command offcputime libbpf-tools
     need_command offcputime-bpfcc bpfcc-tools
+    need_command bpftrace bpftrace
     need_command eu-stack elfutils
     need_command gdb gdb
     need_command dlv delve
+    need_command go golang-go
     need_command redis-benchmark redis-tools
     need_command redis-server redis-server
     need_command nginx nginx-light

@@ -105,4 +105,5 @@ struct report {
     int64_t threshold_ns;
     size_t n_targets;
     const struct target_report *targets;
+    struct wire_usage usage; /* of parkwatch's own roles */
 };

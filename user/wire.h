@@ -35,6 +35,7 @@ enum wire_type {
     WIRE_WEB,       /* struct wire_web and its files' bytes; from the probe: serve by this */
     WIRE_WEB_BAD,   /* nothing; from the probe: the web configuration on disk was refused */
     WIRE_FINISH,    /* nothing; from the probe: print the report after the scans asked for so far */
+    WIRE_USAGE,     /* struct wire_usage; from the probe: what parkwatch itself takes */
     WIRE_TYPE_MAX
 };
 
@@ -159,6 +160,16 @@ struct wire_counters {
     struct park_counters parks;
     struct losses losses; /* of the probe, for this target */
     struct wire_program programs[WIRE_PROGRAMS_MAX];
+};
+
+enum wire_role { ROLE_PROBE, ROLE_READER, ROLE_ANALYST, ROLE_MONITOR, ROLE_VERIFIER, ROLE_MAX };
+
+/* Of all processes of each role. WIRE_UNKNOWN: not to be had, or there is no such role. */
+struct wire_usage {
+    struct wire_role_usage {
+        uint64_t cpu_us;         /* since the start, of those that have ended as well */
+        uint64_t resident_bytes; /* now; pages that processes share count in each */
+    } roles[ROLE_MAX];
 };
 
 /* What --web.config.file says, found good. The bytes of the files follow, one behind the other. */

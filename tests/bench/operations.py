@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a context switch and a syscall cost more while something is attached, to its target and to
-others, and what one run of each BPF program takes. Empty programs at the same hooks tell what of it
-is the kernel's own price, and what its statistics take."""
+others, and what one run of each BPF program takes. Operations are measured in CPU time of their
+process, so that what else runs here costs them no more than their caches. Empty programs at the
+same hooks tell what of it is the kernel's own price, and what its statistics take."""
 
 import contextlib
-import shutil
 
+import peers
 import processes
-from rounds import Budget, median, number, ratio
+from bars import Bar
+from rounds import Budget, known, median, nanoseconds, ratio, times
+from table import Row, Table
 
-SECONDS_OPERATIONS = 70
-SECONDS_PROGRAMS = 30
+SECONDS_OPERATIONS = 80
+SECONDS_PROGRAMS = 40
 COUNTS = {"switch": 50_000, "getppid": 500_000, "futex": 250_000}
 
 BARE = "not attached"
@@ -24,23 +27,18 @@ EMPTY = {  # name: program of empty.bpf.c
     "empty program at sched_switch": "empty_switch",
     "empty program at sys_exit": "empty_exit",
 }
-OFFCPUTIME = "target of offcputime -p"
-
-
-def offcputime_command():
-    return shutil.which("offcputime", path=processes.PATH)
 
 
 def modes():
-    return [*EMPTY, *MODES, *([OFFCPUTIME] if offcputime_command() else [])]
+    return [*EMPTY, *MODES, *peers.there()]
 
 
 def tracer(mode, load_pid, other_pid):
     """What is attached for the mode, as a context that yields the ids of its BPF programs."""
     if mode == BARE:
         return contextlib.nullcontext(frozenset())
-    if mode == OFFCPUTIME:
-        return processes.offcputime(offcputime_command(), load_pid)
+    if mode in peers.COMMANDS:
+        return peers.attached(mode, load_pid)
     if mode in EMPTY:
         return processes.empty(EMPTY[mode])
     is_target, options = MODES[mode]
@@ -76,21 +74,27 @@ def measure_mode(budget, mode, load, other):
     }
 
 
-RUNS = (  # program, operation that runs it, mode, empty program at the same hook
-    ("empty_switch", "switch", "empty program at sched_switch", None),
-    ("empty_exit", "getppid", "empty program at sys_exit", None),
-    ("on_sched_switch", "switch", "target, --futex on", "empty_switch"),
-    ("on_sched_switch", "switch", "another target, --futex on", "empty_switch"),
-    ("on_sys_exit", "futex", "target, --futex on", "empty_exit"),
-    ("on_sys_exit", "futex", "another target, --futex on", "empty_exit"),
-    ("on_sys_exit", "getppid", "another target, --futex on", "empty_exit"),
-    ("sched_switch", "switch", OFFCPUTIME, "empty_switch"),
-)
+OURS = ("on_sched_switch", "switch", "target, --futex on")
+RUNS = {  # (program, operation that runs it, mode): (empty program at the same hook, its bar)
+    ("empty_switch", "switch", "empty program at sched_switch"): (None, None),
+    ("empty_exit", "getppid", "empty program at sys_exit"): (None, None),
+    OURS: ("empty_switch", Bar(150)),
+    ("on_sched_switch", "switch", "another target, --futex on"): ("empty_switch", Bar(25)),
+    ("on_sys_exit", "futex", "target, --futex on"): ("empty_exit", None),
+    ("on_sys_exit", "futex", "another target, --futex on"): ("empty_exit", None),
+    ("on_sys_exit", "getppid", "another target, --futex on"): ("empty_exit", None),
+    **{
+        (program, "switch", peer): ("empty_switch", None)
+        for peer, program in peers.PROGRAMS.items()
+    },
+}
+TIMES_LESS = Bar(10, is_least=True)  # than a peer's program takes
 
 
 def measure_programs(load, other):
     """{(program, operation, mode): [ns a run, of each round]}: all modes in each round."""
-    traced = [mode for mode in modes() if any(run[2] == mode for run in RUNS)]
+    there = modes()
+    traced = [mode for mode in there if any(run[2] == mode for run in RUNS)]
 
     def one(_):
         result = {}
@@ -109,67 +113,92 @@ def measure_programs(load, other):
 
 def measure():
     with processes.load() as load, processes.load() as other:
-        budget = Budget(SECONDS_OPERATIONS, len(modes()))
-        operations = {mode: measure_mode(budget, mode, load, other) for mode in modes()}
+        there = modes()
+        budget = Budget(SECONDS_OPERATIONS, len(there))
+        operations = {mode: measure_mode(budget, mode, load, other) for mode in there}
         return {"operations": operations, "programs": measure_programs(load, other)}
 
 
 # Views
 
 
-def with_ratio(values):
-    factor = ratio(values["traced"], values["bare"])
-    return number(median(values["traced"]), "ns") + (f" x{factor:.2f}" if factor else "")
-
-
-def print_operations(operations):
-    print("CPU time of an operation, and its ratio to that without a tracer, right before or after")
-    print(f"  {'':30}{'context switch':>18}{'getppid()':>18}{'futex(EAGAIN)':>18}")
-    bare = {
-        name: [value for values in operations.values() for value in values[name]["bare"]]
+def operations_table(operations):
+    bare = [
+        median(value for values in operations.values() for value in values[name]["bare"])
         for name in COUNTS
-    }
-    cells = [number(median(bare[name]), "ns") for name in COUNTS]
-    print(f"  {BARE:30}" + "".join(f"{cell:>18}" for cell in cells))
-    for mode, values in operations.items():
-        cells = [with_ratio(values[name]) for name in COUNTS]
-        print(f"  {mode:30}" + "".join(f"{cell:>18}" for cell in cells))
+    ]
+    rows = [Row(BARE, bare, nanoseconds)]
+    for mode in (*EMPTY, *MODES, *peers.COMMANDS):
+        values = operations.get(mode, {name: {"traced": (), "bare": ()} for name in COUNTS})
+        factors = [ratio(values[name]["traced"], values[name]["bare"]) for name in COUNTS]
+        rows.append(
+            Row(
+                mode,
+                [median(values[name]["traced"]) for name in COUNTS],
+                nanoseconds,
+                notes=[times(factor) if factor else "" for factor in factors],
+            )
+        )
+    return Table(
+        "CPU time of an operation, and its ratio to that without a tracer, right before or after",
+        ["context switch", "getppid()", "futex(EAGAIN)"],
+        rows,
+    )
 
 
 def net(programs, run):
     """What a run takes more than an empty one at the same hook, in the same round."""
-    empty = next((values for key, values in programs.items() if key[0] == run[3]), None)
-    if not empty:
-        return None
-    pairs = zip(programs[run], empty)
-    return median(value - base for value, base in pairs if value is not None and base is not None)
+    if run[0] in EMPTY.values():
+        return 0
+    empty = next((values for key, values in programs.items() if key[0] == RUNS[run][0]), ())
+    pairs = zip(programs.get(run, ()), empty)
+    return median([value - base for value, base in pairs if None not in (value, base)])
 
 
-def print_programs(programs):
-    print("\nOne run of a BPF program by the kernel's statistics, and without what an empty one takes")
-    for run, values in programs.items():
-        more = net(programs, run)
-        cell = number(more, "ns net") if more is not None else ""
-        text = f"{run[0]} at {run[1]}"
-        print(f"  {text:30}{number(median(values), 'ns'):>18}{cell:>18}   {run[2]}")
+def programs_table(programs):
+    rows = [
+        Row(
+            f"{run[0]} at {run[1]}, {run[2]}",
+            [median(programs.get(run, ())), net(programs, run)],
+            nanoseconds,
+            bars=[None, bar],
+        )
+        for run, (_, bar) in RUNS.items()
+    ]
+    return Table(
+        "One run of a BPF program by the kernel's statistics, and without what an empty one takes",
+        ["gross", "net"],
+        rows,
+    )
 
 
-def show(results):
-    print_operations(results["operations"])
-    print_programs(results["programs"])
+def peers_table(programs):
+    rows = [
+        Row(
+            f"program of {peers.NEEDS[peer]}",
+            [ratio(programs.get((program, "switch", peer), ()), programs.get(OURS, ()))],
+            times,
+            bars=[TIMES_LESS],
+        )
+        for peer, program in peers.PROGRAMS.items()
+    ]
+    return Table("One run of it at a switch of its target, to one of on_sched_switch", [""], rows)
+
+
+def tables(results):
+    programs = results.get("programs", {})
+    return [
+        operations_table(results.get("operations", {})),
+        programs_table(programs),
+        peers_table(programs),
+    ]
 
 
 def as_json(results):
-    operations, programs = results["operations"], results["programs"]
     return {
-        "operations": operations,
-        "ratios": {
-            mode: {name: ratio(values[name]["traced"], values[name]["bare"]) for name in COUNTS}
-            for mode, values in operations.items()
-        },
+        "operations": results["operations"],
         "programs": [
-            {"program": run[0], "operation": run[1], "mode": run[2], "ns": values,
-             "ns_net": net(programs, run)}
-            for run, values in programs.items()
+            {"program": run[0], "operation": run[1], "mode": run[2], "ns": known(values)}
+            for run, values in results["programs"].items()
         ],
-    }  # fmt: skip
+    }

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -74,21 +73,33 @@ def load():
         yield Load(p)
 
 
-@contextlib.contextmanager
-def parked(count):
-    """The PID of a process with so many threads parked in one place."""
-    with fixture("many", count) as pid:
-        yield pid
+class Talker:
+    """A process that answers lines with lines; see talker()."""
+
+    def __init__(self, started):
+        self.pid = started.pid
+        self.to = started.stdin
+        self.answers = started.stdout
+
+    def ask(self, line):
+        self.to.write(f"{line}\n")
+        self.to.flush()
+        return self.answers.readline().strip()
 
 
 @contextlib.contextmanager
+def talker(program, *arguments, cpu=LOAD_CPU):
+    """A program that has said that it is ready."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with process([program, *arguments], cpu, **pipes) as p:
+        if not p.stdout.readline().startswith("ready"):
+            raise SystemExit(f"bench: this is not to be had here: {program} {arguments}")
+        yield Talker(p)
+
+
 def fixture(name, *arguments):
-    """The PID of a program of tests/fixtures that is ready."""
-    command = [BUILD / "fixtures" / name, *arguments]
-    with process(command, LOAD_CPU, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
-        if not p.stdout.readline().startswith(b"ready"):
-            raise SystemExit(f"bench: this is not to be had here: {name} {arguments}")
-        yield p.pid
+    """A program of tests/fixtures."""
+    return talker(BUILD / "fixtures" / name, *arguments)
 
 
 LIMITS = {  # what 100,000 threads take, each with a stack and a guard page of its own
@@ -121,6 +132,11 @@ def bpf_programs():
         ["bpftool", "-j", "prog", "show"], env={"PATH": PATH}, check=True, capture_output=True
     ).stdout
     return {program["id"]: program for program in json.loads(output) if "name" in program}
+
+
+def has_run(program):
+    """Within bpf_statistics()."""
+    return bpf_programs().get(program, {}).get("run_cnt", 0) > 0
 
 
 def program_ids(pid):
@@ -171,7 +187,7 @@ class Watch:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return answer.read().decode()
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # not there yet, or no answer in time
             return None
 
     def scans(self, source="threads"):
@@ -181,12 +197,14 @@ class Watch:
         found = [re.search(pattern % (part, source), text, re.M) for part in ("count", "sum")]
         return (int(float(found[0][1])), float(found[1][1])) if all(found) else (0, 0.0)
 
+    def next_scan(self, before, source):
+        """(number of scans, seconds of all) once there is another one."""
+        wait_for(lambda: self.scans(source)[0] > before[0], "a scan")
+        return self.scans(source)
+
     def roles(self):
         """Proportional set size in bytes of each role: pages that roles share count in parts."""
-        return {
-            pathlib.Path(f"/proc/{pid}/comm").read_text().strip(): proportional_bytes(pid)
-            for pid in self.pids()
-        }
+        return {comm_of(pid): proportional_bytes(pid) for pid in self.pids()}
 
     def pids(self):
         children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
@@ -197,11 +215,16 @@ class Watch:
         return sum(map(cpu_ns, self.pids())) / 1e9
 
 
+def comm_of(pid):
+    return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+
+
 def cpu_ns(pid):
     """Of all threads that the process has now, of the scheduler's own clock."""
     total = 0
     for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        total += int(path.read_text().split()[0])
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += int(path.read_text().split()[0])
     return total
 
 
@@ -233,20 +256,6 @@ def watch_ids(pid, *options):
     with watch(pid, *options) as watching:
         ids = program_ids(watching.pid)
         yield ids
-    wait_for_end(ids)
-
-
-@contextlib.contextmanager
-def offcputime(command, pid):
-    """libbpf-tools' offcputime, attached to the process. Yields the ids of its BPF programs."""
-    nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with process([command, "-p", pid], TOOLS_CPU, **nowhere) as p:
-        wait_for(lambda: program_ids(p.pid), "offcputime's programs")
-        time.sleep(0.2)  # the first one is loaded, which is not yet all attached
-        ids = program_ids(p.pid)
-        yield ids
-        p.send_signal(signal.SIGINT)
-        p.wait(PATIENCE)
     wait_for_end(ids)
 
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [--json]: what parkwatch costs, measured here and now, in some ten minutes. As root, with
-# what `make all fixtures` builds. Asserts nothing; bench.py and goroutines.py say what is measured
-# and how.
+# run.sh [--json] [--part NAME]...: what parkwatch and its peers cost, measured here and now, in one
+# run of some twenty minutes. As root, with what `make all fixtures` builds and `scripts/setup.sh
+# bench` installs. Asserts nothing; bench.py says what is measured and how.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -16,32 +16,13 @@ if [ ! -x "$build/parkwatch" ] || [ ! -x "$build/fixtures/many" ]; then
     exit 1
 fi
 mkdir -p "$build/bench"
-gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o "$build/bench/load" tests/bench/load.c -pthread
-gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o "$build/bench/empty" tests/bench/empty.c -lbpf
+flags="-std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra"
+# shellcheck disable=SC2086 # a list
+gcc $flags -o "$build/bench/load" tests/bench/load.c -pthread
+# shellcheck disable=SC2086
+gcc $flags -fno-optimize-sibling-calls -o "$build/bench/distinct" tests/bench/distinct.c -pthread
+# shellcheck disable=SC2086
+gcc $flags -o "$build/bench/empty" tests/bench/empty.c -lbpf
 clang -target bpf -O2 -g -Wall -c -o "$build/bench/empty.bpf.o" \
     -idirafter "/usr/include/$(gcc -dumpmachine)" tests/bench/empty.bpf.c
-/usr/bin/python3 -B tests/bench/bench.py "$@"
-
-# Goroutines: with the newest toolchain of scripts/go-toolchains.sh, if there is one.
-go=
-for found in build/go/?.??; do
-    [ -x "$found/bin/go" ] && go=$found
-done
-if [ -z "$go" ]; then
-    echo "run.sh: no build/go: nothing is measured of goroutines (scripts/go-toolchains.sh)" >&2
-    exit 0
-fi
-
-# build_million TOOLCHAIN NAME LINKER-FLAGS
-build_million() {
-    env -i PATH="$PATH" HOME="$PWD/$build/bench" GOROOT="$PWD/$1" GOENV=off GOTOOLCHAIN=local \
-        GOPROXY=off GOFLAGS= GOCACHE="$PWD/$build/bench/go-cache" GOPATH="$PWD/$build/bench/go-path" \
-        CGO_ENABLED=0 "$1/bin/go" build -trimpath -ldflags="$3" -o "$build/bench/$2" \
-        tests/fixtures/go/million.go
-}
-
-build_million "$go" million "-s -w"
-if [ -x build/go/1.19/bin/go ]; then # Debian's dlv is of 2023
-    build_million build/go/1.19 million-dwarf ""
-fi
-exec /usr/bin/python3 -B tests/bench/goroutines.py "$@"
+exec /usr/bin/python3 -B tests/bench/bench.py "$@"

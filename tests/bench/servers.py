@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Throughput of servers that nobody here wrote, under benchmarks that nobody here wrote, with and
-without a tracer: each server and what it waits for on one CPU, its clients and the tracer on the
-other. A round has all modes, in turning order; a ratio is of one round."""
+"""What servers that nobody here wrote lose under benchmarks that nobody here wrote: each server and
+what it waits for on one CPU, its clients and the tracer on the other.
+
+A round is of short slices, without the tracer, with it twice, and without it, so that what changes
+steadily meanwhile changes both alike. Each slice tells requests a second and what one took of the
+server's CPU time, by the scheduler's own clock; a round's ratio is of both slices to both. CPU time
+says more: throughput is also the clients' and the other CPU's."""
 
 import contextlib
 import os
@@ -12,14 +16,26 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 
-import operations
+import peers
 import processes
-from rounds import Budget, median, ratio
+from bars import Bar
+from rounds import Budget, count, median, percent, quartiles, ratios
+from table import Row, Table
 
-SECONDS_OF_EACH = 30
-MODES = (operations.BARE, "target, --futex off", "target, --futex on", operations.OFFCPUTIME)
-CLIENTS = "8"
+SECONDS_OF_EACH = 25  # for each server and tracer
+ROUNDS_MOST = 25
+SLICE_SECONDS = 0.4
+CLIENTS = 8
+INTERVAL = ("--interval", "1s")  # its scans are part of it
+
+MODES = {  # name: (options of parkwatch, the part that it may cost)
+    "--futex off": (("--futex", "off", *INTERVAL), 0.01),
+    "--futex on": (("--futex", "on", *INTERVAL), 0.03),
+    peers.OFFCPUTIME: (None, None),
+}
 
 
 def answers_at(port):
@@ -44,25 +60,46 @@ def found(pattern, text):
     return float(re.search(pattern, text, re.M)[1])
 
 
-def requests(port):
-    """Requests a second over connections that stay."""
+def requests(port, n):
+    """A second, of so many over connections that stay."""
     url = f"http://127.0.0.1:{port}/"
-    text = output_of("ab", "-q", "-k", "-c", CLIENTS, "-t", "1", "-n", "1000000", url)
+    text = output_of("ab", "-q", "-k", "-c", CLIENTS, "-n", n, url)
     return found(r"^Requests per second: +([0-9.]+)", text)
 
 
-def sets(port, count):
-    """SET commands a second, of so many. redis-benchmark knows no time limit."""
-    command = ["redis-benchmark", "-p", port, "-c", CLIENTS, "-n", count, "-t", "set", "--csv"]
+def sets(port, n):
+    """SET commands a second, of so many."""
+    command = ["redis-benchmark", "-p", port, "-c", CLIENTS, "-n", n, "-t", "set", "--csv"]
     return found(r'^"SET","([0-9.]+)"', output_of(*command))
+
+
+FIRST = 5000  # requests, to learn how many make a slice
+
+
+class Server:
+    """One that answers a fixed count of requests in each slice; `run` does so many."""
+
+    def __init__(self, pid, run):
+        self.pids = [pid]
+        self.run = run
+        self.n = max(int(run(FIRST) * SLICE_SECONDS), CLIENTS)
+
+    def slice(self):
+        """(requests a second, seconds of the server's CPU time for one)"""
+        before = cpu_seconds(self.pids)
+        rate = self.run(self.n)
+        return rate, (cpu_seconds(self.pids) - before) / self.n
+
+
+def cpu_seconds(pids):
+    return sum(map(processes.cpu_ns, pids)) / 1e9
 
 
 @contextlib.contextmanager
 def redis(directory, port):
     command = ["redis-server", "--port", port, "--save", "", "--dir", directory]
     with served(command, port) as pid:
-        second = int(sets(port, 5000))
-        yield pid, lambda: sets(port, second)
+        yield Server(pid, lambda n: sets(port, n))
 
 
 @contextlib.contextmanager
@@ -77,25 +114,36 @@ def nginx(directory, port):
         encoding="utf-8",
     )
     with served(["nginx", "-p", directory, "-c", configuration], port) as pid:
-        yield pid, lambda: requests(port)
+        yield Server(pid, lambda n: requests(port, n))
 
 
 @contextlib.contextmanager
 def caddy(directory, port):
     command = ["caddy", "respond", "--listen", f"127.0.0.1:{port}", "--body", "hello"]
     with served(command, port, env={**os.environ, "HOME": directory}) as pid:
-        yield pid, lambda: requests(port)
+        yield Server(pid, lambda n: requests(port, n))
 
 
 class Session:
-    """A pgbench that goes on: how many transactions it did in each second."""
+    """Servers of a pgbench that goes on, and says each second how many transactions there were."""
 
-    def __init__(self, started):
-        self.lines = started.stderr
+    def __init__(self, pids, started):
+        self.pids = pids
+        self.seconds = []  # (the moment, CPU time so far, transactions a second)
+        threading.Thread(target=self.listen, args=[started.stderr], daemon=True).start()
 
-    def second(self):
-        self.lines.readline()  # which began before
-        return found(r"^progress: [0-9.]+ s, ([0-9.]+) tps", self.lines.readline())
+    def listen(self, lines):
+        for line in lines:
+            rate = re.match(r"progress: [0-9.]+ s, ([0-9.]+) tps", line)
+            if rate:
+                self.seconds.append((time.monotonic(), cpu_seconds(self.pids), float(rate[1])))
+
+    def slice(self):
+        """Of the first whole second from now on."""
+        n = len(self.seconds)
+        processes.wait_for(lambda: len(self.seconds) >= n + 2, "two seconds of pgbench")
+        (start, before, _), (end, after, rate) = self.seconds[n : n + 2]
+        return rate, (after - before) / (rate * (end - start))
 
 
 def backends(pid):
@@ -126,7 +174,7 @@ def postgres(directory, port):
         pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
         with processes.process(loop, processes.TOOLS_CPU, **pipes, **who) as p:
             pids = processes.wait_for(lambda: len(backends(pid)) == 2 and backends(pid), "backends")
-            yield ",".join(pids), Session(p).second
+            yield Session(pids, p)
 
 
 SERVERS = {  # text: (what it is, commands that it needs)
@@ -137,21 +185,39 @@ SERVERS = {  # text: (what it is, commands that it needs)
 }
 
 
+def measure_mode(server, budget, mode):
+    """[{"bare": two slices, "traced": two slices} of each round]"""
+    options, _ = MODES[mode]
+    pids = ",".join(map(str, server.pids))
+
+    def tracer():
+        if mode in peers.COMMANDS:
+            return peers.attached(mode, pids)
+        return processes.watch_ids(pids, *options)
+
+    def one(_):
+        processes.check_alone()
+        bare = [server.slice()]
+        with tracer() as ids:
+            processes.check_alone(ids)
+            traced = [server.slice(), server.slice()]
+            processes.check_alone(ids)
+        return {"bare": [*bare, server.slice()], "traced": traced}
+
+    return budget.rounds(one, ROUNDS_MOST)
+
+
+def modes():
+    return [mode for mode in MODES if mode not in peers.COMMANDS or peers.works(mode)]
+
+
 def measure_server(server):
-    """{mode: [operations a second, of each round]}"""
+    """{mode: rounds}"""
+    there = modes()
     with tempfile.TemporaryDirectory(prefix="parkwatch-bench-") as directory:
-        with server(directory, processes.free_port()) as (pid, throughput):
-
-            def one(number):
-                turn = number % len(MODES)
-                result = {}
-                for mode in (*MODES[turn:], *MODES[:turn]):
-                    with operations.mode_in_force(mode, pid, pid):
-                        result[mode] = throughput()
-                return result
-
-            results = Budget(SECONDS_OF_EACH).rounds(one)
-    return {mode: [result[mode] for result in results] for mode in MODES}
+        with server(directory, processes.free_port()) as running:
+            budget = Budget(SECONDS_OF_EACH * len(there), len(there))
+            return {mode: measure_mode(running, budget, mode) for mode in there}
 
 
 def measure():
@@ -163,18 +229,65 @@ def measure():
     return {text: measure_server(server) for text, server in there.items()}
 
 
-def lower_by(values, mode):
-    """The part of the throughput that the mode costs."""
-    factor = ratio(values[mode], values[operations.BARE])
-    return 1 - factor if factor else None
+# Views
+
+RATE, CPU = 0, 1  # of a slice
 
 
-def show(results):
-    print("\nThroughput of servers under their own benchmarks: how much lower than without a tracer")
-    print(f"  {'':30}{'not attached':>18}" + "".join(f"{mode:>25}" for mode in MODES[1:]))
-    for text, values in results.items():
-        bare = median(values[operations.BARE])
-        costs = [lower_by(values, mode) for mode in MODES[1:]]
-        cells = [f"{cost * 100:.1f} %" if cost is not None else "unknown" for cost in costs]
-        rate = f"{bare:,.0f}/s" if bare else "unknown"
-        print(f"  {text:30}{rate:>18}" + "".join(f"{cell:>25}" for cell in cells))
+def sums(rounds, what, which):
+    return [sum(part[which] for part in one[what]) for one in rounds]
+
+
+def lower_by(rounds):
+    """The part of the throughput that is lost, in each round."""
+    factors = ratios(sums(rounds, "traced", RATE), sums(rounds, "bare", RATE))
+    return [1 - factor for factor in factors if factor]
+
+
+def more_by(rounds):
+    """The part that the CPU time of a request grows by, in each round."""
+    factors = ratios(sums(rounds, "traced", CPU), sums(rounds, "bare", CPU))
+    return [factor - 1 for factor in factors if factor]
+
+
+def spread(parts):
+    between = quartiles(parts)
+    return f"({between[0] * 100:+.1f} to {between[1] * 100:+.1f})" if between else ""
+
+
+def table_of(title, results, parts_of):
+    rows = []
+    for text in SERVERS:
+        parts = {mode: parts_of(results.get(text, {}).get(mode, ())) for mode in MODES}
+        rows.append(
+            Row(
+                text,
+                [median(parts[mode]) for mode in MODES],
+                percent,
+                bars=[Bar(limit) if limit else None for _, limit in MODES.values()],
+                notes=[spread(parts[mode]) for mode in MODES],
+            )
+        )
+    return Table(title, list(MODES), rows)
+
+
+def rates_table(results):
+    rows = []
+    for text in SERVERS:
+        rounds = [one for mode in results.get(text, {}).values() for one in mode]
+        rates = median([part / 2 for part in sums(rounds, "bare", RATE)])
+        cpu = median([part / 2 for part in sums(rounds, "bare", CPU)])
+        rows.append(Row(f"{text}, alone", [rates, cpu and 1 / cpu], count))
+    return Table("Servers without a tracer", ["requests/s", "per CPU second"], rows)
+
+
+def tables(results):
+    return [
+        rates_table(results),
+        table_of("Throughput: how much lower (quartiles)", results, lower_by),
+        table_of("The server's CPU time for a request: how much more", results, more_by),
+    ]
+
+
+def as_json(results):
+    return results

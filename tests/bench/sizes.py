@@ -1,48 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scans and views take and what the roles hold, by the number of parked threads; the CPU of a
-daemon at rest; a report from start to finish; and the stacks of all threads by others' tools."""
+"""What scans and views take and what the roles hold, by the number of parked threads; what a target
+with a stack for each thread takes; a report from start to finish; and the stacks of all threads by
+others' tools."""
 
 import shutil
-import time
+import statistics
 
 import processes
-from rounds import Budget, by_name, exponent, mebibytes, median, milliseconds, ratio
+import scrapes
+from bars import Bar
+from rounds import Budget, by_name, kilobytes, megabytes, median, milliseconds, ratio, times
+from table import Row, Table
 
 SIZES = (1_000, 10_000, 100_000)
-SECONDS_OF = {1_000: 25, 10_000: 35, 100_000: 50}
+SECONDS_OF = {1_000: 25, 10_000: 35, 100_000: 60}
 SECONDS_PEERS = 25
 SECONDS_SMALL = 10
+SECONDS_DISTINCT = 20
 PEERS_SIZE = 1_000  # with 10,000 it takes minutes
-SCANS = 3  # repeated ones, in each of the runs
-SCRAPES = 3
+SCANS = 2  # repeated ones, in each of the runs
 INTERVAL = "500ms"
-REST_SIZE = 1_000
-REST_INTERVAL = 5
-REST_WINDOWS = 5  # of one interval, and so of one scan, each
+STACKS = (100, 1_000, 10_000)  # distinct ones
+SERIES = (50, 500)  # --max-stacks; the first is what it is unless said otherwise
+
+ROLES = ("parkwatch", "pw-monitor", "pw-reader", "pw-analyst")
 
 
-def scrape(watching):
-    """Seconds and bytes of one /metrics."""
-    start = time.monotonic()
-    text = watching.get("/metrics")
-    return time.monotonic() - start, len(text)
+def repeated_scans(watching, source):
+    """Seconds of a scan, and of CPU time of all roles for it, their medians."""
+    scans, cpu = [], []
+    now = watching.scans(source)
+    while len(scans) < SCANS:
+        before, spent = now, watching.cpu_seconds()
+        now = watching.next_scan(before, source)
+        scans.append((now[1] - before[1]) / (now[0] - before[0]))
+        cpu.append((watching.cpu_seconds() - spent) / (now[0] - before[0]))
+    return {"repeated": statistics.median(scans), "repeated_cpu": statistics.median(cpu)}
 
 
 def measure_watch(pid):
     """Seconds of the first scan and of a repeated one, and the bytes of each role, of one run."""
     with processes.watch(pid, "-t", "0", "--interval", INTERVAL) as watching:
-        count, first = watching.scans()
-        processes.wait_for(lambda: watching.scans()[0] > SCANS, "the scans")
-        total, seconds = watching.scans()
-        scrapes = [scrape(watching) for _ in range(SCRAPES)]
+        n, first = watching.scans()
+        result = repeated_scans(watching, "threads")
         roles = watching.roles()
         return {
-            "first": first if count == 1 else None,
-            "repeated": (seconds - first) / (total - 1) if count == 1 else None,
-            "metrics": min(seconds for seconds, _ in scrapes),
-            "metrics_bytes": scrapes[0][1],
+            "first": first if n == 1 else None,
+            **result,
+            **scrapes.measure(watching, "threads"),
             "memory": sum(roles.values()),
-            **{f"memory of {name}": size for name, size in roles.items()},
+            **{f"memory of {name}": roles.get(name) for name in ROLES},
         }
 
 
@@ -52,15 +59,33 @@ def report_of(pid):
 
 def measure_size(size):
     def one(_):
-        return {"report": processes.seconds_of(report_of(pid)), **measure_watch(pid)}
+        return {
+            "report": processes.seconds_of(report_of(target.pid)),
+            **measure_watch(target.pid),
+        }
 
-    with processes.parked(size) as pid:
+    with processes.fixture("many", size) as target:
         return by_name(Budget(SECONDS_OF[size]).rounds(one))
 
 
 def measure_sizes():
     with processes.many_threads():
         return {size: measure_size(size) for size in SIZES}
+
+
+def measure_distinct():
+    """{(stacks, series): {what: values}} of targets whose threads all have stacks of their own."""
+    pairs = [(stacks, series) for series in SERIES for stacks in STACKS]
+    budget = Budget(SECONDS_DISTINCT, len(pairs))
+    results = {}
+    for stacks, series in pairs:
+        with processes.talker(processes.BUILD / "bench" / "distinct", stacks) as target:
+            options = ("-t", "0", "--interval", INTERVAL, "--max-stacks", series)
+            with processes.watch(target.pid, *options) as watching:
+                results[stacks, series] = by_name(
+                    budget.rounds(lambda _, it=watching: scrapes.measure(it, "threads", 1))
+                )
+    return results
 
 
 def peers(pid):
@@ -75,8 +100,8 @@ def peers(pid):
 
 
 def measure_peers():
-    with processes.parked(PEERS_SIZE) as pid:
-        commands = peers(pid)
+    with processes.fixture("many", PEERS_SIZE) as target:
+        commands = peers(target.pid)
 
         def one(_):
             return {name: processes.seconds_of(command) for name, command in commands.items()}
@@ -86,75 +111,103 @@ def measure_peers():
 
 def measure_small():
     """Wall clock and CPU time of a report on a program of a few threads."""
-    with processes.fixture("cond") as pid:
+    with processes.fixture("cond") as target:
         return by_name(
-            Budget(SECONDS_SMALL).rounds(lambda _: processes.usage_of(report_of(pid)))
+            Budget(SECONDS_SMALL).rounds(lambda _: processes.usage_of(report_of(target.pid)))
         )
-
-
-def measure_rest():
-    """Parts of one CPU that all roles of a daemon take, in windows of one interval each."""
-    parts = []
-    interval = f"{REST_INTERVAL}s"
-    with processes.parked(REST_SIZE) as pid, processes.watch(pid, "--interval", interval) as it:
-        time.sleep(REST_INTERVAL * 1.5)  # the first scan is not at rest, and half way to the next
-        for _ in range(REST_WINDOWS):
-            before = it.cpu_seconds()
-            time.sleep(REST_INTERVAL)
-            parts.append((it.cpu_seconds() - before) / REST_INTERVAL)
-    return parts
 
 
 def measure():
     return {
         "sizes": measure_sizes(),
+        "distinct": measure_distinct(),
         "peers": measure_peers(),
         "small": measure_small(),
-        "rest": measure_rest(),
     }
 
 
 # Views
 
-LINES = (  # name, text, form, whether its growth says anything
-    ("first", "first scan: all stacks", milliseconds, True),
-    ("repeated", "repeated scan: nothing new", milliseconds, True),
-    ("report", "report -t 0, wall clock", milliseconds, True),
-    ("metrics", "/metrics", milliseconds, False),
-    ("metrics_bytes", "its size", lambda value: f"{value / 1024:,.0f} KiB", False),
-    ("memory", "memory (PSS) of all roles", mebibytes, True),
+FAST = Bar(0.01)
+LINES = (  # name, text, form, bars by size, whether it is a cost that grows
+    ("first", "first scan: all stacks", milliseconds, (), True),
+    ("report", "report -t 0, wall clock", milliseconds, (None, Bar(0.3), Bar(3)), True),
+    ("repeated", "repeated scan: nothing new", milliseconds, (None, Bar(0.015), Bar(0.15)), True),
+    ("repeated_cpu", "CPU time of all roles for it", milliseconds, (), True),
+    ("metrics", "/metrics while scans go on", milliseconds, (None, None, FAST), True),
+    ("metrics_longest", "/metrics, longest of a round", milliseconds, (None, None, FAST), True),
+    ("metrics_bytes", "size of /metrics", kilobytes, (), True),
+    ("memory", "memory (PSS) of all roles", megabytes, (None, None, Bar(60e6)), True),
+    *((f"memory of {name}", f"memory of {name}", megabytes, (), True) for name in ROLES),
 )
 
 
-def lines_of(sizes):
-    roles = [name for name in sizes[SIZES[0]] if name.startswith("memory of")]
-    return [*LINES, *((name, "  " + name, mebibytes, False) for name in roles)]
+def sizes_table(sizes):
+    rows = [
+        Row(text, [median(sizes.get(size, {}).get(name, ())) for size in SIZES], form, bars,
+            grows=grows)
+        for name, text, form, bars, grows in LINES
+    ]  # fmt: skip
+    return Table(
+        "One process with many parked threads, growth by decade",
+        [f"{size:,} threads" for size in SIZES],
+        rows,
+    )
 
 
-def print_sizes(sizes):
-    print("\nOne process with many parked threads; growth is that of the last decade")
-    print(f"  {'':30}" + "".join(f"{size:>11,} threads" for size in SIZES))
-    for name, text, form, grows in lines_of(sizes):
-        middles = [median(sizes[size].get(name, ())) for size in SIZES]
-        cells = [form(middle) if middle is not None else "unknown" for middle in middles]
-        power = exponent(*middles[-2:]) if grows else None
-        end = f"   n^{power:.2f}" if power is not None else ""
-        print(f"  {text:30}" + "".join(f"{cell:>19}" for cell in cells) + end)
+def distinct_table(distinct):
+    rows = [
+        Row(f"{text}, --max-stacks {series}",
+            [median(distinct.get((stacks, series), {}).get(name, ())) for stacks in STACKS], form)
+        for series in SERIES
+        for name, text, form in (
+            ("metrics_bytes", "size of /metrics", kilobytes),
+            ("metrics", "/metrics while scans go on", milliseconds),
+        )
+    ]  # fmt: skip
+    return Table(
+        "One process whose threads all have stacks of their own",
+        [f"{stacks:,} stacks" for stacks in STACKS],
+        rows,
+    )
 
 
-def print_peers(values):
-    print(f"\nStacks of all of {PEERS_SIZE:,} threads, wall clock; all but the report stop them")
-    for name in values:
-        factor = ratio(values[name], values["report"])
-        end = f"{factor:10.1f} times the report" if factor and name != "report" else ""
-        print(f"  {name:30}{milliseconds(median(values[name])):>18}{end}")
+PEERS = ("report", "eu-stack", "gdb")
 
 
-def show(results):
-    small, rest = results["small"], median(results["rest"])
-    print_sizes(results["sizes"])
-    print_peers(results["peers"])
-    print(f"\n  report on a small program: {milliseconds(median(small['wall']))} from start to end,"
-          f" {milliseconds(median(small['cpu']))} of CPU time")  # fmt: skip
-    print(f"  watch of {REST_SIZE:,} threads each {REST_INTERVAL} s: "
-          + (f"{rest * 100:.2f} % of one CPU, all roles" if rest is not None else "unknown"))  # fmt: skip
+def peers_table(values):
+    report = values.get("report", ())
+    rows = []
+    for name in PEERS:
+        own = values.get(name, ())
+        factor = ratio(own, report) if name != "report" else None
+        note = f"{times(factor)} of the report" if factor else ""
+        rows.append(Row(f"stacks by {name}", [median(own)], milliseconds, notes=[note]))
+    return Table(
+        f"Stacks of all of {PEERS_SIZE:,} threads, wall clock; all but the report stop them",
+        [""],
+        rows,
+    )
+
+
+def small_table(small):
+    rows = [
+        Row("report, wall clock", [median(small.get("wall", ()))], milliseconds, (Bar(0.15),)),
+        Row("report, CPU time", [median(small.get("cpu", ()))], milliseconds),
+    ]
+    return Table("A report on a small program, start to finish", [""], rows)
+
+
+def tables(results):
+    return [
+        sizes_table(results.get("sizes", {})),
+        distinct_table(results.get("distinct", {})),
+        peers_table(results.get("peers", {})),
+        small_table(results.get("small", {})),
+    ]
+
+
+def as_json(results):
+    distinct = {f"{stacks} stacks, --max-stacks {series}": values
+                for (stacks, series), values in results["distinct"].items()}  # fmt: skip
+    return {**results, "distinct": distinct}

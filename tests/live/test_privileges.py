@@ -118,6 +118,9 @@ class Unprivileged(StrangerTest):
             program=[*as_user(STRANGER, capabilities), self.parkwatch],
         )
         wait_for(lambda: watch.value("parkwatch_parked", target="cond"), "stacks")
+        for role in ("probe", "reader", "analyst", "monitor"):
+            for name in ("cpu_seconds_total", "resident_memory_bytes"):
+                self.assertGreater(watch.value(f"parkwatch_role_{name}", role=role), 0)
         kept = {"pw-reader": capabilities & READER, "pw-analyst": set(), "pw-monitor": set()}
         roles = {comm_of(pid): status(pid) for pid in children(watch.pid)}
         self.assertEqual(set(roles), set(kept))

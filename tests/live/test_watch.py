@@ -3,6 +3,8 @@
 
 import gzip
 import json
+import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -24,6 +26,16 @@ SERIES = {
     "parkwatch_losses_total", "parkwatch_build_info", "process_resident_memory_bytes",
     "process_cpu_seconds_total",
 }  # fmt: skip
+
+
+def cpu_seconds(pid):
+    """Of a process of one thread, of the scheduler's own clock."""
+    return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def resident_bytes(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmRSS:\s+(\d+) kB$", text, re.M)[1]) * 1024
 
 
 class Metrics(LiveTest):
@@ -56,6 +68,42 @@ class Metrics(LiveTest):
         }
         names = stack.split(";")
         self.assertLess(names.index("wait_for_work"), names.index("worker"), "innermost first")
+
+    def test_own_usage(self):
+        """CPU and memory of each role, as the kernel has them; those that ended stay counted."""
+        fixture = self.fixture("cond")
+        watch = self.watch(fixture.pid, "--interval", "1s")
+
+        def cpu(role):
+            return watch.value("parkwatch_role_cpu_seconds_total", role=role) or 0
+
+        pids = {name: watch.role(f"pw-{name}")[0] for name in ("reader", "analyst", "monitor")}
+        pids["probe"] = watch.pid
+        for role, pid in pids.items():
+            spent = cpu_seconds(pid)
+            wait_for(lambda: cpu(role) >= spent, f"CPU time of the {role}")
+            self.assertLessEqual(cpu(role), cpu_seconds(pid))
+            wait_for(
+                lambda: watch.value("parkwatch_role_resident_memory_bytes", role=role)
+                == resident_bytes(pid),
+                f"memory of the {role}",
+            )
+        self.assertIsNone(watch.value("parkwatch_role_cpu_seconds_total", role="verifier"))
+
+    def test_own_usage_of_those_that_ended(self):
+        """A new analyst's time comes to that of the one before."""
+        watch = self.watch(self.fixture("cond").pid, "--interval", "1s")
+        [before] = watch.role("pw-analyst")
+        spent = cpu_seconds(before)
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: set(watch.role("pw-analyst")) - {before}, "a new analyst")
+        [analyst] = set(watch.role("pw-analyst")) - {before}
+        wait_for(lambda: cpu_seconds(analyst) > 0.6 * spent, "it has worked as well")
+
+        def counted():
+            return watch.value("parkwatch_role_cpu_seconds_total", role="analyst")
+
+        wait_for(lambda: counted() - cpu_seconds(analyst) > 0.5 * spent, "the time of both")
 
     def test_futex_outcomes(self):
         fixture = self.fixture("rewait")

@@ -171,6 +171,13 @@ static bool check_counters(const void *payload, size_t length)
     return true;
 }
 
+/* Numbers, of which none is wrong. */
+static bool check_usage(const void *payload, size_t length)
+{
+    (void)payload;
+    return length == sizeof(struct wire_usage);
+}
+
 static bool check_nothing(const void *payload, size_t length)
 {
     (void)payload;
@@ -197,6 +204,8 @@ static const struct {
     [WIRE_COUNTERS] = {INTAKE_PROBE, sizeof(struct wire_counters), sizeof(struct wire_counters),
                        check_counters},
     [WIRE_FINISH] = {INTAKE_PROBE, 0, 0, check_nothing},
+    [WIRE_USAGE] = {INTAKE_PROBE, sizeof(struct wire_usage), sizeof(struct wire_usage),
+                    check_usage},
     [WIRE_WEB] = {INTAKE_PROBE, sizeof(struct wire_web), WIRE_PAYLOAD_MAX, webbundle_is_sound},
     [WIRE_WEB_BAD] = {INTAKE_PROBE, 0, 0, check_nothing},
 };

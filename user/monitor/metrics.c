@@ -10,6 +10,8 @@
 
 #include "monitor/metrics_target.h"
 
+#define MICROSECONDS 1e6 /* in a second */
+
 struct scrape {
     struct exposition to;
     const struct report *report;
@@ -88,6 +90,25 @@ static void write_programs(struct scrape *scrape, const struct family *family)
             exposition_end_seconds(&scrape->to, value);
         else
             exposition_end(&scrape->to, (double)value);
+    }
+}
+
+static const char *const roles[ROLE_MAX] = {
+    [ROLE_PROBE] = "probe",     [ROLE_READER] = "reader",     [ROLE_ANALYST] = "analyst",
+    [ROLE_MONITOR] = "monitor", [ROLE_VERIFIER] = "verifier",
+};
+
+static void write_usage(struct scrape *scrape, const struct family *family)
+{
+    for (size_t i = 0; i < ROLE_MAX; i++) {
+        uint64_t value = family_number(family, &scrape->report->usage.roles[i]);
+
+        if (value == WIRE_UNKNOWN)
+            continue;
+        exposition_begin(&scrape->to, "");
+        exposition_label(&scrape->to, "role", roles[i]);
+        exposition_end(&scrape->to,
+                       (double)value / (family->type == METRIC_COUNTER ? MICROSECONDS : 1));
     }
 }
 
@@ -191,6 +212,12 @@ static const struct family families[] = {
     {"parkwatch_bpf_runs", METRIC_COUNTER,
      "Runs of the BPF programs, where the kernel keeps run-time statistics.",
      .once = write_programs, .offset = offsetof(struct wire_program, runs)},
+    {"parkwatch_role_cpu_seconds", METRIC_COUNTER,
+     "CPU time of parkwatch itself, by role, ended processes included.", .once = write_usage,
+     .offset = offsetof(struct wire_role_usage, cpu_us)},
+    {"parkwatch_role_resident_memory_bytes", METRIC_GAUGE,
+     "Resident memory of parkwatch itself, by role; shared pages count in each process.",
+     .once = write_usage, .offset = offsetof(struct wire_role_usage, resident_bytes)},
     SELF("process_cpu_seconds", METRIC_COUNTER, "CPU time of the monitor role.", cpu_seconds),
     SELF("process_resident_memory_bytes", METRIC_GAUGE, "Resident memory of the monitor role.",
          resident_bytes),

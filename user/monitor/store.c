@@ -14,6 +14,7 @@ struct store {
     struct store_options options;
     struct target targets[RECORD_TARGETS_MAX];
     struct target_report reports[RECORD_TARGETS_MAX]; /* what a report borrows */
+    struct wire_usage usage;
 };
 
 int store_new(const struct store_options *options, struct store **ret_store)
@@ -25,6 +26,8 @@ int store_new(const struct store_options *options, struct store **ret_store)
     store->options = *options;
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
         target_init(&store->targets[i], &store->options);
+    for (size_t i = 0; i < ROLE_MAX; i++)
+        store->usage.roles[i] = (struct wire_role_usage){WIRE_UNKNOWN, WIRE_UNKNOWN};
     *ret_store = store;
     return 0;
 }
@@ -119,6 +122,24 @@ static int take_counters(struct store *store, const void *payload)
     return 0;
 }
 
+/* A process's own clock and what is said of it at its end differ a little, and a counter never goes
+ * back. */
+static int take_usage(struct store *store, const void *payload)
+{
+    struct wire_usage wire;
+
+    memcpy(&wire, payload, sizeof(wire));
+    for (size_t i = 0; i < ROLE_MAX; i++) {
+        struct wire_role_usage *role = &store->usage.roles[i];
+
+        role->resident_bytes = wire.roles[i].resident_bytes;
+        if (role->cpu_us == WIRE_UNKNOWN ||
+            (wire.roles[i].cpu_us != WIRE_UNKNOWN && wire.roles[i].cpu_us > role->cpu_us))
+            role->cpu_us = wire.roles[i].cpu_us;
+    }
+    return 0;
+}
+
 int store_probe_message(struct store *store, const struct wire_header *header, const void *payload)
 {
     int r = intake_check(INTAKE_PROBE, header, payload);
@@ -132,6 +153,8 @@ int store_probe_message(struct store *store, const struct wire_header *header, c
         return take_resources(store, payload);
     case WIRE_COUNTERS:
         return take_counters(store, payload);
+    case WIRE_USAGE:
+        return take_usage(store, payload);
     default:
         return 0;
     }
@@ -213,5 +236,6 @@ void store_report(struct store *store, uint64_t now_ns, double realtime, struct 
         .threshold_ns = store->options.threshold_ns,
         .n_targets = n,
         .targets = store->reports,
+        .usage = store->usage,
     };
 }

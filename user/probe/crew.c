@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "probe/usage.h"
 #include "role.h"
 #include "rpc.h"
 #include "sandbox.h"
@@ -179,17 +180,21 @@ void crew_end(struct crew *crew)
         kill(crew->analyst, SIGKILL);
 }
 
-static bool has_ended(pid_t *pid)
+static bool has_ended(pid_t *pid, uint64_t *cpu_us)
 {
-    if (*pid && waitpid(*pid, NULL, WNOHANG) == 0)
+    struct rusage usage = {};
+
+    if (*pid && wait4(*pid, NULL, WNOHANG, &usage) == 0)
         return false;
     *pid = 0;
+    *cpu_us += usage_cpu_us(&usage);
     return true;
 }
 
 bool crew_reap(struct crew *crew)
 {
-    bool reader = has_ended(&crew->reader), analyst = has_ended(&crew->analyst);
+    bool reader = has_ended(&crew->reader, &crew->reader_cpu_us);
+    bool analyst = has_ended(&crew->analyst, &crew->analyst_cpu_us);
 
     return reader && analyst;
 }

@@ -18,6 +18,8 @@
 struct crew {
     pid_t reader; /* 0: none, or gone */
     pid_t analyst;
+    uint64_t reader_cpu_us; /* that those before took, to their ends */
+    uint64_t analyst_cpu_us;
     int control; /* the probe's end of the reader's socket; -1: none, or told to end */
 };
 

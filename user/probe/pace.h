@@ -5,7 +5,8 @@
  * are counted by the caller, and durations are arguments.
  *
  * It goes by the shorter one of two scans in a row: a single slow one is the first, which takes all
- * stacks and loads symbols, or the machine's doing.
+ * stacks and loads symbols, or the machine's doing. The caller's durations end when the analyst has
+ * handed all samples to the monitor: what that takes to group them is not in them.
  */
 #pragma once
 

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "probe/open.h"
 #include "probe/refusal.h"
+#include "probe/usage.h"
 #include "wire_send.h"
 
 #define IDLE_CHECK_MS 5000 /* how often files of the configuration are looked at */
@@ -37,9 +38,31 @@ static size_t count_up(const struct probe *probe)
     return n;
 }
 
+/* With each round of scans, so that it costs no more where there is more to tell. */
+static int tell_usage(const struct probe *probe)
+{
+    struct wire_usage usage = {};
+
+    usage_add(&usage.roles[ROLE_PROBE], getpid());
+    usage_add(&usage.roles[ROLE_MONITOR], probe->monitor);
+    if (probe->web.verifier)
+        usage_add(&usage.roles[ROLE_VERIFIER], probe->web.verifier);
+    else
+        usage.roles[ROLE_VERIFIER] = (struct wire_role_usage){WIRE_UNKNOWN, WIRE_UNKNOWN};
+    for (size_t i = 0; i < probe->n_targets; i++) {
+        const struct crew *crew = &probe->targets[i].crew;
+
+        usage_add(&usage.roles[ROLE_READER], crew->reader);
+        usage_add_ended(&usage.roles[ROLE_READER], crew->reader_cpu_us);
+        usage_add(&usage.roles[ROLE_ANALYST], crew->analyst);
+        usage_add_ended(&usage.roles[ROLE_ANALYST], crew->analyst_cpu_us);
+    }
+    return wire_send(probe->monitor_fd, WIRE_USAGE, &usage, sizeof(usage), -1);
+}
+
 static int scan_all(struct probe *probe)
 {
-    int r = 0;
+    int r = probe->command == COMMAND_WATCH ? tell_usage(probe) : 0;
 
     bpf_set_clock(probe->bpf); /* or ages are by the offset that was measured last */
     for (size_t i = 0; i < probe->n_targets && !r; i++) {

@@ -207,5 +207,12 @@ static inline void example_fill(struct example *example)
                                       .time = 1600011520.5,
                                       .threshold_ns = (int64_t)EXAMPLE_S,
                                       .n_targets = 1,
-                                      .targets = &example->target};
+                                      .targets = &example->target,
+                                      .usage.roles = {
+                                          [ROLE_PROBE] = {1000, 8192},
+                                          [ROLE_READER] = {250000, 8192},
+                                          [ROLE_ANALYST] = {2000, 16384},
+                                          [ROLE_MONITOR] = {3000, 4096},
+                                          [ROLE_VERIFIER] = {WIRE_UNKNOWN, WIRE_UNKNOWN},
+                                      }};
 }

@@ -271,6 +271,16 @@ static void test_target(void **state)
     assert_false(probe_passes(WIRE_TARGET, &target, sizeof(target)));
 }
 
+static void test_usage(void **state)
+{
+    const struct wire_usage usage = {.roles[ROLE_VERIFIER] = {WIRE_UNKNOWN, WIRE_UNKNOWN}};
+
+    (void)state;
+    assert_true(probe_passes(WIRE_USAGE, &usage, sizeof(usage)));
+    assert_false(probe_passes(WIRE_USAGE, &usage, sizeof(usage) - 8));
+    assert_false(passes(WIRE_USAGE, &usage, sizeof(usage)));
+}
+
 static void test_resources_and_counters(void **state)
 {
     struct wire_resources resources = {.n_net = WIRE_NET_MAX};
@@ -295,17 +305,12 @@ static void test_resources_and_counters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header),
-        cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_string),
-        cmocka_unit_test(test_stack_bounds),
-        cmocka_unit_test(test_stack_fields),
-        cmocka_unit_test(test_stack_labels),
-        cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_put_and_drop),
-        cmocka_unit_test(test_scan),
-        cmocka_unit_test(test_target),
-        cmocka_unit_test(test_resources_and_counters),
+        cmocka_unit_test(test_header),       cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_string),       cmocka_unit_test(test_stack_bounds),
+        cmocka_unit_test(test_stack_fields), cmocka_unit_test(test_stack_labels),
+        cmocka_unit_test(test_sample),       cmocka_unit_test(test_put_and_drop),
+        cmocka_unit_test(test_scan),         cmocka_unit_test(test_target),
+        cmocka_unit_test(test_usage),        cmocka_unit_test(test_resources_and_counters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,9 @@ static void exports_all_families(void **state)
     assert_contains(text, "\nparkwatch_target_cpu_seconds_total{target=\"recommendd\","
                           "mode=\"system\"} 0.25\n");
     assert_contains(text, "\nparkwatch_bpf_run_seconds_total{program=\"on_switch\"} 0.0000015\n");
+    assert_contains(text, "\nparkwatch_role_cpu_seconds_total{role=\"reader\"} 0.25\n");
+    assert_contains(text, "\nparkwatch_role_resident_memory_bytes{role=\"monitor\"} 4096\n");
+    assert_lacks(text, "role=\"verifier\"");
     assert_contains(text, "\nprocess_start_time_seconds 1600000000.25\n");
     assert_lacks(text, "EOF");
     assert_lacks(text, "# UNIT");

@@ -393,6 +393,39 @@ static void test_resources(void **state)
     assert_int_equal(report_of(store, 0)->resources.cpu_user_us, 1000000);
 }
 
+static struct wire_usage usage_of(struct store *store)
+{
+    struct report report;
+
+    store_report(store, FEED_START, 0, &report);
+    return report.usage;
+}
+
+static void test_usage_of_roles(void **state)
+{
+    struct store *store = store_of(state);
+    struct wire_usage usage = {.roles = {
+                                   [ROLE_PROBE] = {WIRE_UNKNOWN, WIRE_UNKNOWN},
+                                   [ROLE_ANALYST] = {100, 4096},
+                                   [ROLE_VERIFIER] = {WIRE_UNKNOWN, WIRE_UNKNOWN},
+                               }};
+
+    assert_true(usage_of(store).roles[ROLE_ANALYST].cpu_us == WIRE_UNKNOWN);
+    assert_int_equal(feed_probe(store, WIRE_USAGE, &usage, sizeof(usage)), 0);
+    assert_int_equal(usage_of(store).roles[ROLE_ANALYST].cpu_us, 100);
+    assert_true(usage_of(store).roles[ROLE_VERIFIER].cpu_us == WIRE_UNKNOWN);
+    usage.roles[ROLE_PROBE] = (struct wire_role_usage){7, 8};
+    usage.roles[ROLE_ANALYST] = (struct wire_role_usage){90, 2048};
+    assert_int_equal(feed_probe(store, WIRE_USAGE, &usage, sizeof(usage)), 0);
+    assert_int_equal(usage_of(store).roles[ROLE_PROBE].cpu_us, 7);
+    assert_int_equal(usage_of(store).roles[ROLE_ANALYST].cpu_us, 100); /* a counter */
+    assert_int_equal(usage_of(store).roles[ROLE_ANALYST].resident_bytes, 2048);
+    usage.roles[ROLE_ANALYST] = (struct wire_role_usage){WIRE_UNKNOWN, WIRE_UNKNOWN};
+    assert_int_equal(feed_probe(store, WIRE_USAGE, &usage, sizeof(usage)), 0);
+    assert_int_equal(usage_of(store).roles[ROLE_ANALYST].cpu_us, 100);
+    assert_true(usage_of(store).roles[ROLE_ANALYST].resident_bytes == WIRE_UNKNOWN);
+}
+
 static void test_counters_never_go_back(void **state)
 {
     struct store *store = store_of(state);
@@ -527,6 +560,7 @@ int main(void)
         TEST(test_names_are_bounded),
         TEST(test_a_name_is_not_taken_from_another),
         TEST(test_resources),
+        TEST(test_usage_of_roles),
         TEST(test_counters_never_go_back),
         TEST(test_many_samples),
     };
