@@ -2,20 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # demo.sh [--fixed[=select|call]] [--pid N] [--with-prometheus] [--once]: shows parkwatch at work on
 # a Go service that leaks goroutines under a short load, or that is repaired; or on process N.
-# Installs what is missing, builds, prints a report, and serves metrics until Ctrl-C; --once ends
-# before that. --with-prometheus has parkwatch watch before the load comes, and real Prometheus and
-# Alertmanager beside it, sixty times as fast as they run elsewhere, and prints the alert that
-# arrives.
+# Installs what is missing, builds, prints a report once the load is over, and serves metrics until
+# Ctrl-C, of the load as well; --once ends with the report. --with-prometheus has a longer load, and
+# real Prometheus and Alertmanager beside it, sixty times as fast as they run elsewhere, and prints
+# the alert that arrives.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
+. scripts/ports.sh
+. scripts/demo/box.sh
 PATH=$PATH:/usr/sbin:/sbin
-port=17275
-ports=20       # tried from there on
-requests=2000  # every second one times out, and leaks
+requests=12000 # every second one times out, and leaks
 incident=28470 # requests with Prometheus: 14,235 of them
+quiet=5        # seconds that are watched before and after the load
 alert=ParkwatchMemoryStays
-patience=30    # seconds until the service listens
+patience=30    # seconds until the service listens, and until it is watched
 alert_after=90 # seconds at most from the load's end to its alert
 service_pid=
 watch_pid=
@@ -37,25 +38,26 @@ clean_up() {
         kill "$pid" 2> /dev/null || continue
         wait "$pid" 2> /dev/null || true # it tells of the signal
     done
+    box_remove
     [ -z "$work" ] || rm -rf "$work"
 }
 
-# Without symbols, without DWARF, without a profiling endpoint: as such services are deployed.
-build_go() {
-    mkdir -p build/demo
-    CGO_ENABLED=0 GO111MODULE=off GOFLAGS='' GOCACHE=$PWD/build/demo/cache \
-        go build -trimpath -ldflags='-s -w' -o "build/demo/$1" "scripts/demo/$1.go"
+# Memory of a cgroup and traffic of a namespace are the service's where it has both to itself.
+make_box() {
+    box_make "parkwatch-demo-$$"
+    [ -n "$box_group" ] ||
+        echo "no memory cgroup can be made here: what is shown of the cgroup is not the service's alone"
+    [ -n "$box_network" ] ||
+        echo "no network namespace can be made here: the service is at loopback, which no chart shows"
 }
 
 start_service() {
-    local end
-    build_go recommendd
-    build_go load
-    end=$((SECONDS + patience))
+    local end=$((SECONDS + patience)) at=127.0.0.1:0
+    make_box
+    [ -z "$box_network" ] || at=$box_there:8080
     # shellcheck disable=SC2086 # no argument where it is empty
-    build/demo/recommendd $fixed < /dev/null > build/demo/recommendd.log &
+    box_run build/demo/recommendd $fixed --listen "$at" < /dev/null > build/demo/recommendd.log &
     service_pid=$!
-    echo
     echo "scripts/demo/recommendd.go runs as PID $service_pid${fixed:+, repaired}"
     while [ -z "$address" ]; do
         kill -0 "$service_pid" 2> /dev/null || die "the service ended"
@@ -65,24 +67,25 @@ start_service() {
     done
 }
 
+# Base lines on both sides, where somebody looks.
 run_load() {
-    build/demo/load "$address" "$requests"
+    [ -z "$watch_pid" ] || sleep "$quiet"
+    box_reach build/demo/load "$address" "$requests"
     echo "the load is over"
+    [ -z "$watch_pid" ] || sleep "$quiet"
 }
 
-# The first port that nobody listens on.
-choose_port() {
-    local last=$((port + ports))
-    while (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
-        port=$((port + 1))
-        [ "$port" -lt "$last" ] || die "no free port from $((last - ports)) on"
-    done
-}
-
+# Until it has looked for the first time.
 start_watch() {
-    choose_port
-    build/parkwatch watch -p "$1" -t 1s "${@:2}" --web.listen-address "127.0.0.1:$port" &
+    local end=$((SECONDS + patience))
+    port=$(free_port 17275)
+    build/parkwatch watch -p "$1" -t 1s --interval 1s --web.listen-address "127.0.0.1:$port" &
     watch_pid=$!
+    until ready "$port"; do
+        kill -0 "$watch_pid" 2> /dev/null || die "parkwatch ended"
+        [ "$SECONDS" -lt "$end" ] || die "parkwatch does not look"
+        sleep 0.1
+    done
 }
 
 # url NAME: where Prometheus or Alertmanager listens
@@ -150,17 +153,22 @@ done
 
 [ "$(id -u)" -eq 0 ] || die "parkwatch needs root: sudo scripts/demo.sh"
 trap clean_up EXIT
-trap 'exit 0' INT TERM
+trap 'exit 0' HUP INT TERM
 scripts/setup.sh "$([ -n "$pid" ] && echo build || echo demo)"
+[ -z "$with_prometheus" ] || scripts/setup.sh prometheus
 make -j"$(nproc)"
+echo
 target=$pid
 if [ -z "$pid" ]; then
+    build_go recommendd
+    build_go load
     start_service
     target=$service_pid
 fi
+if [ -z "$once" ] || [ -n "$with_prometheus" ]; then
+    start_watch "$target"
+fi
 if [ -n "$with_prometheus" ]; then
-    scripts/setup.sh prometheus
-    start_watch "$target" --interval 1s
     start_prometheus
     requests=$incident
 fi
@@ -173,6 +181,5 @@ if [ -n "$with_prometheus" ] && [ -z "$pid" ]; then
     wait_for_alert
 fi
 if [ -z "$once" ]; then
-    [ -n "$watch_pid" ] || start_watch "$target"
     serve
 fi

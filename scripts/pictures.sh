@@ -1,23 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # pictures.sh: makes the README's pictures from the real thing. The demonstration's service gets two
-# runs of load while parkwatch watches it, in a memory cgroup and a network namespace of its own as
-# a container has them; after the second run docs/page.png and docs/page-dark.png are taken. Needs
-# root.
+# runs of load while parkwatch watches it, in a box (scripts/demo/box.sh); after the second run
+# docs/page.png and docs/page-dark.png are taken. Needs root.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
+. scripts/demo/box.sh
 PATH=$PATH:/usr/sbin:/sbin
 port=17299
 requests=12000  # of each run; every second one times out, and leaks
 quiet=25        # seconds before, between and after the runs
 patience=30     # seconds until something listens
 colors=128      # of a picture
-name=parkwatch-pictures
-here=10.213.77.1 # the two ends of the wire between the namespaces
-there=10.213.77.2
-address=$there:8080
-group=
+address=$box_there:8080
 service_pid=
 watch_pid=
 
@@ -32,34 +28,7 @@ clean_up() {
         kill "$pid" 2> /dev/null || continue
         wait "$pid" 2> /dev/null || true # it tells of the signal
     done
-    ip netns delete "$name" 2> /dev/null || true # and the wire
-    [ -z "$group" ] || rmdir "$group"
-}
-
-# A memory cgroup in version 1 or 2.
-make_group() {
-    local root=/sys/fs/cgroup
-    if [ -e "$root/cgroup.controllers" ]; then
-        echo +memory > "$root/cgroup.subtree_control"
-    else
-        root=$root/memory
-    fi
-    group=$root/$name
-    mkdir -p "$group"
-}
-
-make_network() {
-    ip netns add "$name"
-    ip link add pw-pictures type veth peer name eth0 netns "$name"
-    ip address add "$here/30" dev pw-pictures
-    ip link set pw-pictures up
-    ip -n "$name" address add "$there/30" dev eth0
-    ip -n "$name" link set eth0 up
-}
-
-build_go() {
-    CGO_ENABLED=0 GO111MODULE=off GOFLAGS='' GOCACHE=$PWD/build/demo/cache \
-        go build -trimpath -ldflags='-s -w' -o "build/demo/$1" "scripts/demo/$1.go"
+    box_remove
 }
 
 # await COMMAND...: until it succeeds
@@ -72,13 +41,12 @@ await() {
 }
 
 start_service() {
-    mkdir -p build/demo
     build_go recommendd
     build_go load
-    # shellcheck disable=SC2016 # for the inner shell to expand
-    sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$group" \
-        ip netns exec "$name" build/demo/recommendd --listen "$address" \
-        < /dev/null > build/demo/pictures.log &
+    box_make "parkwatch-pictures-$$"
+    [ -n "$box_group" ] || die "no memory cgroup to be had"
+    [ -n "$box_network" ] || die "no network namespace to be had"
+    box_run build/demo/recommendd --listen "$address" < /dev/null > build/demo/pictures.log &
     service_pid=$!
     await grep -q '^listening on ' build/demo/pictures.log
 }
@@ -93,7 +61,7 @@ start_watch() {
 replay() {
     for _ in 1 2; do
         sleep "$quiet"
-        build/demo/load "$address" "$requests"
+        box_reach build/demo/load "$address" "$requests"
     done
     sleep "$quiet"
 }
@@ -111,8 +79,6 @@ trap clean_up EXIT
 trap 'exit 1' INT TERM
 scripts/setup.sh pictures
 make -j"$(nproc)"
-make_group
-make_network
 start_service
 start_watch
 replay

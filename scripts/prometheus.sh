@@ -7,9 +7,9 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
+. scripts/ports.sh
 PATH=$PATH:/usr/sbin:/sbin
 patience=30 # seconds until they are ready
-ports=100   # tried for each
 pids=()
 
 die() {
@@ -22,36 +22,13 @@ clean_up() {
     wait
 }
 
-listens() {
-    (: < "/dev/tcp/127.0.0.1/$1") 2> /dev/null
-}
-
-# free_port FROM: the first one from there on that nobody listens on
-free_port() {
-    local port
-    for ((port = $1; port < $1 + ports; port++)); do
-        listens "$port" || { echo "$port" && return; }
-    done
-    die "no free port from $1 on"
-}
-
-# ready PORT: both answer so to /-/ready
-ready() {
-    local answer=
-    exec 3<> "/dev/tcp/127.0.0.1/$1" || return
-    printf 'GET /-/ready HTTP/1.0\r\n\r\n' >&3
-    read -r answer <&3 || true
-    exec 3>&-
-    [[ $answer == *" 200 "* ]]
-}
-
 # run NAME PORT COMMAND...: in the background, until it is ready there; it ends with this script
 run() {
     local name=$1 port=$2 end=$((SECONDS + patience))
     shift 2
     setpriv --pdeathsig TERM "$@" < /dev/null > "$directory/$name.log" 2>&1 &
     pids+=($!)
-    until ready "$port" 2> /dev/null; do
+    until ready "$port"; do
         kill -0 $! 2> /dev/null || die "$name ended: $(tail -n 1 "$directory/$name.log")"
         [ "$SECONDS" -lt "$end" ] || die "$name is not ready"
         sleep 0.1

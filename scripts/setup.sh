@@ -93,6 +93,7 @@ need_browser() {
 
 need_demo() {
     need_command go golang-go
+    need_command ip iproute2
 }
 
 need_prometheus() {
@@ -162,7 +163,6 @@ pictures)
     need_demo
     need_browser
     need_command curl curl
-    need_command ip iproute2
     need_command pngquant pngquant
     need_command optipng optipng
     need_file /usr/share/fonts/opentype/inter fonts-inter

@@ -47,7 +47,7 @@ struct group {
     uint64_t max_count;
     int64_t observed_ns; /* since it was first seen */
     bool growing;        /* grew, and never shrank, over at least three scans */
-    bool has_series;     /* has one of the --max-stacks series of its own, kept while it lives */
+    bool has_series;     /* has one of the --max-stacks series of its own: see growth.h */
     size_t n_objects;    /* distinct things waited on */
     bool same_detail;    /* all of them, those beyond `waits` too, have the detail of waits[0] */
     size_t n_waits;      /* entries of `waits`, most waited-on first */

@@ -186,11 +186,20 @@ class Dashboards(unittest.TestCase):
             self.assertEqual([link["tags"] for link in board["links"]], [board["tags"]])
             for link in links_of(board):
                 self.assertRegex(
-                    link["url"], r"^(/d/parkwatch-target\?|http://\$\{__\w+\.[\w.]+\}/#target=\$)"
+                    link["url"],
+                    r"^(/d/parkwatch-target\?|\$\{scheme\}://\$\{__\w+\.[\w.]+\}/#target=\$)",
                 )
+                for name in re.findall(r"=\$\{(__(?:field|data)[^}]*)\}", link["url"]):
+                    self.assertTrue(name.endswith(":percentencode"), f"{link['url']}: & and #")
         texts = "".join(path.read_text(encoding="utf-8") for path, _ in self.boards)
         self.assertIn("/d/parkwatch-target?", texts)
-        self.assertIn("&stack=${__field.labels.stack_id}", texts)
+        self.assertIn("&stack=${__field.labels.stack_id:percentencode}", texts)
+
+    def test_scheme(self):
+        """parkwatch can have certificates."""
+        for path, board in self.boards:
+            options = boards.variables(board)["scheme"]["options"]
+            self.assertEqual([option["value"] for option in options], ["http", "https"], path)
 
     def test_links_have_their_labels(self):
         """What a link takes from a series is what its queries keep, by sum by (...) or whole."""
@@ -204,6 +213,16 @@ class Dashboards(unittest.TestCase):
             for target in panel["targets"]:
                 for labels in re.findall(r"\b(?:sum|max) by \(([^)]*)\)", target["expr"])[:1]:
                     self.assertLessEqual(wanted, set(labels.split(", ")), where)
+
+    def test_links_have_their_columns(self):
+        """What a table's link takes from a row is a column by the name that it is shown with."""
+        n_links = 0
+        for where, panel in self.each_panel():
+            for link in links_of_panel(panel):
+                wanted = set(re.findall(r"__data\.fields\.(\w+)", link["url"]))
+                self.assertLessEqual(wanted, columns_of(panel), where)
+                n_links += bool(wanted)
+        self.assertEqual(n_links, 3)
 
     def test_format(self):
         """As json.dump writes it: a change shows as what it is."""
@@ -224,8 +243,22 @@ def cells_of(grid):
 
 def links_of(board):
     for panel in boards.panels(board):
-        yield from panel["fieldConfig"]["defaults"].get("links", [])
-        for override in panel["fieldConfig"]["overrides"]:
-            for item in override["properties"]:
-                if item["id"] == "links":
-                    yield from item["value"]
+        yield from links_of_panel(panel)
+
+
+def links_of_panel(panel):
+    yield from panel["fieldConfig"]["defaults"].get("links", [])
+    for override in panel["fieldConfig"]["overrides"]:
+        for item in override["properties"]:
+            if item["id"] == "links":
+                yield from item["value"]
+
+
+def columns_of(panel):
+    """Those of a table that have a name of their own and are shown."""
+    shown = set()
+    for step in panel.get("transformations", []):
+        if step["id"] == "organize":
+            renamed, left_out = step["options"]["renameByName"], step["options"]["excludeByName"]
+            shown |= {title for name, title in renamed.items() if not left_out.get(name)}
+    return shown

@@ -62,7 +62,10 @@ class Alerts(unittest.TestCase):
 
     def test_site(self):
         """An alert of a stack names function and line."""
-        of_stacks = [rule for rule in self.alerts if "stack:" in rule["expr"]]
+        summed = "sum by (job, instance, target) (stack:"
+        of_stacks = [
+            rule for rule in self.alerts if "stack:" in rule["expr"].replace(summed, "")
+        ]
         self.assertEqual(len(of_stacks), 3)
         for rule in of_stacks:
             for annotation in ("summary", "description"):
@@ -71,11 +74,22 @@ class Alerts(unittest.TestCase):
         self.assertIn(".Labels.site", deadlock["annotations"]["description"])
 
     def test_idle_never_fires(self):
-        """Alerts of stacks are made of those alone that no rule calls idle."""
+        """Alerts of stacks are made of those alone that no rule calls idle, merged ones too."""
         for rule in self.alerts:
             stacks = re.findall(r"\b\w*:?parkwatch_parked\w*(?::\w+)?(?:\{[^}]*\})?", rule["expr"])
-            if rule["alert"] != "ParkwatchStacksMerged":
-                self.assertTrue(all(":not_idle" in stack for stack in stacks), rule["alert"])
+            for stack in stacks:
+                self.assertRegex(
+                    stack, ":not_idle|stack_id=\"other\", reason!=\"idle\"", rule["alert"]
+                )
+
+    def test_links_take_any_name(self):
+        """A comm can have an ampersand, a number sign, a space or a plus sign."""
+        for rule in self.alerts:
+            links = re.findall(r"#target=\{\{(.*?)\}\}", rule["annotations"]["description"])
+            for link in links:
+                self.assertEqual(
+                    link.strip(), r'$labels.target | urlquery | reReplaceAll "\\+" "%20"'
+                )
 
     def test_runbooks(self):
         """One section each, with the same four parts."""

@@ -15,6 +15,7 @@ struct history {
     uint32_t n_scans;
     bool shrank;
     bool has_series;
+    bool gave_way; /* its series went to a group that is not idle, and it gets no other */
 };
 
 static struct table_key history_key(const void *element)
@@ -106,17 +107,46 @@ static size_t forget(struct growth *growth)
     return n_series;
 }
 
-static void give_series(struct growth *growth, size_t n_taken, size_t max_series,
-                        struct group *groups, size_t n)
+/* Takes its series from the last of the idle groups that has one. False: none has. */
+static bool take_from_idle(const struct growth *growth, const struct group *groups, size_t *n)
 {
+    while (*n > 0) {
+        const struct group *group = &groups[--*n];
+        struct history *history = group->idle_rule ? find(growth, group) : NULL;
+
+        if (history && history->has_series) {
+            history->has_series = false;
+            history->gave_way = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Groups that are not idle first. `n_free` places are not taken. */
+static void give_series(const struct growth *growth, size_t n_free, struct group *groups, size_t n)
+{
+    size_t n_to_search = n;
+
+    for (size_t i = 0; i < n; i++) {
+        struct history *history = groups[i].idle_rule ? NULL : find(growth, &groups[i]);
+
+        if (!history || history->has_series)
+            continue;
+        if (n_free > 0)
+            n_free--;
+        else if (!take_from_idle(growth, groups, &n_to_search))
+            break;
+        history->has_series = true;
+    }
     for (size_t i = 0; i < n; i++) {
         struct history *history = find(growth, &groups[i]);
 
         if (!history)
             continue;
-        if (!history->has_series && n_taken < max_series) {
+        if (!history->has_series && !history->gave_way && n_free > 0) {
             history->has_series = true;
-            n_taken++;
+            n_free--;
         }
         groups[i].has_series = history->has_series;
     }
@@ -125,6 +155,7 @@ static void give_series(struct growth *growth, size_t n_taken, size_t max_series
 int growth_update(struct growth *growth, uint64_t now_ns, size_t max_series, struct group *groups,
                   size_t n)
 {
+    size_t n_taken;
     int ret = 0;
 
     growth->scans++;
@@ -139,6 +170,7 @@ int growth_update(struct growth *growth, uint64_t now_ns, size_t max_series, str
         note(history, growth->scans, groups[i].count);
         claim(history, now_ns, &groups[i]);
     }
-    give_series(growth, forget(growth), max_series, groups, n);
+    n_taken = forget(growth);
+    give_series(growth, max_series > n_taken ? max_series - n_taken : 0, groups, n);
     return ret;
 }

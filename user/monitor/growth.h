@@ -24,9 +24,12 @@ void growth_clear(struct growth *growth);
 
 /*
  * Takes note of the groups of one scan, taken at `now_ns`, and completes their growth claims and
- * has_series. Groups come with distinct stacks, and the first of them get the free places among
- * `max_series`. A group that is not among them any more is forgotten, and its series is free: one
- * that comes back begins anew. -ENOMEM: some groups' claims are left empty.
+ * has_series. Groups come with distinct stacks, most waiters first. Those that are not idle by
+ * design get the free places among `max_series`, and then those of idle ones; what is free after
+ * that goes to the first of the idle ones. A group that is not idle keeps its series while it
+ * lives; an idle one gives way once, and then has none, so that no series comes and goes. A group
+ * that is not among them any more is forgotten, and its series is free: one that comes back begins
+ * anew. -ENOMEM: some groups' claims are left empty.
  */
 int growth_update(struct growth *growth, uint64_t now_ns, size_t max_series, struct group *groups,
                   size_t n);

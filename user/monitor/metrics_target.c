@@ -16,6 +16,7 @@
 
 #define STACK_LABEL_MAX 1000 /* bytes of the label "stack" before it is escaped */
 #define OTHER           "other"
+#define IDLE            "idle" /* the reason of others that are idle by design */
 
 static void begin(struct exposition *to, const struct series *series)
 {
@@ -167,6 +168,17 @@ static void format_stack_id(const struct group *group, char ret_text[static STAC
     snprintf(ret_text, STACK_ID_SIZE, "%016" PRIx64, group->stack->id);
 }
 
+static void write_rest(struct exposition *to, const struct family *family,
+                       const struct series *series, const struct tally *rest, const char *reason)
+{
+    for (int kind = 0; kind < SAMPLE_KIND_MAX; kind++) {
+        if (rest[kind].waiters <= 0)
+            continue;
+        begin_stack(to, series, (enum sample_kind)kind, reason, OTHER, OTHER);
+        exposition_end(to, family_real(family, &rest[kind]));
+    }
+}
+
 void metrics_target_stacks(struct exposition *to, const struct family *family,
                            const struct series *series)
 {
@@ -181,12 +193,8 @@ void metrics_target_stacks(struct exposition *to, const struct family *family,
         begin_stack(to, series, group->stack->kind, group->stack->reason, id, group->site);
         exposition_end(to, family_real(family, &tally));
     }
-    for (int kind = 0; kind < SAMPLE_KIND_MAX; kind++) {
-        if (series->rest[kind].waiters <= 0)
-            continue;
-        begin_stack(to, series, (enum sample_kind)kind, OTHER, OTHER, OTHER);
-        exposition_end(to, family_real(family, &series->rest[kind]));
-    }
+    write_rest(to, family, series, series->rest, OTHER);
+    write_rest(to, family, series, series->idle_rest, IDLE);
 }
 
 /* The frames' names, innermost first, joined by ";"; a name that doesn't fit ends it. */

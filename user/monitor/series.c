@@ -40,6 +40,13 @@ void tally_add(struct tally *tally, const struct group *group)
         tally->oldest_seconds = oldest;
 }
 
+static void add_to_rest(struct series *series, const struct group *group)
+{
+    struct tally *rest = group->idle_rule ? series->idle_rest : series->rest;
+
+    tally_add(&rest[group->stack->kind], group);
+}
+
 static int compare_ids(const void *a, const void *b)
 {
     uint64_t left = (*(const struct group *const *)a)->stack->id;
@@ -57,7 +64,7 @@ static void drop_duplicates(struct series *series)
         const struct group *group = series->own[i];
 
         if (kept > 0 && series->own[kept - 1]->stack->id == group->stack->id)
-            tally_add(&series->rest[group->stack->kind], group);
+            add_to_rest(series, group);
         else
             series->own[kept++] = group;
     }
@@ -77,7 +84,7 @@ static int pick_groups(struct series *series)
         if (group->has_series)
             series->own[series->n_own++] = group;
         else
-            tally_add(&series->rest[group->stack->kind], group);
+            add_to_rest(series, group);
     }
     qsort(series->own, series->n_own, sizeof(series->own[0]), compare_ids);
     drop_duplicates(series);

@@ -20,8 +20,9 @@ struct series {
     const struct target_report *target;
     char name[SERIES_NAME_SIZE]; /* label "target" */
     size_t n_own;
-    const struct group **own; /* by stack id, each of which is there once */
-    struct tally rest[SAMPLE_KIND_MAX];
+    const struct group **own;                /* by stack id, each of which is there once */
+    struct tally rest[SAMPLE_KIND_MAX];      /* not idle by design */
+    struct tally idle_rest[SAMPLE_KIND_MAX]; /* idle by design */
 };
 
 void tally_add(struct tally *tally, const struct group *group);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -127,6 +128,56 @@ static void test_series_go_to_the_first(void **state)
     assert_true(groups[0].has_series);
 }
 
+/* One scan of stacks 0, 1, ...: an "i" is idle by design, any other is not, "-": no such group.
+ * They come with the most waiters first. Returns who has one of `max_series`, "*" for each. */
+static const char *series_of(struct growth *growth, size_t max_series, const char *stacks_there)
+{
+    static char owners[GROUPS_MAX + 1];
+    struct group groups[GROUPS_MAX] = {0};
+    size_t n = 0;
+
+    for (size_t i = 0; stacks_there[i]; i++)
+        if (stacks_there[i] != '-')
+            groups[n++] = (struct group){
+                .stack = &stacks[i],
+                .count = GROUPS_MAX - i,
+                .idle_rule = stacks_there[i] == 'i' ? "sleep" : NULL,
+            };
+    assert_int_equal(growth_update(growth, 1, max_series, groups, n), 0);
+    n = 0;
+    for (size_t i = 0; stacks_there[i]; i++)
+        owners[i] = stacks_there[i] != '-' && groups[n++].has_series ? '*' : '.';
+    owners[strlen(stacks_there)] = '\0';
+    return owners;
+}
+
+static void test_series_go_to_idle_ones_last(void **state)
+{
+    assert_string_equal(series_of(*state, 3, "iinin"), "*.*.*");
+}
+
+/* A leak that begins when all series are taken gets that of the idle group with the fewest waiters;
+ * those of groups that are not idle stay, whoever has more waiters. */
+static void test_idle_ones_give_way(void **state)
+{
+    assert_string_equal(series_of(*state, 3, "---iin"), "...***");
+    assert_string_equal(series_of(*state, 3, "n--iin"), "*..*.*");
+    assert_string_equal(series_of(*state, 3, "nn-iin"), "**...*");
+    assert_string_equal(series_of(*state, 3, "nnniin"), "**...*");
+    assert_string_equal(series_of(*state, 3, "nnniin"), "**...*");
+}
+
+/* A group that comes and goes makes no idle one's series come and go with it. */
+static void test_idle_ones_give_way_once(void **state)
+{
+    assert_string_equal(series_of(*state, 1, "i"), "*");
+    assert_string_equal(series_of(*state, 1, "in"), ".*");
+    assert_string_equal(series_of(*state, 1, "i-"), "..");
+    assert_string_equal(series_of(*state, 1, "i-i"), "..*");
+    assert_string_equal(series_of(*state, 1, "--i"), "..*");
+    assert_string_equal(series_of(*state, 2, "i-i"), "*.*");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -137,6 +188,9 @@ int main(void)
         TEST(test_gone_is_forgotten),
         TEST(test_series_stay),
         TEST(test_series_go_to_the_first),
+        TEST(test_series_go_to_idle_ones_last),
+        TEST(test_idle_ones_give_way),
+        TEST(test_idle_ones_give_way_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

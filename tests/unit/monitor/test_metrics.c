@@ -173,7 +173,7 @@ static void exports_all_families(void **state)
                           "reason=\"chan send\",stack_id=\"1111111111111111\","
                           "site=\"main.fetchScores recommend.go:153\"} 14235\n");
     assert_contains(text, "\nparkwatch_parked{target=\"recommendd\",kind=\"thread\","
-                          "reason=\"other\",stack_id=\"other\",site=\"other\"} 1012\n");
+                          "reason=\"idle\",stack_id=\"other\",site=\"other\"} 1012\n");
     assert_contains(text, "site=\"other\"} 11520\n");
     assert_contains(text, "stack=\"runtime.gopark;main.fetchScores\"");
     assert_contains(text,
@@ -365,7 +365,7 @@ static void stack_label_is_cut_at_a_character(void **state)
 
 static void many_groups_are_bounded(void **state)
 {
-    enum { GROUPS = 1000, OWN = 50 };
+    enum { GROUPS = 1000, OWN = 50, IDLE = 150 };
     struct stack *stacks = calloc(GROUPS, sizeof(*stacks));
     struct group *groups = calloc(GROUPS, sizeof(*groups));
     struct example example;
@@ -377,7 +377,12 @@ static void many_groups_are_bounded(void **state)
     for (size_t i = 0; i < GROUPS; i++) {
         stacks[i] = example.stacks[1];
         stacks[i].id = i;
-        groups[i] = (struct group){.stack = &stacks[i], .count = 2, .has_series = i < OWN};
+        groups[i] = (struct group){
+            .stack = &stacks[i],
+            .count = 2,
+            .has_series = i < OWN,
+            .idle_rule = i < IDLE ? "sleep" : NULL,
+        };
     }
     example.target.groups = groups;
     example.target.n_groups = GROUPS;
@@ -385,8 +390,9 @@ static void many_groups_are_bounded(void **state)
     assert_valid(text);
     for (char *at = text; (at = strstr(at, "\nparkwatch_parked{")); at++)
         own++;
-    assert_int_equal(own, OWN + 1);
-    assert_contains(text, "stack_id=\"other\",site=\"other\"} 1900\n");
+    assert_int_equal(own, OWN + 2);
+    assert_contains(text, "reason=\"other\",stack_id=\"other\",site=\"other\"} 1700\n");
+    assert_contains(text, "reason=\"idle\",stack_id=\"other\",site=\"other\"} 200\n");
     free(text);
     free(groups);
     free(stacks);
