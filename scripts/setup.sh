@@ -96,6 +96,16 @@ need_demo() {
     need_command ip iproute2
 }
 
+need_pictures() {
+    need_demo
+    need_browser
+    need_command curl curl
+    need_command pngquant pngquant
+    need_command optipng optipng
+    need_file /usr/share/fonts/opentype/inter fonts-inter
+    need_file /usr/share/fonts/truetype/jetbrains-mono fonts-jetbrains-mono
+}
+
 need_prometheus() {
     need_command promtool prometheus
     need_command prometheus-alertmanager prometheus-alertmanager
@@ -153,20 +163,13 @@ prometheus)
     ;;
 test)
     need_build
-    need_demo
+    need_pictures
     need_prometheus
     need_test
-    need_browser
     ;;
 pictures)
     need_build
-    need_demo
-    need_browser
-    need_command curl curl
-    need_command pngquant pngquant
-    need_command optipng optipng
-    need_file /usr/share/fonts/opentype/inter fonts-inter
-    need_file /usr/share/fonts/truetype/jetbrains-mono fonts-jetbrains-mono
+    need_pictures
     ;;
 *)
     echo "usage: setup.sh bench|build|demo|prometheus|test|pictures" >&2

@@ -1,15 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# top-picture.sh [FILE]: makes the picture of `parkwatch top` that README shows (docs/top.svg), of
-# the real thing: the leaking demo service under bursts of load, in a real terminal (tmux). Needs
-# root, what `make` builds, and what `scripts/setup.sh test` installs.
+# top-picture.sh [--quick] [FILE]: makes the picture of `parkwatch top` that README shows
+# (docs/top.svg), of the real thing: the leaking demo service under bursts of load, in a real
+# terminal (tmux). --quick: with less of it, to see that it works. Needs root, what `make` builds,
+# and what `scripts/setup.sh test` installs.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-file=${1:-docs/top.svg}
 columns=112 rows=30
 bursts=(600 900 700 400) # requests; every second one times out, and leaks
 pause=6                  # seconds between them
+if [ "${1:-}" = --quick ]; then
+    bursts=(300 200) pause=3
+    shift
+fi
+file=${1:-docs/top.svg}
 patience=30              # seconds until the service listens
 sockets=$(mktemp -d)
 service_pid=

@@ -69,10 +69,7 @@ class Browser:
         return self.driver.execute_cdp_cmd(name, parameters)
 
     def open(self, url, size=WIDE, dark=False):
-        self.driver.get("about:blank")
-        self.collect()
-        self.errors.clear()
-        self.urls.clear()
+        self.driver.get("about:blank")  # the same URL with another fragment would be no load
         self.resize(size)
         self.set_dark(dark)
         self.driver.get(url)
@@ -153,6 +150,9 @@ class Browser:
             actions.click_and_hold().move_by_offset(by, 0).release()
         actions.perform()
 
+    def double_click(self, css):
+        webdriver.ActionChains(self.driver).double_click(self.one(css)).perform()
+
     def focus(self, css):
         self.one(css)
         self.run("document.querySelector(arguments[0]).focus()", css)
@@ -178,10 +178,16 @@ class Browser:
             if message["method"] == "Network.requestWillBeSent":
                 self.urls.append(message["params"]["request"]["url"])
 
-    def check_accessibility(self):
-        """What axe-core finds, in lines; the empty list when nothing is serious."""
+    def forget(self):
+        """What was logged until now."""
+        self.collect()
+        self.errors.clear()
+        self.urls.clear()
+
+    def check_accessibility(self, css):
+        """What axe-core finds there, in lines; the empty list when nothing is serious."""
         self.run(AXE.read_text(encoding="utf-8"))
-        found = self.run_async("return axe.run(document, { resultTypes: ['violations'] });")
+        found = self.run_async("return axe.run(given[0], { resultTypes: ['violations'] });", css)
         return [
             f"{rule['id']}: {rule['help']}: {node['html'][:200]} {node.get('failureSummary', '')}"
             for rule in found["violations"]
@@ -209,6 +215,11 @@ class BrowserTest(harness.LiveTest):
         cls.browser = Browser()
         cls.addClassCleanup(cls.browser.end)
 
+    def setUp(self):
+        super().setUp()
+        self.browser.driver.get("about:blank")
+        self.browser.forget()
+
     def tearDown(self):
         self.browser.collect()
         errors = [
@@ -227,8 +238,12 @@ class BrowserTest(harness.LiveTest):
         self.browser.open(f"http://127.0.0.1:{watch.port}/#{fragment}", **options)
         harness.wait_for(lambda: self.browser.texts(".headline strong") not in ([], [""]), "data")
 
-    def assert_accessible(self):
-        self.assertEqual(self.browser.check_accessibility(), [], "axe-core")
+    def assert_accessible(self, css="html"):
+        """The page, or a part of it that has to be there, in light and in dark."""
+        for dark in (False, True):
+            self.browser.set_dark(dark)
+            self.browser.one(css)
+            self.assertEqual(self.browser.check_accessibility(css), [], f"axe-core, dark: {dark}")
 
 
 def start_leak(count):

@@ -69,6 +69,10 @@ class Incident(BrowserTest):
         waiters = sum(group["count"] for group in groups)
         self.browser.wait_text(".headline strong", f"{waiters:,}")
         self.assertIn(f"in {len(groups)} stacks", self.browser.text(".headline"))
+        n_idle = sum(group["idle"] for group in self.daemon.report().groups)
+        self.assertEqual(
+            self.browser.text("#matches"), f"{len(groups)} stacks, {n_idle} more idle by design"
+        )
 
     def test_first_row_is_the_leak(self):
         self.show(self.daemon)
@@ -95,7 +99,7 @@ class Incident(BrowserTest):
         self.browser.driver.switch_to.new_window("tab")
         try:
             self.browser.collect()
-            self.browser.urls.clear()
+            before = len(self.browser.urls)
             scans = self.daemon.value("parkwatch_scan_duration_seconds_count")
             harness.wait_for(
                 lambda: self.daemon.value("parkwatch_scan_duration_seconds_count") >= scans + 16,
@@ -106,7 +110,7 @@ class Incident(BrowserTest):
             self.browser.driver.switch_to.window(first)
         self.assertEqual(self.browser.run("return seen"), ["hidden", "visible"])
         self.browser.collect()
-        hidden = [url for url in self.browser.urls if "/api/" in url]
+        hidden = [url for url in self.browser.urls[before:] if "/api/" in url]
         self.assertLessEqual(len(hidden), 4, "what was under way, and the poll on coming back")
 
     def test_cursor_is_shared(self):
@@ -126,6 +130,13 @@ class Incident(BrowserTest):
         for strip, old, new in zip(STRIPS, before, after):
             self.assertNotEqual(old, new, strip)
         self.browser.click("#ranges .back")
+        harness.wait_for(lambda: self.browser.count("#ranges .back") == 0, "no zoom")
+
+    def test_double_click_resets_the_zoom(self):
+        self.show(self.daemon)
+        self.browser.drag("#strip-cpu .u-over", by=-200)
+        self.browser.one("#ranges .back")
+        self.browser.double_click("#strip-memory .u-over")
         harness.wait_for(lambda: self.browser.count("#ranges .back") == 0, "no zoom")
 
     def test_range(self):
@@ -233,7 +244,9 @@ class Incident(BrowserTest):
         self.assertIn("1 of ", self.browser.text("#matches"))
         self.assertEqual(self.browser.fragment()["q"], "chansend FETCH")
         self.browser.press("nothing has this")
-        self.browser.wait_text(".empty", "No group matches")
+        self.browser.wait_text(".empty", "No stack matches")
+        none = r"^0 of \d+ stacks, 0 of \d+ idle by design$"
+        self.assertRegex(self.browser.text("#matches"), none)
         self.browser.press(Keys.ESCAPE)
         harness.wait_for(lambda: self.browser.count("tr.group") > 1, "all rows")
         self.assertNotIn("q", self.browser.fragment())
@@ -244,6 +257,13 @@ class Incident(BrowserTest):
         harness.wait_for(lambda: set(self.browser.texts("td.kind")) == {"thread"}, "threads alone")
         self.browser.click("#kinds button:nth-child(2)")
         harness.wait_for(lambda: set(self.browser.texts("td.kind")) == {"goroutine"}, "goroutines")
+
+    def test_trend(self):
+        """Said wherever there is room for no line."""
+        for size in (WIDE, (800, 1000), NARROW):
+            self.show(self.daemon, size=size)
+            self.assertIn("steady", self.browser.wait_text("tbody tr.group", "main.fetchScores"))
+            self.assertEqual(self.browser.count(".spark") > 0, size == WIDE)
 
     def test_idle(self):
         self.show(self.daemon)
@@ -301,16 +321,25 @@ class Incident(BrowserTest):
 
     def test_accessibility(self):
         stack = self.leak()["stack_id"]
-        for dark in (False, True):
-            for size in (WIDE, NARROW):
-                for view in (f"stack={stack}&idle=1", "view=flame&idle=1&q=main"):
-                    with self.subTest(dark=dark, size=size, view=view):
-                        self.show(self.daemon, view, size=size, dark=dark)
-                        self.browser.one("#strip-waiters canvas")
-                        self.assert_accessible()
-                        kind = "flame" if "flame" in view else "table"
-                        light = "dark" if dark else "light"
-                        self.browser.shoot(f"{kind}-{light}-{size[0]}")
+        views = {"table": f"stack={stack}&idle=1", "flame": "view=flame&idle=1&q=main"}
+        for size in (WIDE, NARROW):
+            for name, view in views.items():
+                with self.subTest(size=size, view=view):
+                    self.show(self.daemon, view, size=size)
+                    self.browser.one("#strip-waiters canvas")
+                    self.assert_accessible()
+                    self.browser.shoot(f"{name}-dark-{size[0]}")
+                    self.browser.set_dark(False)
+                    self.browser.shoot(f"{name}-light-{size[0]}")
+
+    def test_nothing_found_is_accessible(self):
+        for view, text in (
+            ("q=nothing+has+this", "No stack matches"),
+            ("q=nothing+has+this&view=flame", "0 match"),
+        ):
+            self.show(self.daemon, view)
+            self.browser.wait_text(".groups", text)
+            self.assert_accessible()
 
     def test_dark(self):
         """The charts' colours follow, without a reload."""

@@ -38,6 +38,12 @@ class Modules(BrowserTest):
         self.assertEqual(wrong, [])
         self.assertGreater(checks, 0)
 
+    def test_detail(self):
+        self.check("detail")
+
+    def test_flame(self):
+        self.check("flame")
+
     def test_flametree(self):
         self.check("flametree")
 
@@ -55,3 +61,12 @@ class Modules(BrowserTest):
 
     def test_layers(self):
         self.check("layers")
+
+    def test_sparkline(self):
+        self.check("sparkline")
+
+    def test_strip(self):
+        self.check("strip")
+
+    def test_waits(self):
+        self.check("waits")

@@ -5,6 +5,9 @@ same(m.count(14235), "14,235");
 same(m.count(null), "–");
 same(m.counted(1, "stack"), "1 stack");
 same(m.counted(1012, "stack"), "1,012 stacks");
+same(m.counted(1, "futex"), "1 futex");
+same(m.counted(3, "futex"), "3 futexes");
+same(m.counted(2, "end of a thread", "ends of threads"), "2 ends of threads");
 
 same(m.bytes(0), "0 B");
 same(m.bytes(1023), "1,023 B");

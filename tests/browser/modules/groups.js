@@ -27,3 +27,30 @@ same(order("count", "desc"), ["c", "a", "b"]);
 same(order("count", "asc"), ["a", "b", "c"]);
 same(order("oldest", "desc"), ["a", "b", "c"]);
 same(order("oldest", "asc"), ["c", "a", "b"]);
+
+const grown = (first, least, most, count, growing) => ({
+    count,
+    growth: {
+        first_count: first,
+        min_count: least,
+        max_count: most,
+        observed_seconds: 59,
+        growing,
+    },
+});
+same(m.trendText(grown(3, 3, 3, 3, false)), "steady");
+same(m.trendText(grown(3, 3, 9, 3, false)), "±0 in 59 s"); // it was not steady
+same(m.trendText(grown(9, 3, 9, 3, false)), "−6 in 59 s");
+same(m.trendText(grown(3, 2, 9, 9, false)), "+6 in 59 s");
+same(m.trendText(grown(914, 914, 11996, 11996, true)), "↗ +11,082 in 59 s");
+
+const target = { up: true, goroutines: {}, observed_seconds: 31, groups: [] };
+same(m.nobody(target, 30), "Nobody is parked past the threshold.");
+same(m.nobody({ ...target, groups: [{}] }, 30), "Whoever is parked is idle by design.");
+const unproven = m.nobody({ ...target, observed_seconds: 9 }, 30);
+same(/once they were seen parked for 30 s/.test(unproven), true);
+same(
+    m.nobody({ ...target, goroutines: null, observed_seconds: 9 }, 30),
+    "Nobody is parked past the threshold.",
+);
+same(/known no more/.test(m.nobody({ ...target, up: false }, 30)), true);

@@ -37,10 +37,10 @@ export class Charts {
             "aria-label": "Point in time that the legends show",
             oninput: () => this.#point(Number(this.slider.value)),
             onblur: () => this.#point(null),
-            onkeydown: (event) => event.key === "Escape" && this.#reset(),
+            onkeydown: (event) => event.key === "Escape" && this.reset(),
         });
         this.empty = make("p", { class: "empty" }, "No points yet.");
-        find("charts").append(...this.#strips.map((strip) => strip.node), this.slider, this.empty);
+        find("charts").append(this.empty, ...this.#strips.map((strip) => strip.node), this.slider);
         this.#buildRanges(onRange);
         new ResizeObserver(() => this.#resize()).observe(find("charts"));
         matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
@@ -59,7 +59,7 @@ export class Charts {
         });
         this.back = make(
             "button",
-            { type: "button", class: "back", hidden: true, onclick: () => this.#reset() },
+            { type: "button", class: "back", hidden: true, onclick: () => this.reset() },
             "Reset zoom",
         );
         find("ranges").append(this.back, ...this.buttons.map(({ button }) => button));
@@ -111,6 +111,7 @@ export class Charts {
         this.target = target;
         this.threshold = threshold;
         this.empty.hidden = Boolean(target?.times.length);
+        find("charts").classList.toggle("blank", !target); // not with another target's points
         setText(
             find("charts-heading"),
             target ? `Since the attach at ${format.moment(target.since)}` : "Since the attach",
@@ -168,7 +169,7 @@ export class Charts {
         }
     }
 
-    #reset() {
+    reset() {
         this.#zoom = null;
         this.#redraw();
     }
@@ -190,6 +191,9 @@ export class Charts {
     }
 
     #tell() {
+        if (!this.target) {
+            return;
+        }
         this.#strips.forEach((strip) => strip.tell(this.#index));
         const time = this.target.times[this.#index ?? this.target.times.length - 1];
         const text = time == null ? "" : format.moment(time);

@@ -4,8 +4,9 @@
 
 import { make, setText } from "./dom.js";
 import * as format from "./format.js";
+import { waitLines } from "./waits.js";
 
-const WAITS_SHOWN = 5;
+const IDS_SHOWN = 12;
 
 // "59 s" where both bounds read so; else the estimate, and the bounds that there are.
 function bounded(estimate, least, most) {
@@ -18,8 +19,14 @@ function bounded(estimate, least, most) {
         : `${about} (at least ${low}, at most ${high})`;
 }
 
-function noun(group) {
-    return format.counted(group.count, group.kind);
+// "300 goroutines: 18, 19, 20, …": goids or TIDs, as far as the daemon lists them.
+function waitersText(group) {
+    const text = format.counted(group.count, group.kind);
+    const ids = (group.ids ?? []).slice(0, IDS_SHOWN);
+    if (ids.length === 0) {
+        return text;
+    }
+    return `${text}: ${ids.join(", ")}${ids.length < group.count ? ", …" : ""}`;
 }
 
 // The frame that the site names: where to look first.
@@ -64,44 +71,6 @@ function creatorLine(creator) {
     );
 }
 
-function waitText(wait) {
-    const what =
-        wait.kind === "file" ? `file descriptor ${wait.fd}` : `${wait.kind} ${wait.address}`;
-    const parts = [wait.detail ? `${what}, ${wait.detail}` : what];
-    if (wait.owner_tid != null || wait.owner) {
-        const owner = wait.owner ? ` (${wait.owner})` : "";
-        parts.push(
-            `held by ${wait.owner_tid != null ? `thread ${wait.owner_tid}` : "its owner"}${owner}`,
-        );
-    }
-    return parts.join(", ");
-}
-
-// Objects that differ in their address alone are one line: "3,000 channels, each unbuffered, open".
-function waitLines(group) {
-    const waits = group.waits_on;
-    const total = group.waits_on_total ?? waits.length;
-    const isSame = waits.every(
-        (wait) =>
-            wait.kind === waits[0].kind &&
-            wait.detail === waits[0].detail &&
-            !wait.owner &&
-            wait.owner_tid == null,
-    );
-    if (waits.length > 1 && isSame && waits[0].kind !== "file") {
-        const detail = waits[0].detail ? `, each ${waits[0].detail}` : "";
-        return [`${format.counted(total, waits[0].kind)}${detail}`];
-    }
-    const lines = waits.slice(0, WAITS_SHOWN).map((wait) => {
-        const text = waitText(wait);
-        return wait.count < group.count ? `${format.count(wait.count)} on ${text}` : text;
-    });
-    if (total > lines.length) {
-        lines.push(`and ${format.count(total - lines.length)} more`);
-    }
-    return lines.length > 0 ? lines : ["not known"];
-}
-
 function growthText(group) {
     const growth = group.growth;
     if (!growth) {
@@ -126,7 +95,7 @@ function labelText(labels) {
 function facts(group) {
     const each = group.count > 0 ? ` (${format.bytes(group.memory_bytes / group.count)} each)` : "";
     return [
-        ["Waiters", noun(group)],
+        ["Waiters", waitersText(group)],
         [
             "Oldest",
             bounded(
@@ -155,13 +124,13 @@ function factNodes(group) {
     ]);
 }
 
-// An opened group. update(group) renews what a scan can change.
+// An opened group. update() fills in what a scan, or another target, can change.
 export class Detail {
     #facts = make("dl", { class: "facts" });
+    #link = make("a", {}, "Link to this stack");
     #told = "";
 
-    // `link`: a URL that opens this group.
-    constructor(group, link) {
+    constructor(group) {
         const site = siteIndex(group);
         this.node = make(
             "div",
@@ -178,19 +147,14 @@ export class Detail {
                 { class: "claims", "aria-label": "What is known of the waiters" },
                 make("h3", {}, "What is known"),
                 this.#facts,
-                make(
-                    "p",
-                    { class: "link" },
-                    make("a", { href: link }, "Link to this group"),
-                    " ",
-                    make("code", {}, group.stack_id),
-                ),
+                make("p", { class: "link" }, this.#link, " ", make("code", {}, group.stack_id)),
             ),
         );
-        this.update(group);
     }
 
-    update(group) {
+    // `link`: a URL that opens this group of this target.
+    update(group, link) {
+        this.#link.href = link;
         const told = JSON.stringify(facts(group));
         if (told !== this.#told) {
             this.#told = told;

@@ -59,11 +59,15 @@ export class Flame {
         );
         this.narrow = make("p", { class: "flame-narrow", hidden: true });
         this.scroller = make("div", { class: "flame-scroller" }, this.svg);
-        find("view-flame").append(
+        this.some = make(
+            "div",
+            {},
             make("div", { class: "flame-bar" }, this.text, this.pick, this.out),
             this.scroller,
             this.narrow,
         );
+        this.empty = make("p", { class: "empty", hidden: true });
+        find("view-flame").append(this.some, this.empty);
         this.svg.addEventListener("keydown", (event) => this.#key(event));
         this.svg.addEventListener("focusin", (event) => this.#focused(event));
         this.svg.addEventListener("pointerover", (event) => this.#describe(this.#nodeOf(event)));
@@ -75,9 +79,13 @@ export class Flame {
         new ResizeObserver(() => this.#draw()).observe(this.scroller);
     }
 
-    update(groups, words, exe) {
+    // `none`: why there is nothing to draw, where that is so.
+    update(groups, words, exe, none) {
         this.words = words;
         this.#root = buildTree(groups, words, exe);
+        this.some.hidden = this.#root.count === 0;
+        this.empty.hidden = !this.some.hidden;
+        setText(this.empty, none);
         this.#draw();
     }
 
@@ -162,7 +170,7 @@ export class Flame {
         const { placed, narrow } = layOut(follow(this.#root, this.#zoom), width);
         const told =
             placed
-                .map(({ node, x }) => `${node.depth} ${node.name} ${node.count} ${node.found} ${x}`)
+                .map(({ node, x }) => `${node.depth} ${node.name} ${this.#numbers(node)} ${x}`)
                 .join("\n") +
             width +
             this.words;
@@ -226,7 +234,7 @@ export class Flame {
                 role: "treeitem",
                 tabindex: "-1",
                 "aria-level": node.depth + 1,
-                "aria-label": `${text}: ${this.#numbers(node)}`,
+                "aria-label": `${node.parent ? node.name : "All stacks"}: ${this.#numbers(node)}`,
                 class: names.filter(Boolean).join(" "),
                 transform: `translate(${x.toFixed(2)} ${node.depth * ROW})`,
             },

@@ -26,9 +26,11 @@ export function count(value) {
     return value == null ? NOTHING : counts.format(value);
 }
 
-// "14,235 goroutines", "1 goroutine".
-export function counted(value, noun) {
-    return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+const plural = (noun) => (/(?:s|x|ch|sh)$/.test(noun) ? `${noun}es` : `${noun}s`);
+
+// "14,235 goroutines", "1 goroutine", "3 futexes".
+export function counted(value, noun, many = plural(noun)) {
+    return `${count(value)} ${value === 1 ? noun : many}`;
 }
 
 const BYTES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -7,6 +7,8 @@ import { announce, arrange, find, make, setText } from "./dom.js";
 import * as format from "./format.js";
 import { drawSparkline, sparkline } from "./sparkline.js";
 
+export const NO_MATCH = "No stack matches.";
+
 const ROWS_FIRST = 200;
 const ROWS_MORE = 500;
 
@@ -15,7 +17,7 @@ const growthOf = (group) => group.count - (group.growth?.first_count ?? group.co
 const COLUMNS = [
     { id: "site", title: "Parked at", value: (group) => group.site.toLowerCase(), up: true },
     { id: "count", title: "Waiters", value: (group) => group.count, number: true },
-    { id: "growth", title: "Trend", value: growthOf, wide: true },
+    { id: "growth", title: "Trend", value: growthOf, name: "trend" },
     { id: "oldest", title: "Oldest", value: (group) => group.oldest_seconds, number: true },
     {
         id: "memory",
@@ -27,6 +29,20 @@ const COLUMNS = [
     { id: "kind", title: "Kind", value: (group) => group.kind, up: true, wide: true },
     { id: "reason", title: "Reason", value: (group) => group.reason, up: true, name: "reason" },
 ];
+
+// Why nobody is shown, where no filter is the reason.
+export function nobody(target, threshold) {
+    if (!target.up) {
+        return "Who was parked when it ended is known no more.";
+    }
+    if (target.goroutines && target.observed_seconds < threshold) {
+        const time = format.exact(threshold);
+        return `Not proven yet: goroutines count once they were seen parked for ${time}.`;
+    }
+    return target.groups.length > 0
+        ? "Whoever is parked is idle by design."
+        : "Nobody is parked past the threshold.";
+}
 
 // The filter's words, for matches().
 export function words(text) {
@@ -70,12 +86,30 @@ export function sortGroups(groups, sort, dir) {
     );
 }
 
-function trendText(group) {
+// "3 stacks, 9 more idle by design", or "1 of 3 stacks, 0 of 9 idle by design".
+function stacksText(found, all, isFiltered) {
+    const isIdle = (group) => group.idle;
+    const [idle, idleFound] = [all, found].map((groups) => groups.filter(isIdle).length);
+    const [busy, busyFound] = [all.length - idle, found.length - idleFound];
+    const part = (count, text) => (isFiltered ? `${format.count(count)} of ${text}` : text);
+    const stacks = part(busyFound, format.counted(busy, "stack"));
+    const more = isFiltered ? "" : " more";
+    return idle === 0
+        ? stacks
+        : `${stacks}, ${part(idleFound, format.count(idle))}${more} idle by design`;
+}
+
+// "steady", "−3 in 2 min", "↗ +11,082 in 59 s" of a group that never shrank.
+export function trendText(group) {
+    const { growth } = group;
     const change = growthOf(group);
-    if (change === 0) {
+    if (!growth || growth.min_count === growth.max_count) {
         return "steady";
     }
-    return `${change > 0 ? "+" : "−"}${format.count(Math.abs(change))}`;
+    const sign = change > 0 ? "+" : change < 0 ? "−" : "±";
+    const arrow = growth.growing ? "↗ " : ""; // not by its colour alone
+    const time = format.duration(growth.observed_seconds);
+    return `${arrow}${sign}${format.count(Math.abs(change))} in ${time}`;
 }
 
 // One group's row, and the row under it when it is open.
@@ -87,7 +121,7 @@ class Row {
         this.swatch = make("span", { class: "swatch", "aria-hidden": "true" });
         this.name = make("span", { class: "function" });
         this.place = make("span", { class: "place" });
-        this.why = make("span", { class: "narrow" }); // the reason, where its column does not fit
+        this.why = make("span", { class: "narrow" }); // what has no column on a narrow screen
         this.button = make(
             "button",
             {
@@ -106,7 +140,7 @@ class Row {
         this.cells = {
             site: make("th", { scope: "row", class: "site" }, this.button),
             count: make("td", { class: "number count" }),
-            growth: make("td", { class: "trend wide" }, this.spark, this.trend),
+            growth: make("td", { class: "trend" }, this.spark, this.trend),
             oldest: make("td", { class: "number" }),
             memory: make("td", { class: "number wide" }),
             kind: make("td", { class: "kind wide" }),
@@ -131,12 +165,13 @@ class Row {
     update(group, isOpen) {
         const [name, place] = format.splitSite(group.site);
         const color = this.table.colorOf(group);
+        const trend = trendText(group);
         setText(this.name, name);
         setText(this.place, place);
         this.swatch.className = `swatch ${color == null ? "c-none" : `c-layer-${color}`}`;
         setText(this.cells.count, format.count(group.count));
-        drawSparkline(this.spark, this.table.countsOf(group));
-        setText(this.trend, trendText(group));
+        drawSparkline(this.spark, this.table.pointsOf(group));
+        setText(this.trend, trend);
         this.cells.growth.classList.toggle("growing", group.growth?.growing === true);
         this.cells.growth.title = group.growth?.growing
             ? "Only ever grew while it was watched"
@@ -145,7 +180,7 @@ class Row {
         setText(this.cells.memory, format.bytes(group.memory_bytes));
         setText(this.cells.kind, group.kind);
         setText(this.reason, group.reason);
-        setText(this.why, group.reason);
+        setText(this.why, [group.reason, trend].join(" · "));
         this.tag.hidden = !group.idle;
         this.tag.title = group.idle_rule ?? "";
         this.node.classList.toggle("idle", group.idle);
@@ -161,14 +196,13 @@ class Row {
             this.button.removeAttribute("aria-controls");
             return;
         }
-        if (this.#detail) {
-            this.#detail.update(group);
-            return;
+        if (!this.#detail) {
+            this.#detail = new Detail(group);
+            this.#detail.node.id = `detail-${this.id}`;
+            this.button.setAttribute("aria-controls", `detail-${this.id}`);
+            this.under.firstChild.replaceChildren(this.#detail.node);
         }
-        this.#detail = new Detail(group, this.table.linkTo(group));
-        this.#detail.node.id = `detail-${this.id}`;
-        this.button.setAttribute("aria-controls", `detail-${this.id}`);
-        this.under.firstChild.replaceChildren(this.#detail.node);
+        this.#detail.update(group, this.table.linkTo(group));
     }
 }
 
@@ -178,12 +212,12 @@ export class Groups {
     #asked = "\n"; // what the last announcement was about
     #choice = null;
 
-    // `actions`: choose(changes) for what a person chooses; colorOf(group), countsOf(group),
+    // `actions`: choose(changes) for what a person chooses; colorOf(group), pointsOf(group),
     // linkTo(group).
     constructor(actions) {
         this.actions = actions;
         this.colorOf = actions.colorOf;
-        this.countsOf = actions.countsOf;
+        this.pointsOf = actions.pointsOf;
         this.linkTo = actions.linkTo;
         this.body = make("tbody", {});
         this.idleBody = make("tbody", { class: "idle-body" });
@@ -208,7 +242,7 @@ export class Groups {
         const caption = make(
             "caption",
             { class: "hidden" },
-            "Groups of waiters that share one stack",
+            "Waiters, by the stack that they share",
         );
         const head = make("thead", {}, make("tr", {}, ...this.heads.map(({ node }) => node)));
         this.table = make(
@@ -250,7 +284,7 @@ export class Groups {
 
     #showMore() {
         this.#shown += ROWS_MORE;
-        this.update(this.all, this.#choice);
+        this.again();
     }
 
     toggle(id) {
@@ -277,8 +311,9 @@ export class Groups {
         }
     }
 
-    // Takes the groups that pass the filter; `choice` as hash.js has it.
-    update(groups, choice, total = groups.length) {
+    // Takes the groups that pass the filter, and all; `choice` as hash.js has it; `none`: why there
+    // is nothing to show, where that is so without a filter.
+    update(groups, choice, all, none) {
         const sorted = sortGroups(groups, choice.sort, choice.dir);
         const busy = sorted.filter((group) => !group.idle);
         const idle = sorted.filter((group) => group.idle);
@@ -286,7 +321,7 @@ export class Groups {
         const idleShown = choice.idle
             ? this.#bounded(idle, choice.stack, this.#shown - busyShown.length)
             : [];
-        this.all = groups;
+        this.again = () => this.update(groups, this.#choice, all, none);
         this.#choice = choice;
         this.#markSorted(choice);
         this.#forget([...busyShown, ...idleShown]);
@@ -295,7 +330,7 @@ export class Groups {
             busy.length > 0 ? busyShown.flatMap((group) => this.#nodes(group)) : [this.emptyRow],
         );
         arrange(this.idleBody, this.#idleNodes(idle, idleShown));
-        this.#tell(groups, choice, total);
+        this.#tell(groups, choice, all, none);
         const left =
             busy.length - busyShown.length + (choice.idle ? idle.length - idleShown.length : 0);
         this.more.hidden = left === 0;
@@ -353,17 +388,11 @@ export class Groups {
         }
     }
 
-    #tell(groups, choice, total) {
+    #tell(groups, choice, all, none) {
         const isFiltered = choice.q !== "" || choice.kind !== "";
-        const text = isFiltered
-            ? `${format.count(groups.length)} of ${format.counted(total, "group")}`
-            : format.counted(total, "group");
+        const text = stacksText(groups, all, isFiltered);
         setText(find("matches"), text);
-        const nobody =
-            total > 0
-                ? "Whoever is parked is idle by design."
-                : "Nobody is parked past the threshold.";
-        setText(this.empty, isFiltered ? "No group matches." : nobody);
+        setText(this.empty, isFiltered ? NO_MATCH : none);
         const asked = `${choice.q}\n${choice.kind}`;
         if (asked !== this.#asked) {
             this.#asked = asked;

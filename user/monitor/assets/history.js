@@ -68,9 +68,10 @@ export class History {
         return this.#target;
     }
 
-    // The counts at a group's site, or null.
-    counts(group) {
-        return this.#sites.get(siteKey(group))?.counts ?? null;
+    // {times, counts} of the waiters at a group's site, or null.
+    points(group) {
+        const site = this.#sites.get(siteKey(group));
+        return site ? { times: this.#target.times, counts: site.counts } : null;
     }
 
     #isOutgrown() {

@@ -2,7 +2,7 @@
 // What a person has to know before they believe the rest: deadlocks, a target that ended, a daemon
 // that does not answer, and what was lost.
 
-import { announce, find, make } from "./dom.js";
+import { announce, arrange, find, make } from "./dom.js";
 import * as format from "./format.js";
 
 // What the daemon's counters of losses mean for who reads the page; others are shown by name.
@@ -30,16 +30,20 @@ const LOSSES = {
     reader_restarts: "restarts of readers of the target",
     analyst_restarts: "restarts of the target's analyst",
     message_invalid: "messages that were refused",
+    message_lost: "messages of the target's analyst for which there was no memory",
     resources_unreadable: "readings of memory, CPU or network that failed",
 };
 
-function deadlockNode(deadlock, actions) {
+function deadlockNode(deadlock, target, actions) {
+    const siteOf = (member) =>
+        target.groups.find((group) => group.stack_id === member.stack_id)?.site ?? "its stack";
     const links = deadlock.members.map((member) =>
         make(
             "li",
             {},
-            `thread ${member.tid} waits for ${member.address}, held by thread ${member.owner_tid} `,
-            make("a", { href: actions.linkTo(member) }, "stack"),
+            `thread ${member.tid} waits for ${member.address}, `,
+            `held by thread ${member.owner_tid}, in `,
+            make("a", { href: actions.linkTo(member) }, siteOf(member)),
         ),
     );
     const threads = format.counted(deadlock.members.length, "thread");
@@ -56,7 +60,7 @@ function deadlockNotices(target, actions) {
     return target.deadlocks.map((deadlock) => ({
         key: `deadlock ${JSON.stringify(deadlock)}`,
         said: `Deadlock of ${format.counted(deadlock.members.length, "thread")}`,
-        make: () => deadlockNode(deadlock, actions),
+        make: () => deadlockNode(deadlock, target, actions),
     }));
 }
 
@@ -95,9 +99,9 @@ function missing(target, choice) {
 
 function lossText(losses) {
     const list = Object.entries(losses).map(
-        ([name, count]) => `${format.count(count)} ${LOSSES[name] ?? name}`,
+        ([name, count]) => `${LOSSES[name] ?? name}: ${format.count(count)}`,
     );
-    return `${list.join("; ")}.`;
+    return `${list.join("; ").replace(/^./, (first) => first.toUpperCase())}.`;
 }
 
 function listNotices(state, actions) {
@@ -159,7 +163,7 @@ export class Notices {
         const isSame = nodes.size === this.#nodes.size && news.length === 0;
         this.#nodes = nodes;
         if (!isSame) {
-            find("notices").replaceChildren(...nodes.values());
+            arrange(find("notices"), nodes.values());
             if (news.some(Boolean)) {
                 announce(news.filter(Boolean).join(". "));
             }

@@ -7,7 +7,7 @@ import { Charts } from "./charts.js";
 import { find, make, setText } from "./dom.js";
 import { Flame } from "./flame.js";
 import * as format from "./format.js";
-import { Groups, matches, words } from "./groups.js";
+import { Groups, matches, NO_MATCH, nobody, words } from "./groups.js";
 import { compose, parse } from "./hash.js";
 import { History } from "./history.js";
 import { Notices } from "./notices.js";
@@ -46,7 +46,7 @@ class Page {
         this.groups = new Groups({
             choose: (changes) => this.choose(changes),
             colorOf: (group) => this.charts.layers.colorOf(group),
-            countsOf: (group) => this.#history.counts(group),
+            pointsOf: (group) => (this.#ofTarget() ? this.#history.points(group) : null),
             linkTo: (group) => this.link({ stack: group.stack_id }),
         });
         this.flame = new Flame((name) => this.choose({ q: name, view: "table" }));
@@ -244,10 +244,11 @@ class Page {
         );
         const wanted = words(choice.q);
         const found = ofKind.filter((group) => matches(group, wanted));
-        this.groups.update(found, choice, target.groups.length);
+        const none = nobody(target, this.#report.threshold_seconds);
+        this.groups.update(found, choice, target.groups, none);
         if (choice.view === "flame") {
             const drawn = ofKind.filter((group) => !group.idle || choice.idle === "1");
-            this.flame.update(drawn, wanted, target.exe);
+            this.flame.update(drawn, wanted, target.exe, choice.kind === "" ? none : NO_MATCH);
         }
         this.#openStack(target);
         this.#linkData(target);

@@ -13,6 +13,7 @@ const DAYS_FROM = 21600; // seconds between labels
 const EDGE = 24; // at the right, for half a label of the time axis
 const TIME_HEIGHT = 24;
 const HEADROOM = 1.12; // above the highest value
+const STEPS_MAX = 4; // of the value axis; as a step is at most twice the next, they are two at least
 // Between labels of the time axis, in seconds.
 const TIME_STEPS = [
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
@@ -95,7 +96,7 @@ export class Strip {
         };
         const value = {
             size: AXIS_WIDTH,
-            space: 30,
+            space: (plot, axis, low, high, size) => size / STEPS_MAX,
             gap: 6,
             incrs: spec.steps,
             values: (plot, ticks) => ticks.map((tick) => (tick === 0 ? "0" : spec.tick(tick))),
@@ -121,10 +122,12 @@ export class Strip {
                     drag: { x: true, y: false, setScale: false },
                     points: { show: !spec.stacked, size: 6 },
                     y: false,
+                    // uPlot would have the scale's range anew, which is the zoomed one.
+                    bind: { dblclick: () => () => charts.reset() },
                 },
                 scales: {
                     x: { time: true, range: () => charts.window() },
-                    y: { range: (plot, low, high) => [0, Math.max(high * HEADROOM, spec.least)] },
+                    y: { range: (plot, low, high) => [0, Math.max(high, spec.least) * HEADROOM] },
                 },
                 axes: this.#axes(),
                 series: [{}, ...this.#series()],
@@ -140,6 +143,9 @@ export class Strip {
     }
 
     #mark(plot) {
+        if (!this.charts.target) {
+            return;
+        }
         if (this.spec.stacked) {
             markUnproven(plot, this.charts.target, this.charts.threshold);
         }
