@@ -276,7 +276,9 @@ int proof_check(const struct g_layout *layout, struct go_code *code, const struc
     gather_sort(proof->pieces, proof->spare, proof->n);
     for (int i = 0; i < PROOF_TRIES && r == -ENOTSUP; i++)
         r = try_proof(proof, memory);
-    if (!r)
-        *ret_named = proof->named;
-    return r;
+    if (r)
+        return r;
+    ret_why[0] = '\0'; /* of a try before */
+    *ret_named = proof->named;
+    return 0;
 }

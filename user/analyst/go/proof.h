@@ -19,7 +19,7 @@
  * functions that they began in, waits for its known reason, and that no goroutine waits for
  * something else than the function gives in which it parked. Of a guess also that they were made by
  * code and have waited since a time before `now_ns` (CLOCK_MONOTONIC). -ENOTSUP: ret_why says which
- * check failed. *ret_named: bits 1 << reason, of those that were borne out.
+ * check failed; else it is empty. *ret_named: bits 1 << reason, of those that were borne out.
  */
 int proof_check(const struct g_layout *layout, struct go_code *code, const struct go_memory *memory,
                 const uint64_t *gs, size_t n, uint64_t now_ns, uint64_t *ret_named,
