@@ -136,6 +136,7 @@ class Newer(Changed):
 
     def check(self, version):
         fixture = self.claiming(version, NEWER, "leak", test_go.N_LEAKED)
+        harness.wait_for(lambda: self.n_leaked(fixture) == test_go.N_LEAKED, "all of them send")
         report = harness.report(fixture.pid)
         self.assertTrue(report.target["runtime_version"].startswith(f"go{NEWER}"))
         self.assertIn("not known yet", report.target["note"])
@@ -148,6 +149,12 @@ class Newer(Changed):
         group = harness.report(fixture.pid).group("main.fetchScores")
         self.assertEqual((group["count"], group["reason"]), (test_go.N_LEAKED, "chan send"))
         self.assertIn(f"about its goroutines: {report.target['note']}", self.text(fixture))
+
+    def n_leaked(self, fixture):
+        return sum(
+            one.reason == "chan send" and go_truth.calls(one, "main.fetchScores")
+            for one in fixture.stacks()
+        )
 
 
 class Finalizers(test_go.GoTest):
