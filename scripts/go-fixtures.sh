@@ -84,7 +84,7 @@ for version in "$@"; do
     for form in $forms; do
         build "$version" "$form" park || failed=1
     done
-    for program in leak labels churn million; do
+    for program in leak labels churn million finalizer; do
         build "$version" stripped "$program" || failed=1
     done
 done

@@ -77,7 +77,7 @@ struct target_report {
     int64_t observed_ns; /* since the attach */
     char runtime[16];
     char runtime_version[32]; /* "": none */
-    char note[256];           /* why goroutines of a Go program can't be read; "": they can */
+    char note[256];           /* why goroutines can't be read, or not in full; "": they can */
 
     bool has_resources;
     struct wire_resources resources;

@@ -100,7 +100,7 @@ struct wire_scan {
     uint64_t threads[THREAD_STATE_MAX];
     uint64_t goroutines[GOROUTINE_STATE_MAX];
     uint64_t has_goroutines; /* 1: the target runs Go and its records were read */
-    uint32_t note;           /* string that says why they were not; 0: none */
+    uint32_t note;           /* string that says why they were not, or not in full; 0: none */
     uint32_t pad;
     struct losses losses; /* of this analyst, since its start */
     char runtime[16];     /* "native" or "go" */

@@ -54,6 +54,7 @@ class GoFixture:
             env={**os.environ, "GOTRACEBACK": "system"},
         )
         self.pid = self.process.pid
+        self.started = harness.monotonic()
         try:
             facts = harness.read_line(self.process.stdout, b"ready").decode().split()
         except BaseException:

@@ -144,14 +144,6 @@ class Patched(GoTest):
         self.assertEqual(report.target["runtime"], "go")
         return report
 
-    def check_newer(self, version):
-        """With the newest layout, as long as that proves itself."""
-        own = f"go{version}".encode()
-        report = self.patched(version, (own, b"go1.39"))
-        self.assertTrue(report.target["runtime_version"].startswith("go1.39"))
-        (group,) = report.having("main.fetchScores")
-        self.assertEqual((group["count"], group["reason"]), (N_LEAKED, "chan send"))
-
     def check_refused(self, version, claimed):
         """A layout of another version is found out."""
         own = f"go{version}".encode()
@@ -334,7 +326,6 @@ def define_all():
         define(Patched, f"{tag}_as_older", "check_older", version)
     if versions:
         newest = versions[-1]
-        define(Patched, "as_newer", "check_newer", newest)
         define(Patched, "as_another", "check_refused", newest, "go1.19")
     for version in {versions[0], versions[-1]} if versions else ():
         define(Churn, "go" + version.replace(".", "_"), "check", version)

@@ -180,7 +180,10 @@ static void write_note(const struct page *page, const struct target_report *targ
 
     if (!target->note[0])
         return;
-    line_add(&line, "its goroutines cannot be read: %s", target->note);
+    line_add(&line,
+             target->scan.has_goroutines ? "about its goroutines: %s"
+                                         : "its goroutines cannot be read: %s",
+             target->note);
     page_line(page, 0, &line);
 }
 

@@ -119,7 +119,12 @@ static void a_refused_runtime_says_why(void **state)
     text = render(&example.report, 0, false);
     assert_lacks(text, "cannot be read");
     free(text);
+    strcpy(example.target.note, "go1.39 is not known yet");
+    text = render(&example.report, 0, false);
+    assert_contains(text, "\nabout its goroutines: go1.39 is not known yet\n");
+    free(text);
     strcpy(example.target.note, "go1.16.1 is older than 1.17");
+    example.target.scan.has_goroutines = 0;
     text = render(&example.report, 0, false);
     assert_contains(text, "\nits goroutines cannot be read: go1.16.1 is older than 1.17\n");
     free(text);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SUDOG_G 0 /* in struct sudog (runtime/runtime2.go), of every version */
+
 /* Offsets in struct hchan (runtime/chan.go) that no version from 1.17 on has moved. */
 #define CHANNEL_LENGTH   0
 #define CHANNEL_CAPACITY 8
@@ -21,6 +23,7 @@ static uint64_t word_at(const uint8_t *bytes, uint16_t offset)
 struct sudog sudog_decode(const struct g_layout *layout, const uint8_t *bytes)
 {
     return (struct sudog){
+        .g = word_at(bytes, SUDOG_G),
         .element = word_at(bytes, layout->sudog_elem),
         .next = word_at(bytes, layout->sudog_waitlink),
         .channel = word_at(bytes, layout->sudog_channel),

@@ -12,6 +12,7 @@
 
 /* One entry of the list at g.waiting (struct sudog). */
 struct sudog {
+    uint64_t g;       /* that waits */
     uint64_t element; /* what is sent, where to receive to, or the semaphore */
     uint64_t next;    /* waitlink: the next case of a select; 0: none */
     uint64_t channel; /* 0: none, it waits on a semaphore */

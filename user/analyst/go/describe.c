@@ -203,6 +203,12 @@ static int read_channels(struct describer *describer, size_t n)
     return gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_channel, describer);
 }
 
+/* And where that one is, is known. */
+static bool waits_on_semaphore(const struct describer *describer, const char *reason)
+{
+    return !describer->layout->is_guess && semaphore_is_reason(reason);
+}
+
 static int find_semaphores(struct describer *describer, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -210,7 +216,7 @@ static int find_semaphores(struct describer *describer, size_t n)
         const char *reason = goroutine_reason(describer->layout, &subject->goroutine);
 
         describer->searches[i] = (struct semaphore_search){
-            .wanted = !subject->goroutine.waiting && semaphore_is_reason(reason),
+            .wanted = waits_on_semaphore(describer, reason) && !subject->goroutine.waiting,
             .is_cond = !strcmp(reason, "sync.Cond.Wait"),
             .g = subject->goroutine.address,
             .sp = subject->goroutine.sp,
@@ -457,7 +463,7 @@ static void name_object(struct describer *describer, struct subject *subject,
         subject->object_kind = OBJECT_CHANNEL;
         subject->object = subject->sudog.channel;
         subject->detail = name_channel(describer, subject, raw->reason);
-    } else if (!subject->sudog.channel && semaphore_is_reason(raw->reason)) {
+    } else if (!subject->sudog.channel && waits_on_semaphore(describer, raw->reason)) {
         name_semaphore(describer, subject, raw, copy);
     }
 }

@@ -33,7 +33,7 @@ struct go_code {
     struct go_ids ids;
     struct go_module modules[GO_MODULES_MAX];
     size_t n_modules;
-    size_t n_code_mappings; /* of files, when modules were last looked for */
+    uint64_t searched_code; /* maps_hash_code(), when modules were last looked for */
     struct go_steps *steps;
     struct go_symbols *symbols;
 };

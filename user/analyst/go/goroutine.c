@@ -110,7 +110,6 @@ const char *goroutine_reason(const struct g_layout *layout, const struct gorouti
 {
     if (goroutine->status == GO_SYSCALL)
         return "syscall";
-    if (goroutine->reason >= layout->n_reasons)
-        return "unknown wait reason"; /* as waitReason.String() has it */
-    return goroutine->reason ? layout->reasons[goroutine->reason] : "waiting";
+    return g_layout_names(layout, goroutine->reason) ? g_layout_reason(layout, goroutine->reason)
+                                                     : G_LAYOUT_UNKNOWN;
 }

@@ -160,3 +160,19 @@ const struct g_layout *g_layout_of(int minor)
         i--;
     return &layouts[i];
 }
+
+struct g_layout g_layout_guess(void)
+{
+    struct g_layout layout = layouts[LENGTH(layouts) - 1];
+
+    layout.is_guess = true;
+    layout.labels = layout.parent = GO_NONE;
+    return layout;
+}
+
+const char *g_layout_reason(const struct g_layout *layout, uint8_t number)
+{
+    if (number >= layout->n_reasons)
+        return G_LAYOUT_UNKNOWN;
+    return number ? layout->reasons[number] : "waiting";
+}

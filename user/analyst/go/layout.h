@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define GO_MINOR_FIRST 117
@@ -57,7 +58,27 @@ struct g_layout {
     uint8_t n_reasons;
     uint64_t running; /* bits 1 << reason: of those that run in truth (isWaitingForSuspendG) */
     const char *const *reasons; /* waitReasonStrings; "" for the first */
+
+    /* A guess at a version that is newer than any known: of trackingSeq, labels and semaphores
+     * there is no proof, so nothing that rests on them is claimed; reasons only have names where
+     * the process bore them out. */
+    bool is_guess;
+    uint64_t named; /* of a guess, bits 1 << reason: those */
 };
 
 /* The layout of Go 1.(minor - 100), of the nearest version for one that is not known. */
 const struct g_layout *g_layout_of(int minor);
+
+/* The newest layout as a guess at a version that is newer. */
+struct g_layout g_layout_guess(void);
+
+#define G_LAYOUT_UNKNOWN "unknown wait reason" /* as waitReason.String() has it */
+
+/* What the layout calls the reason of this number. */
+const char *g_layout_reason(const struct g_layout *layout, uint8_t number);
+
+/* Whether that can be relied on. */
+static inline bool g_layout_names(const struct g_layout *layout, uint8_t number)
+{
+    return !layout->is_guess || (number < 64 && layout->named >> number & 1);
+}

@@ -26,14 +26,20 @@ static uint8_t status_of(const struct goroutine *goroutine)
     return goroutine->status == GO_LEAKED ? GO_WAITING : goroutine->status;
 }
 
+/* Or may be one, for all we know. */
 static bool is_coroutine(const struct look *look)
 {
-    return look->goroutine->status != GO_SYSCALL && look->layout->coroutine &&
-           look->goroutine->reason == look->layout->coroutine;
+    const struct g_layout *layout = look->layout;
+    uint8_t reason = look->goroutine->reason;
+
+    return look->goroutine->status != GO_SYSCALL &&
+           ((layout->coroutine && reason == layout->coroutine) || !g_layout_names(layout, reason));
 }
 
 static bool counts_in_sequence(const struct look *look)
 {
+    if (look->layout->is_guess)
+        return false;
     if (look->goroutine->status == GO_SYSCALL)
         return look->layout->syscall_counts;
     return !is_coroutine(look);

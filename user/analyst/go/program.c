@@ -25,13 +25,13 @@ struct program {
     uint64_t scan; /* the last one that looked */
     uint64_t exec_id;
     uint64_t generation;
-    uint64_t n_updates; /* since it runs */
+    uint64_t n_updates; /* since it runs, or has this code */
     struct maps maps;
     bool has_maps;        /* they are those of this scan */
     uint64_t code_hash;   /* of the mappings with code, when they were last read */
     uint64_t opened_hash; /* the same, when Go was last looked for */
     bool is_go;
-    char why[GO_WHY_MAX];       /* its goroutines can't be read; "": nothing to say */
+    char why[GO_WHY_MAX];       /* its goroutines can't be read, or not in full; "": they can */
     struct go_code *code;       /* NULL: none */
     struct go_runtime *runtime; /* NULL: not readable */
     struct table starts;
@@ -129,6 +129,43 @@ static int take_up_plugins(struct program *program)
     return r ? r : go_code_update(program->code, maps);
 }
 
+/* What it takes to read a version that is newer than any known is said, not only that it failed. */
+static void tell_guess(struct program *program)
+{
+    snprintf(program->why, sizeof(program->why),
+             "%.40s is not known yet: read as go1.%d, which proves itself; no labels, no locks, "
+             "proven ages from a collection on",
+             go_code_version(program->code), GO_MINOR_LAST - 100);
+}
+
+static bool is_guess(const struct program *program)
+{
+    return program->runtime && go_runtime_layout(program->runtime)->is_guess;
+}
+
+static void refuse(struct program *program)
+{
+    program->generation++;
+    go_runtime_free(&program->runtime);
+    program->losses->count[LOSS_go_refused]++;
+}
+
+/* A guess at the layout has to stand up to each scan. */
+static int prove_guess(struct program *program)
+{
+    int r;
+
+    if (!is_guess(program))
+        return 0;
+    r = go_runtime_prove(program->runtime, program->code, program->why);
+    if (r == -ENOTSUP) {
+        refuse(program);
+        return 0;
+    }
+    tell_guess(program);
+    return r;
+}
+
 /* What is wrong with the program is no error. */
 static int open_program(struct program *program)
 {
@@ -142,9 +179,11 @@ static int open_program(struct program *program)
     if (!r)
         r = go_runtime_new(program->code, &program->memory, program->why, &program->runtime);
     if (r == -ENOTSUP) {
-        program->losses->count[LOSS_go_refused]++;
+        refuse(program);
         return 0;
     }
+    if (is_guess(program))
+        tell_guess(program);
     return r;
 }
 
@@ -157,6 +196,7 @@ static bool is_time(uint64_t n)
 int program_update(struct program *program, uint64_t scan, uint64_t exec_id)
 {
     bool is_new = program->exec_id != exec_id;
+    int r;
 
     if (program->scan == scan && !is_new)
         return 0;
@@ -167,9 +207,13 @@ int program_update(struct program *program, uint64_t scan, uint64_t exec_id)
         program->exec_id = exec_id;
         program->n_updates = 0;
     }
+    if (program->code_hash != program->opened_hash)
+        program->n_updates = 0; /* what it loaded may be a runtime, which takes a moment to start */
     program->n_updates++;
-    if (program->runtime)
-        return take_up_plugins(program);
+    if (program->runtime) {
+        r = take_up_plugins(program);
+        return r ? r : prove_guess(program);
+    }
     if (!is_time(program->n_updates) && program->code_hash == program->opened_hash)
         return 0;
     return open_program(program);

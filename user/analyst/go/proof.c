@@ -10,6 +10,7 @@
 
 #include "analyst/go/gather.h"
 #include "analyst/go/goroutine.h"
+#include "analyst/go/witness.h"
 #include "cleanup.h"
 
 #define PROOF_TRIES 5   /* goroutines that move are at times in between two states */
@@ -19,8 +20,14 @@
 /* One in so many may be caught in between. */
 #define TOLERATED 64
 
-/* The runtime's own, by the function that they begin in, and what they wait for. From Go 1.17 on a
- * go statement with arguments begins in a wrapper: "runtime.gcenable.func1", later ".gowrap1". */
+/*
+ * The runtime's own, by the function that they begin in, and what they wait for. From Go 1.17 on a
+ * go statement with arguments begins in a wrapper: "runtime.gcenable.func1", later ".gowrap1".
+ *
+ * They bear out a layout, and never speak against it: forcegchelper begins a collection, runfinq
+ * calls the program's finalizers, and both may wait in there for anything. What a goroutine must
+ * wait for only the function tells that parked it, see witness.h.
+ */
 static const struct {
     const char *function; /* how its name begins */
     const char *reasons[3];
@@ -31,6 +38,7 @@ static const struct {
     {"runtime.gcenable.", {"GC sweep wait", "GC scavenge wait", "sleep"}},
     {"runtime.runfinq", {"finalizer wait"}},
     {"runtime.runFinalizers", {"finalizer wait"}},
+    {"runtime.gcBgMarkWorker", {"GC worker (idle)"}},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -42,6 +50,8 @@ struct proof {
     size_t n;  /* asked for */
     size_t n_read;
     size_t n_live;
+    uint64_t now_ns;
+    uint64_t named; /* bits 1 << reason: of those that were borne out */
     struct goroutine live[PROOF_GS_MAX];
     struct piece pieces[PROOF_GS_MAX];
     struct piece spare[PROOF_GS_MAX];
@@ -135,41 +145,29 @@ static bool is_one_of(const char *reason, const char *const reasons[static 3])
     return false;
 }
 
-/* 1: waits for its own reason; 0: none of the known, or it is awake; -ENOTSUP. */
-static int check_own(const struct proof *proof, const struct goroutine *goroutine)
+/* Whether it is one of the runtime's own, and waits for its known reason. */
+static bool bears_out(const struct proof *proof, const struct goroutine *goroutine)
 {
-    const char *reason = goroutine_reason(proof->layout, goroutine);
+    const char *reason = g_layout_reason(proof->layout, goroutine->reason);
     const char *name;
     uint64_t entry;
 
     if (goroutine->status != GO_WAITING || !goroutine_is_parked(proof->layout, goroutine))
-        return 0;
+        return false;
     name = go_code_function(proof->code, goroutine->startpc, &entry);
-    for (size_t i = 0; name && i < LENGTH(known); i++) {
-        if (strncmp(name, known[i].function, strlen(known[i].function)))
-            continue;
-        if (is_one_of(reason, known[i].reasons))
-            return 1;
-        snprintf(proof->why, GO_WHY_MAX, "%.60s waits for \"%s\" (%u) instead of \"%s\"", name,
-                 reason, goroutine->reason, known[i].reasons[0]);
-        return -ENOTSUP;
-    }
-    return 0;
+    for (size_t i = 0; name && i < LENGTH(known); i++)
+        if (!strncmp(name, known[i].function, strlen(known[i].function)))
+            return is_one_of(reason, known[i].reasons);
+    return false;
 }
 
 /* Their starts and reasons prove the numbers of the reasons, and where all of it is. */
-static int check_reasons(const struct proof *proof)
+static int check_own(struct proof *proof)
 {
-    size_t proven = 0;
-
-    for (size_t i = 0; i < proof->n_live; i++) {
-        int r = check_own(proof, &proof->live[i]);
-
-        if (r < 0)
-            return r;
-        proven += r;
-    }
-    if (proven)
+    for (size_t i = 0; i < proof->n_live; i++)
+        if (bears_out(proof, &proof->live[i]))
+            proof->named |= UINT64_C(1) << proof->live[i].reason;
+    if (proof->named)
         return 0;
     snprintf(proof->why, GO_WHY_MAX,
              "none of the runtime's own goroutines (forcegchelper, "
@@ -177,11 +175,72 @@ static int check_reasons(const struct proof *proof)
     return -ENOTSUP;
 }
 
+/* Those that C code made have no go statement, nor has main. */
+static int check_creators(const struct proof *proof)
+{
+    size_t bad = 0, good = 0;
+
+    for (size_t i = 0; i < proof->n_live; i++) {
+        uint64_t gopc = proof->live[i].gopc;
+        bool is_code = gopc && go_code_has(proof->code, gopc);
+
+        good += is_code;
+        bad += gopc && !is_code;
+    }
+    if (good && !is_too_many(bad, proof->n_live))
+        return 0;
+    snprintf(proof->why, GO_WHY_MAX,
+             "%zu of %zu goroutines were made by what is no code, %zu by code", bad, proof->n_live,
+             good);
+    return -ENOTSUP;
+}
+
+/* It lies between goid and waitreason, which are proven; beside it is but g.schedlink, a pointer.
+ */
+static int check_times(const struct proof *proof)
+{
+    size_t bad = 0;
+
+    for (size_t i = 0; i < proof->n_live; i++)
+        bad += proof->live[i].waitsince > proof->now_ns;
+    if (!is_too_many(bad, proof->n_live))
+        return 0;
+    snprintf(proof->why, GO_WHY_MAX, "%zu of %zu goroutines wait since a time to come", bad,
+             proof->n_live);
+    return -ENOTSUP;
+}
+
+/* Of a version that is known it is no question where these fields are; and where a module of code
+ * or a time namespace is none of ours, they look wrong. */
+static int check_guess(const struct proof *proof)
+{
+    int r = 0;
+
+    if (proof->layout->is_guess)
+        r = check_creators(proof);
+    if (!r && proof->layout->is_guess)
+        r = check_times(proof);
+    return r;
+}
+
+static int ask_witnesses(struct proof *proof, const struct go_memory *memory)
+{
+    uint64_t named;
+    int r;
+
+    r = witness_ask(proof->layout, proof->code, memory, proof->live, proof->n_live, &named,
+                    proof->why);
+    if (!r)
+        proof->named |= named;
+    return r;
+}
+
 static int try_proof(struct proof *proof, const struct go_memory *memory)
 {
     int r;
 
     proof->n_read = proof->n_live = 0;
+    proof->named = 0;
     r = gather(memory, proof->pieces, proof->n, GAP_MAX, take, proof);
     if (!r)
         r = check_shape(proof);
@@ -190,12 +249,17 @@ static int try_proof(struct proof *proof, const struct go_memory *memory)
     if (!r)
         r = check_goids(proof);
     if (!r)
-        r = check_reasons(proof);
+        r = check_own(proof);
+    if (!r)
+        r = check_guess(proof);
+    if (!r)
+        r = ask_witnesses(proof, memory);
     return r;
 }
 
 int proof_check(const struct g_layout *layout, struct go_code *code, const struct go_memory *memory,
-                const uint64_t *gs, size_t n, char ret_why[static GO_WHY_MAX])
+                const uint64_t *gs, size_t n, uint64_t now_ns, uint64_t *ret_named,
+                char ret_why[static GO_WHY_MAX])
 {
     AUTO_FREE struct proof *proof = calloc(1, sizeof(*proof));
     int r = -ENOTSUP;
@@ -205,11 +269,16 @@ int proof_check(const struct g_layout *layout, struct go_code *code, const struc
     proof->layout = layout;
     proof->code = code;
     proof->why = ret_why;
+    proof->now_ns = now_ns;
     proof->n = n < PROOF_GS_MAX ? n : PROOF_GS_MAX;
     for (size_t i = 0; i < proof->n; i++)
         proof->pieces[i] = (struct piece){gs[i], layout->size, (uint32_t)i};
     gather_sort(proof->pieces, proof->spare, proof->n);
     for (int i = 0; i < PROOF_TRIES && r == -ENOTSUP; i++)
         r = try_proof(proof, memory);
-    return r;
+    if (r)
+        return r;
+    ret_why[0] = '\0'; /* of a try before */
+    *ret_named = proof->named;
+    return 0;
 }

@@ -15,8 +15,12 @@
 /*
  * `gs` are the first and the last of the list of goroutines, at most PROOF_GS_MAX. Checks that each
  * points to itself, has a known status and its stack pointer in its stack; that goids are low for
- * the oldest and never the same; that the runtime's own goroutines, known by the functions that
- * they began in, wait for their known reasons. -ENOTSUP: ret_why says which check failed.
+ * the oldest and never the same; that one of the runtime's own goroutines at least, known by the
+ * functions that they began in, waits for its known reason, and that no goroutine waits for
+ * something else than the function gives in which it parked. Of a guess also that they were made by
+ * code and have waited since a time before `now_ns` (CLOCK_MONOTONIC). -ENOTSUP: ret_why says which
+ * check failed; else it is empty. *ret_named: bits 1 << reason, of those that were borne out.
  */
 int proof_check(const struct g_layout *layout, struct go_code *code, const struct go_memory *memory,
-                const uint64_t *gs, size_t n, char ret_why[static GO_WHY_MAX]);
+                const uint64_t *gs, size_t n, uint64_t now_ns, uint64_t *ret_named,
+                char ret_why[static GO_WHY_MAX]);

@@ -10,13 +10,14 @@
 #include "analyst/go/allgs.h"
 #include "analyst/go/proof.h"
 #include "cleanup.h"
+#include "clock.h"
 
 #define VARIABLES_MAX 64 /* of all modules */
 #define READ_TRIES    4  /* of an array that is replaced while it is read */
 
 struct go_runtime {
     const struct go_memory *memory;
-    const struct g_layout *layout;
+    struct g_layout layout;
     uint64_t places[ALLGS_PLACES_MAX]; /* of slices that may be runtime.allgs */
     size_t n_places;
 };
@@ -56,9 +57,11 @@ static int read_proof_gs(struct go_runtime *runtime, uint64_t *ret_gs, size_t *r
     return r;
 }
 
-static int prove(struct go_runtime *runtime, struct go_code *code, char ret_why[static GO_WHY_MAX])
+int go_runtime_prove(struct go_runtime *runtime, struct go_code *code,
+                     char ret_why[static GO_WHY_MAX])
 {
     AUTO_FREE uint64_t *gs = calloc(PROOF_GS_MAX, sizeof(*gs));
+    uint64_t named;
     size_t n = 0;
     int r;
 
@@ -69,7 +72,10 @@ static int prove(struct go_runtime *runtime, struct go_code *code, char ret_why[
         snprintf(ret_why, GO_WHY_MAX, "its list of goroutines could not be read");
         return r == -EAGAIN ? -ENOTSUP : r;
     }
-    return proof_check(runtime->layout, code, runtime->memory, gs, n, ret_why);
+    r = proof_check(&runtime->layout, code, runtime->memory, gs, n, clock_now(), &named, ret_why);
+    if (!r)
+        runtime->layout.named |= named;
+    return r;
 }
 
 int go_runtime_new(struct go_code *code, const struct go_memory *memory,
@@ -86,10 +92,11 @@ int go_runtime_new(struct go_code *code, const struct go_memory *memory,
         return -ENOTSUP;
     }
     runtime->memory = memory;
-    runtime->layout = g_layout_of(go_code_minor(code));
+    runtime->layout =
+        go_code_minor(code) > GO_MINOR_LAST ? g_layout_guess() : *g_layout_of(go_code_minor(code));
     r = find(runtime, code, ret_why);
     if (!r)
-        r = prove(runtime, code, ret_why);
+        r = go_runtime_prove(runtime, code, ret_why);
     if (r)
         return r;
     *ret_runtime = TAKE_PTR(runtime);
@@ -104,7 +111,7 @@ void go_runtime_free(struct go_runtime **runtime)
 
 const struct g_layout *go_runtime_layout(const struct go_runtime *runtime)
 {
-    return runtime->layout;
+    return &runtime->layout;
 }
 
 /* The longest of the slices, as it is now. */

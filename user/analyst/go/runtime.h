@@ -22,6 +22,12 @@ int go_runtime_new(struct go_code *code, const struct go_memory *memory,
                    char ret_why[static GO_WHY_MAX], struct go_runtime **ret_runtime);
 void go_runtime_free(struct go_runtime **runtime);
 
+/* Proves it on the process anew, for a layout that is a guess: what shows only later may speak
+ * against it, or bear out the names of more reasons. As go_runtime_new(). */
+int go_runtime_prove(struct go_runtime *runtime, struct go_code *code,
+                     char ret_why[static GO_WHY_MAX]);
+
+/* Lives as long as the runtime; of a guess it learns names. */
 const struct g_layout *go_runtime_layout(const struct go_runtime *runtime);
 
 /*

@@ -201,15 +201,25 @@ static int refuse(char *why, const char *version, const char *check)
     return -ENOTSUP;
 }
 
-/* Nothing that we can read: is there Go at all? */
+/* Whether there is build information of Go, whatever it says. */
+static bool has_header(const struct search *search)
+{
+    for (size_t i = 0; i < search->n; i++)
+        if (!search->findings[i].is_module)
+            return true;
+    return false;
+}
+
+/* Nothing that we can read: is there Go at all? Its header alone says so: obfuscators (garble) have
+ * the linker record "unknown" as the version. */
 static int no_module(const struct search *search, char *why)
 {
     char version[GO_VERSION_MAX] = "";
-    bool is_go = find_version(search, NULL, version);
+    bool has_version = find_version(search, NULL, version);
 
-    if (is_go && !go_layout_of(go_version_minor(version)))
+    if (has_version && !go_layout_of(go_version_minor(version)))
         return refuse(why, version, "older than 1.17");
-    if (is_go)
+    if (has_header(search))
         return refuse(why, version, "no function table of a known kind, it may be obfuscated");
     if (search->searched >= SEARCH_MAX)
         return refuse(why, "", "more data than is searched for it");
@@ -229,15 +239,6 @@ static int add_modules(struct search *search, char *why)
     return 0;
 }
 
-static size_t count_code(const struct maps *maps)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < maps->n; i++)
-        n += maps->mappings[i].executable && maps->mappings[i].inode != 0;
-    return n;
-}
-
 static int search_new(struct go_code *code, const struct maps *maps, struct search **ret_search)
 {
     struct search *search = calloc(1, sizeof(*search));
@@ -247,7 +248,7 @@ static int search_new(struct go_code *code, const struct maps *maps, struct sear
     search->code = code;
     search->maps = maps;
     search_all(search);
-    code->n_code_mappings = count_code(maps);
+    code->searched_code = maps_hash_code(maps);
     *ret_search = search;
     return 0;
 }
@@ -277,7 +278,7 @@ int go_search_again(struct go_code *code, const struct maps *maps)
     char why[GO_WHY_MAX];
     int r;
 
-    if (count_code(maps) == code->n_code_mappings)
+    if (maps_hash_code(maps) == code->searched_code)
         return 0;
     go_windows_clear(code->windows);
     r = search_new(code, maps, &search);

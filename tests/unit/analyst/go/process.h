@@ -150,8 +150,32 @@ enum {
     START_FORCE_GC = 0x411000,
     START_SWEEP = 0x412000,
     START_SCAVENGE = 0x413000,
+    START_FINALIZERS = 0x415000,
     START_OWN = 0x414000
 };
+
+/* Functions that park. */
+enum { PC_GOPARK = 0x420000, PC_SEND = 0x421000, PC_RECEIVE = 0x422000, PC_SEMACQUIRE = 0x423000 };
+
+/* It stands in gopark(), which `pc` called: on its stack lies but that return address. */
+static inline void process_park_in(struct process *process, size_t index, uint64_t pc)
+{
+    put64(process, g_of(index) + 64, PC_GOPARK);
+    put64(process, STACKS_AT + (index + 1) * STACK_SIZE - 256, pc);
+}
+
+/* It waits on a channel of its own, in a queue of which it is the only one. */
+static inline void process_queue(struct process *process, size_t index)
+{
+    const struct offsets *offsets = process->offsets;
+    uint64_t sudog = THINGS_AT + index * 256, channel = sudog + 128;
+
+    put64(process, g_of(index) + offsets->waiting, sudog);
+    put64(process, sudog, g_of(index));
+    put64(process, sudog + offsets->sudog_channel, channel);
+    put64(process, channel + offsets->recvq, sudog);
+    put64(process, channel + offsets->recvq + 16, sudog); /* sendq */
+}
 
 static inline int process_read(void *context, uint64_t address, void *buffer, size_t size)
 {
@@ -250,6 +274,12 @@ size_t go_code_variables(const struct go_code *code, struct rpc_range *ret_range
     return max ? 1 : 0;
 }
 
+bool go_code_has(const struct go_code *code, uint64_t pc)
+{
+    (void)code;
+    return pc >= 0x400000 && pc < DATA_BASE;
+}
+
 const char *go_code_function(struct go_code *code, uint64_t pc, uint64_t *ret_entry)
 {
     (void)code;
@@ -263,8 +293,18 @@ const char *go_code_function(struct go_code *code, uint64_t pc, uint64_t *ret_en
         return "runtime.gcenable.func1";
     case START_SCAVENGE:
         return "runtime.bgscavenge";
+    case START_FINALIZERS:
+        return "runtime.runfinq";
     case START_OWN:
         return "main.work";
+    case PC_GOPARK:
+        return "runtime.gopark";
+    case PC_SEND:
+        return "runtime.chansend";
+    case PC_RECEIVE:
+        return "runtime.chanrecv";
+    case PC_SEMACQUIRE:
+        return "sync.runtime_Semacquire";
     default:
         return NULL;
     }

@@ -405,27 +405,22 @@ static void test_several_sections(void **state)
     binary_free(binary);
 }
 
-/* A plugin is a module like any other; it is met when its code is mapped. */
-static void test_plugin_that_comes_later(void **state)
+/* A plugin is a module like any other; it is met when its code is mapped, as `text` says. */
+static void take_up_plugin(const char *text)
 {
     struct binary *binary = binary_new(&binary_layouts[5]);
     struct raw_frame frames[8];
     struct stack_copy none = {0};
     struct go_code *code = open_code(binary);
     struct maps more = {0};
-    static const char text[] = "400000-402000 r-xp 00000000 fe:01 77 /srv/program\n"
-                               "402000-410000 r-xp 00002000 fe:01 77 /srv/program\n"
-                               "508000-518000 r--p 00010000 fe:01 77 /srv/program\n"
-                               "600000-610000 rw-p 00020000 fe:01 77 /srv/program\n";
     struct rpc_range ranges[16];
     size_t n;
 
-    (void)state;
     assert_int_equal(go_code_unwind(code, 0x404010, BINARY_STACK, &none, frames, 8, &n),
                      UNWIND_CUT);
     assert_int_equal(go_code_update(code, &binary->maps), 0);
     assert_int_equal(go_code_variables(code, ranges, 16), 2);
-    assert_int_equal(maps_parse(text, sizeof(text) - 1, &more), 0);
+    assert_int_equal(maps_parse(text, strlen(text), &more), 0);
     assert_false(go_code_has_grown(code));
     binary_put64(binary, BINARY_MODULEDATA + 576, binary_add_plugin(binary, 0x404000));
     assert_true(go_code_has_grown(code));
@@ -440,6 +435,24 @@ static void test_plugin_that_comes_later(void **state)
     maps_free(&more);
     go_code_free(&code);
     binary_free(binary);
+}
+
+static void test_plugin_that_comes_later(void **state)
+{
+    (void)state;
+    take_up_plugin("400000-402000 r-xp 00000000 fe:01 77 /srv/program\n"
+                   "402000-410000 r-xp 00002000 fe:01 77 /srv/program\n"
+                   "508000-518000 r--p 00010000 fe:01 77 /srv/program\n"
+                   "600000-610000 rw-p 00020000 fe:01 77 /srv/program\n");
+}
+
+/* As many mappings of code as before: something else is gone. */
+static void test_plugin_in_place_of_another_library(void **state)
+{
+    (void)state;
+    take_up_plugin("400000-410000 r-xp 00000000 fe:01 78 /srv/plugin\n"
+                   "508000-518000 r--p 00010000 fe:01 78 /srv/plugin\n"
+                   "600000-610000 rw-p 00020000 fe:01 78 /srv/plugin\n");
 }
 
 int main(void)
@@ -462,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_version_among_the_strings),
         cmocka_unit_test(test_several_sections),
         cmocka_unit_test(test_plugin_that_comes_later),
+        cmocka_unit_test(test_plugin_in_place_of_another_library),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,19 @@ static void test_obfuscated(void **state)
     binary_free(binary);
 }
 
+/* As garble does: no version, and tables with a magic of their own. That it is Go is known still.
+ */
+static void test_obfuscated_without_a_version(void **state)
+{
+    struct binary *binary = binary_new(&binary_layouts[4]);
+
+    (void)state;
+    binary_put_version(binary, "unknown");
+    binary_put32(binary, BINARY_TABLES, 0xfffffff9);
+    assert_refused(binary, "Go of unknown version: no function table of a known kind");
+    binary_free(binary);
+}
+
 /* A word of the moduledata or of the function table's header that makes the whole of it
  * unbelievable. */
 static void test_spoilt_modules_are_refused(void **state)
@@ -400,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_no_go),
         cmocka_unit_test(test_versions_that_are_refused),
         cmocka_unit_test(test_obfuscated),
+        cmocka_unit_test(test_obfuscated_without_a_version),
         cmocka_unit_test(test_spoilt_modules_are_refused),
         cmocka_unit_test(test_functions_without_end),
         cmocka_unit_test(test_values_without_end),
