@@ -302,6 +302,17 @@ int target_regroup(struct target *target)
     return r;
 }
 
+/* A scan may be asked for once more of another analyst, but no analyst takes one twice: grouping is
+ * the dearest thing that it can ask for. */
+static bool is_next(const struct target *target, const struct wire_scan *scan)
+{
+    const struct wire_scan *last = &target->report.scan;
+
+    if (scan->number == last->number && target->first_scan_ns)
+        return false;
+    return scan->number >= last->number && scan->time_ns >= last->time_ns;
+}
+
 /* What is shown until the next scan. */
 static int take_scan(struct target *target, const void *payload)
 {
@@ -309,8 +320,7 @@ static int take_scan(struct target *target, const void *payload)
     struct wire_scan scan;
 
     memcpy(&scan, payload, sizeof(scan));
-    if (report->scanned &&
-        (scan.number < report->scan.number || scan.time_ns < report->scan.time_ns))
+    if (report->scanned && !is_next(target, &scan))
         return -EBADMSG;
     if (!names_has_string(target->names, scan.note))
         return -EBADMSG;
