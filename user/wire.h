@@ -110,13 +110,13 @@ struct wire_scan {
 
 /* A target, first sent when it is attached and again when something of it changes. */
 struct wire_target {
-    uint32_t index;         /* which of the targets named on the command line, from 0 */
-    uint32_t pid;           /* as the user named it */
-    uint32_t up;            /* 0: it ended */
-    uint32_t analyst;       /* 1: the message carries the socket of a new analyst */
-    uint64_t start_time_us; /* CLOCK_REALTIME microseconds since 1970 */
-    uint64_t attach_ns;     /* CLOCK_MONOTONIC */
-    char comm[64];          /* NUL-terminated, any bytes */
+    uint32_t index;     /* which of the targets named on the command line, from 0 */
+    uint32_t pid;       /* as the user named it */
+    uint32_t up;        /* 0: it ended */
+    uint32_t analyst;   /* 1: the message carries the socket of a new analyst */
+    uint64_t start_ns;  /* CLOCK_BOOTTIME, to a tick of 10 ms */
+    uint64_t attach_ns; /* CLOCK_MONOTONIC */
+    char comm[64];      /* NUL-terminated, any bytes */
     char exe[WIRE_PATH_MAX];
 };
 

@@ -64,7 +64,13 @@ static void monitor_close(struct monitor *monitor)
 
 static void make_report(const struct monitor *monitor, struct report *ret_report)
 {
-    store_report(monitor->store, clock_now(), clock_seconds(CLOCK_REALTIME), ret_report);
+    const struct store_clocks now = {
+        .monotonic_ns = clock_now(),
+        .boot_ns = clock_ns(CLOCK_BOOTTIME),
+        .realtime = clock_seconds(CLOCK_REALTIME),
+    };
+
+    store_report(monitor->store, &now, ret_report);
 }
 
 static int render_metrics(struct monitor *monitor, const struct report *report,

@@ -388,7 +388,7 @@ void target_take_target(struct target *target, const struct wire_target *wire)
     target->attach_ns = wire->attach_ns;
     report->pid = wire->pid;
     report->up = wire->up;
-    report->start_time = (double)wire->start_time_us / 1e6;
+    report->start_ns = wire->start_ns;
     if (!report->up && !target->options->keep_ended)
         clear(target);
 }
