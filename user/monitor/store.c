@@ -15,6 +15,7 @@
 
 struct store {
     struct store_options options;
+    size_t pool; /* of the targets' budgets: what is left */
     struct target targets[RECORD_TARGETS_MAX];
     struct target_report reports[RECORD_TARGETS_MAX]; /* what a report borrows */
 };
@@ -26,8 +27,9 @@ int store_new(const struct store_options *options, struct store **ret_store)
     if (!store)
         return -ENOMEM;
     store->options = *options;
+    store->pool = BUDGET_POOL;
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
-        target_init(&store->targets[i], &store->options);
+        target_init(&store->targets[i], &store->options, &store->pool);
     *ret_store = store;
     return 0;
 }
