@@ -34,6 +34,7 @@ enum wire_type {
     WIRE_COUNTERS,  /* struct wire_counters; from the probe */
     WIRE_WEB,       /* struct wire_web and its files' bytes; from the probe: serve by this */
     WIRE_WEB_BAD,   /* nothing; from the probe: the web configuration on disk was refused */
+    WIRE_VERIFIER,  /* nothing, with the socket of another verifier; from the probe */
     WIRE_FINISH,    /* nothing; from the probe: print the report after the scans asked for so far */
     WIRE_TYPE_MAX
 };

@@ -9,6 +9,7 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -381,6 +382,19 @@ class Configured(WebTest):
             began = monotonic()
             self.assertEqual(self.fetch(watch, password="alice:secret", plain=True)[0], 200)
             self.assertLess(monotonic() - began, SCRAPE_MAX)
+
+    def test_verifier_that_ends(self):
+        """By whatever a password did to it, or by somebody's hand: there is another one soon."""
+        watch = self.start(f"basic_auth_users: {{alice: '{bcrypt('secret')}'}}\n")
+        for number in (signal.SIGSEGV, signal.SIGKILL, signal.SIGSTOP):
+            with self.subTest(signal=number.name):
+                [before] = wait_for(lambda: watch.role("pw-verifier"), "a verifier")
+                os.kill(before, number)
+                wait_for(lambda: watch.role("pw-verifier") not in ([], [before]), "another one")
+                # Those that were not right before have to be checked.
+                wait_for(lambda: self.fetch(watch, password="alice:x", plain=True)[0] == 401, "it")
+                self.assertEqual(self.fetch(watch, password="alice:secret", plain=True)[0], 200)
+        self.assertIsNone(watch.process.poll())
 
     def assert_refused(self, text, words, *options):
         self.write(text)

@@ -503,6 +503,12 @@ int gate_configure(struct gate *gate, struct webconfig *config, struct tls *tls)
     return r;
 }
 
+int gate_replace_verifier(struct gate *gate, int fd)
+{
+    auth_replace(gate->auth, fd);
+    return watch_verifier(gate);
+}
+
 const struct webconfig *gate_config(const struct gate *gate)
 {
     return gate->config;

@@ -297,6 +297,13 @@ static int take_web_message(struct monitor *monitor)
     return r;
 }
 
+static int take_verifier(struct monitor *monitor)
+{
+    if (!monitor->http || monitor->probe.fd < 0)
+        return 0;
+    return http_replace_verifier(monitor->http, TAKE_FD(monitor->probe.fd));
+}
+
 static int take_probe_message(struct monitor *monitor)
 {
     const struct inbox *inbox = &monitor->probe;
@@ -308,6 +315,8 @@ static int take_probe_message(struct monitor *monitor)
         return r;
     if (inbox->header.type == WIRE_WEB || inbox->header.type == WIRE_WEB_BAD)
         return take_web_message(monitor);
+    if (inbox->header.type == WIRE_VERIFIER)
+        return take_verifier(monitor);
     if (inbox->header.type == WIRE_FINISH)
         monitor->finish = true;
     if (inbox->header.type == WIRE_TARGET) {
