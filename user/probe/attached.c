@@ -19,6 +19,9 @@
 #define SKIP_BITS  4                  /* 2^this - 1: ticks that a target is left alone at most */
 #define REAP_EVERY 1000000            /* ns between two looks at a crew that is to end */
 
+/* CPU time that a crew may take between two scans, when it has nothing to do. */
+#define IDLE_CPU_NS (100ull * 1000000)
+
 void attached_init(struct attached *attached)
 {
     *attached =
@@ -53,6 +56,7 @@ static int start_crew(struct attached *attached, int *ret_monitor_fd)
 
     attached->ordered_ns = 0;
     attached->heard_ns = clock_now();
+    attached->cpu_ns = 0;
     return crew_start(&attached->crew, &options, ret_monitor_fd);
 }
 
@@ -181,10 +185,20 @@ static int restart(struct attached *attached)
     return r;
 }
 
+/* One that takes CPU time without a scan was taken over. */
+static void check_idle(struct attached *attached)
+{
+    if (attached->crew.control >= 0 && attached->cpu_ns &&
+        crew_cpu_ns(&attached->crew) > attached->cpu_ns + IDLE_CPU_NS)
+        lose_crew(attached, LOSS_analyst_restarts, true);
+}
+
 int attached_tick(struct attached *attached)
 {
     if (!attached->up)
         return 0;
+    if (attached_is_idle(attached))
+        check_idle(attached);
     if (!pace_tick(&attached->pace))
         return 0;
     if (!attached_is_idle(attached)) {
@@ -295,6 +309,7 @@ static int take_done(struct attached *attached, uint64_t number)
         return 0;
     attached->finished = number;
     attached->failures = 0;
+    attached->cpu_ns = crew_cpu_ns(&attached->crew);
     return take_duration(attached, clock_now() - attached->asked_ns);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -177,6 +178,22 @@ void crew_end(struct crew *crew)
         kill(crew->reader, SIGKILL);
     if (crew->analyst)
         kill(crew->analyst, SIGKILL);
+}
+
+/* 0: it is gone. */
+static uint64_t cpu_ns_of(pid_t pid)
+{
+    struct timespec time;
+    clockid_t clock;
+
+    if (!pid || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &time))
+        return 0;
+    return time.tv_sec * 1000000000ull + time.tv_nsec;
+}
+
+uint64_t crew_cpu_ns(const struct crew *crew)
+{
+    return cpu_ns_of(crew->reader) + cpu_ns_of(crew->analyst);
 }
 
 static bool has_ended(pid_t *pid)
