@@ -21,6 +21,7 @@
     X(debug_refused, "files that elfutils refused to read")                                        \
     X(unwind_cut, "stacks that end before their thread's first frame")                             \
     X(frames_capped, "stacks longer than the bound of frames")                                     \
+    X(kernel_capped, "scans with more threads in uninterruptible waits than frames are read of")   \
     X(stacks_capped, "distinct stacks beyond the bound")                                           \
     X(samples_capped, "waiters beyond the bound")                                                  \
     X(labels_capped, "goroutines shown without labels: more sets of them than the bound")          \

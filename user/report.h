@@ -72,7 +72,8 @@ struct target_report {
     bool up;
     char comm[64];
     char exe[WIRE_PATH_MAX];
-    double start_time; /* seconds since 1970 */
+    uint64_t start_ns; /* CLOCK_BOOTTIME: with the PID, which process it is */
+    double start_time; /* seconds since 1970, by the clock as it is set now */
     int64_t uptime_ns;
     int64_t observed_ns; /* since the attach */
     char runtime[16];

@@ -13,6 +13,7 @@
 
 struct verifier_request {
     uint64_t ticket;
+    uint64_t cost; /* of the dearest hash that there is: this one's check takes as long as that's */
     char hash[WEBCONFIG_HASH_MAX];
     char password[VERIFIER_PASSWORD_MAX];
 };

@@ -417,6 +417,11 @@ bool webconfig_is_sound(const struct webconfig *config)
     return true;
 }
 
+unsigned webconfig_cost(const char *hash)
+{
+    return (unsigned)((hash[4] - '0') * 10 + hash[5] - '0');
+}
+
 const char *webconfig_header(const struct webconfig *config, const char *name)
 {
     for (size_t i = 0; config && i < config->n_headers; i++)

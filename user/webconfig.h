@@ -62,5 +62,8 @@ int webconfig_parse(const char *text, size_t size, struct webconfig *ret_config,
 /* True if counts and strings of a struct that came from elsewhere are in bounds. */
 bool webconfig_is_sound(const struct webconfig *config);
 
+/* The cost of a hash that webconfig_parse() took: its rounds are 2 to the power of that. */
+unsigned webconfig_cost(const char *hash);
+
 /* The value that the configuration gives a header, or NULL; `config` may be NULL. */
 const char *webconfig_header(const struct webconfig *config, const char *name);

@@ -34,6 +34,7 @@ enum wire_type {
     WIRE_COUNTERS,  /* struct wire_counters; from the probe */
     WIRE_WEB,       /* struct wire_web and its files' bytes; from the probe: serve by this */
     WIRE_WEB_BAD,   /* nothing; from the probe: the web configuration on disk was refused */
+    WIRE_VERIFIER,  /* nothing, with the socket of another verifier; from the probe */
     WIRE_FINISH,    /* nothing; from the probe: print the report after the scans asked for so far */
     WIRE_USAGE,     /* struct wire_usage; from the probe: what parkwatch itself takes */
     WIRE_TYPE_MAX
@@ -111,13 +112,13 @@ struct wire_scan {
 
 /* A target, first sent when it is attached and again when something of it changes. */
 struct wire_target {
-    uint32_t index;         /* which of the targets named on the command line, from 0 */
-    uint32_t pid;           /* as the user named it */
-    uint32_t up;            /* 0: it ended */
-    uint32_t analyst;       /* 1: the message carries the socket of a new analyst */
-    uint64_t start_time_us; /* CLOCK_REALTIME microseconds since 1970 */
-    uint64_t attach_ns;     /* CLOCK_MONOTONIC */
-    char comm[64];          /* NUL-terminated, any bytes */
+    uint32_t index;     /* which of the targets named on the command line, from 0 */
+    uint32_t pid;       /* as the user named it */
+    uint32_t up;        /* 0: it ended */
+    uint32_t analyst;   /* 1: the message carries the socket of a new analyst */
+    uint64_t start_ns;  /* CLOCK_BOOTTIME, to a tick of 10 ms */
+    uint64_t attach_ns; /* CLOCK_MONOTONIC */
+    char comm[64];      /* NUL-terminated, any bytes */
     char exe[WIRE_PATH_MAX];
 };
 

@@ -18,11 +18,12 @@ static void group(void *context)
 int main(void)
 {
     struct crowd crowd;
+    const struct store_clocks now = feed_clocks(FEED_START + 20 * FEED_SECOND);
     struct report report;
 
     crowd_start(&crowd);
     guard_measure(group, &crowd);
-    store_report(crowd.store, FEED_START + 20 * FEED_SECOND, 1, &report);
+    store_report(crowd.store, &now, &report);
     guard_need(report.targets[0].n_groups == CROWD_STACKS, "groups are missing");
     crowd_end(&crowd);
     return 0;

@@ -24,13 +24,14 @@ static void write_metrics(void *context)
 int main(void)
 {
     struct scrape_of scrape;
+    const struct store_clocks now = feed_clocks(FEED_START + 11 * FEED_SECOND);
     struct crowd crowd;
     char *text = NULL;
     size_t length;
 
     crowd_start(&crowd);
     guard_need(!feed_scan(crowd.store, 0, 1, FEED_START + 10 * FEED_SECOND), "scan");
-    store_report(crowd.store, FEED_START + 11 * FEED_SECOND, 1, &scrape.report);
+    store_report(crowd.store, &now, &scrape.report);
     scrape.out = open_memstream(&text, &length);
     guard_measure(write_metrics, &scrape);
     fclose(scrape.out);

@@ -45,10 +45,11 @@ static size_t check_group(const struct group *group)
 
 static size_t check_report(struct store *store)
 {
+    const struct store_clocks now = {1, 1, 1.0};
     struct report report;
     size_t n = 0;
 
-    store_report(store, 1, 1.0, &report);
+    store_report(store, &now, &report);
     for (size_t i = 0; i < report.n_targets; i++) {
         const struct target_report *target = &report.targets[i];
 

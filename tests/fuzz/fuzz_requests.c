@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any requests of an analyst about its target, which is a child that sleeps: each is answered, or
- * ends the analyst; no more comes back than there is room for. What takes loaded BPF programs is
- * left out.
+ * ends the analyst; no more comes back than there is room for. What a sweep over threads reads is
+ * of the input, too, in the place of loaded BPF programs.
  *
- * An input is messages, one behind the other: two bytes of length, then the request.
+ * An input is two bytes of length and the bytes that sweeps read, then messages, one behind the
+ * other: two bytes of length, then the request.
  */
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fuzz.h"
 
+#include "probe/fake_bpf.h"
 #include "probe/service.h"
 
 static pid_t start_target(void)
@@ -36,9 +39,16 @@ static const struct target_id *the_target(void)
     return &target;
 }
 
-static bool needs_bpf(uint32_t type)
+static void make_sweep(struct input *input)
 {
-    return type == RPC_SCAN || type == RPC_SCAN_NEXT || type == RPC_KERNEL;
+    static uint8_t records[UINT16_MAX];
+    size_t size = take_u16(input);
+
+    if (fake_bpf_sweep < 0)
+        fake_bpf_sweep = memfd_create("sweep", MFD_CLOEXEC);
+    take(input, records, size);
+    check(!ftruncate(fake_bpf_sweep, 0));
+    check(pwrite(fake_bpf_sweep, records, size, 0) == (ssize_t)size);
 }
 
 /* False: no whole message is left. */
@@ -50,8 +60,6 @@ static bool send_request(struct input *input, int socket)
     if (!input->left)
         return false;
     take(input, &request, size);
-    if (size >= sizeof(request.type) && needs_bpf(request.type))
-        request.type = RPC_READ;
     check(send(socket, &request, size, 0) == (ssize_t)size);
     return size > 0;
 }
@@ -79,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     service_init(&service, the_target(), BPF_LINKS_NONE, &losses);
     service.socket = sockets[1];
     service.area = area;
+    make_sweep(&input);
     while (send_request(&input, sockets[0])) {
         if (service_answer(&service, &done, &number))
             break;

@@ -9,13 +9,15 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import tempfile
 import threading
+import time
 
-from harness import LiveTest, monotonic, run, wait_for
+from harness import POLL, LiveTest, monotonic, read_stat, run, wait_for
 
 SCRAPE_MAX = 1.0  # seconds: what a scrape has, whatever else goes on
 STALLED = 1000
@@ -28,6 +30,11 @@ STRICT = {
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
 }
+
+SLOW = 10
+LOOKS = 50  # at what the monitor is at
+ASSET = b"vendor/uPlot.iife.min.js"  # the largest of what is served as it is
+ASSET_MIN = 50000
 
 GOOD = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -197,6 +204,33 @@ class Many(WebTest):
                 client.sendall(GOOD)
             self.assertLess(self.scrape(watch), SCRAPE_MAX)
 
+    def test_slow_readers_cost_nothing(self):
+        """The monitor sleeps while they do not read, however much there is left for them."""
+        fixture = self.fixture("cond")
+        watch = self.watch(fixture.pid, "--interval", "1m")
+        [monitor] = watch.role("pw-monitor")
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(self.slow_reader(watch)) for _ in range(SLOW)]
+            for client in clients:
+                self.assertTrue(client.recv(1, socket.MSG_PEEK))
+            states = []
+            for _ in range(LOOKS):
+                states.append(read_stat(monitor)[0])
+                time.sleep(POLL)
+            self.assertGreater(states.count("S"), LOOKS / 2, "the monitor spins")
+            for client in clients:
+                self.assertGreater(len(receive(client)), ASSET_MIN)
+
+    def slow_reader(self, watch):
+        """Small segments and a small window keep the kernel from taking all of the answer."""
+        client = socket.socket()
+        client.settimeout(PATIENCE)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        client.connect(("127.0.0.1", watch.port))
+        client.sendall(b"GET /assets/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % ASSET)
+        return client
+
 
 def certificate(folder, name="cert.pem", key="key.pem"):
     subprocess.run(
@@ -348,6 +382,19 @@ class Configured(WebTest):
             began = monotonic()
             self.assertEqual(self.fetch(watch, password="alice:secret", plain=True)[0], 200)
             self.assertLess(monotonic() - began, SCRAPE_MAX)
+
+    def test_verifier_that_ends(self):
+        """By whatever a password did to it, or by somebody's hand: there is another one soon."""
+        watch = self.start(f"basic_auth_users: {{alice: '{bcrypt('secret')}'}}\n")
+        for number in (signal.SIGSEGV, signal.SIGKILL, signal.SIGSTOP):
+            with self.subTest(signal=number.name):
+                [before] = wait_for(lambda: watch.role("pw-verifier"), "a verifier")
+                os.kill(before, number)
+                wait_for(lambda: watch.role("pw-verifier") not in ([], [before]), "another one")
+                # Those that were not right before have to be checked.
+                wait_for(lambda: self.fetch(watch, password="alice:x", plain=True)[0] == 401, "it")
+                self.assertEqual(self.fetch(watch, password="alice:secret", plain=True)[0], 200)
+        self.assertIsNone(watch.process.poll())
 
     def assert_refused(self, text, words, *options):
         self.write(text)

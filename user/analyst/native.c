@@ -198,6 +198,13 @@ void native_begin(struct native *native)
     native->n_kernel = 0;
 }
 
+static int by_tid(const void *a, const void *b)
+{
+    const struct kernel_record *one = a, *other = b;
+
+    return (one->tid > other->tid) - (one->tid < other->tid);
+}
+
 /* Kernel frames of all uninterruptible threads, once a scan and only if one of them is parked. */
 static int refresh_kernel(struct native *native)
 {
@@ -220,15 +227,16 @@ static int refresh_kernel(struct native *native)
         return -ENOMEM;
     memcpy(native->kernel, records, n * sizeof(*records));
     native->n_kernel = n;
+    qsort(native->kernel, n, sizeof(*records), by_tid);
     return 0;
 }
 
 static const struct kernel_record *kernel_of(const struct native *native, uint32_t tid)
 {
-    for (size_t i = 0; i < native->n_kernel; i++)
-        if (native->kernel[i].tid == tid)
-            return &native->kernel[i];
-    return NULL;
+    const struct kernel_record key = {.tid = tid};
+
+    return native->n_kernel ? bsearch(&key, native->kernel, native->n_kernel, sizeof(key), by_tid)
+                            : NULL;
 }
 
 /* The part of a thread's stack that is copied at once: from its stack pointer up. */

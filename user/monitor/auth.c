@@ -101,28 +101,25 @@ static int read_credentials(const char *authorization, struct credentials *ret)
     return 0;
 }
 
-static unsigned cost_of(const struct webconfig_user *user)
-{
-    return (unsigned)((user->hash[4] - '0') * 10 + user->hash[5] - '0');
-}
-
-/* Looks at all users, however soon it knows. An unknown one gets the dearest hash there is. */
-static const char *find_hash(const struct webconfig *config, const struct credentials *credentials,
-                             bool *ret_known)
+/* Looks at all users, however soon it knows. An unknown one gets the dearest hash there is, and all
+ * others' checks are to take as long as that one's. */
+static void find_hash(const struct webconfig *config, const struct credentials *credentials,
+                      struct waiting *waiting)
 {
     const struct webconfig_user *found = NULL, *dearest = &config->users[0];
 
     for (size_t i = 0; i < config->n_users; i++) {
         const struct webconfig_user *user = &config->users[i];
 
-        if (cost_of(user) > cost_of(dearest))
+        if (webconfig_cost(user->hash) > webconfig_cost(dearest->hash))
             dearest = user;
         if (strlen(user->name) == credentials->name &&
             !gnutls_memcmp(user->name, credentials->text.data, credentials->name))
             found = user;
     }
-    *ret_known = found;
-    return found ? found->hash : dearest->hash;
+    waiting->known = found;
+    waiting->request.cost = webconfig_cost(dearest->hash);
+    memcpy(waiting->request.hash, found ? found->hash : dearest->hash, sizeof(dearest->hash));
 }
 
 /* A password that cannot be one is checked all the same, to no avail. */
@@ -203,8 +200,7 @@ int auth_check(struct auth *auth, const char *authorization, uint64_t ticket)
         return 1;
     if (!authorization || read_credentials(authorization, &credentials))
         return 0;
-    memcpy(waiting.request.hash, find_hash(auth->config, &credentials, &waiting.known),
-           sizeof(waiting.request.hash));
+    find_hash(auth->config, &credentials, &waiting);
     take_password(&credentials, &waiting);
     r = make_digest(auth, &credentials, &waiting);
     if (!r)
@@ -222,6 +218,16 @@ void auth_cancel(struct auth *auth, uint64_t ticket)
             return;
         }
     }
+}
+
+void auth_replace(struct auth *auth, int fd)
+{
+    cleanup_close(&auth->fd);
+    auth->fd = fd;
+    if (auth->is_asked)
+        leave_queue(auth, 0);
+    auth->is_asked = false;
+    ask_next(auth);
 }
 
 int auth_fd(const struct auth *auth)

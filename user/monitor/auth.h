@@ -20,12 +20,16 @@ struct auth;
 int auth_new(int fd, struct auth **ret_auth);
 void auth_free(struct auth **auth);
 
+/* Goes on with another verifier, whose socket is ours from now on. What the one before was asked is
+ * not asked again: it may be what ended it. */
+void auth_replace(struct auth *auth, int fd);
+
 /* Takes other users over; `config` is borrowed until the next call. Forgets what was right. */
 void auth_configure(struct auth *auth, const struct webconfig *config);
 
 /* Checks an Authorization field, NULL if there was none. 1: right, or nobody needs a password; 0:
  * wrong; -EINPROGRESS: auth_answer() will give the answer for this ticket; -EBUSY: too many wait.
- * An unknown user takes as long as a wrong password. */
+ * All checks take as long, whether the user is known or not. */
 int auth_check(struct auth *auth, const char *authorization, uint64_t ticket);
 
 /* The one who asked is gone. */

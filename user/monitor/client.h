@@ -40,7 +40,6 @@ struct client {
     bool is_answered;     /* at least one byte of an answer came */
     uint32_t events;      /* that epoll was asked for */
     bool is_pair_watched; /* by epoll */
-    uint32_t pair_events;
     char buffer[REFUSAL_MAX];
 };
 

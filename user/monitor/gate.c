@@ -14,8 +14,9 @@
 
 #define EVENTS_MAX 64 /* handled in one go, as are new connections of one socket */
 
-/* What an event is about, in its data: a client's slot or one of these. */
-enum source { SOURCE_LISTENERS = CLIENTS_MAX, SOURCE_VERIFIER };
+/* What an event is about, in its data: a client's slot, one of these, or the pair of the client in
+ * slot `source - SOURCE_PAIRS`. */
+enum source { SOURCE_LISTENERS = CLIENTS_MAX, SOURCE_VERIFIER, SOURCE_PAIRS };
 
 struct gate {
     struct gate_options options;
@@ -69,6 +70,7 @@ static void close_pair(struct client *client)
 {
     cleanup_close(&client->pair);
     client->pair = -1;
+    client->is_pair_watched = false;
 }
 
 static void refuse(struct gate *gate, struct client *client, enum refusal refusal)
@@ -216,30 +218,37 @@ static int step(struct gate *gate, struct client *client)
     }
 }
 
-static int ask_for(struct gate *gate, int fd, uint32_t wanted, uint32_t *events, size_t slot)
+static int ask_client(struct gate *gate, struct client *client, size_t slot)
 {
+    const uint32_t wanted = client_wants(client);
     struct epoll_event event = {.events = wanted, .data.u64 = slot};
 
-    if (*events == wanted)
+    if (client->events == wanted)
         return 0;
-    *events = wanted;
-    return epoll_ctl(gate->epoll_fd, EPOLL_CTL_MOD, fd, &event) ? -errno : 0;
+    client->events = wanted;
+    return epoll_ctl(gate->epoll_fd, EPOLL_CTL_MOD, client->fd, &event) ? -errno : 0;
+}
+
+/* A pair that nothing is wanted of has to leave: that its other end was closed, as that of every
+ * answer is once it is written, epoll tells of whatever it was asked for. */
+static int ask_pair(struct gate *gate, struct client *client, size_t slot, bool wanted)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = SOURCE_PAIRS + slot};
+    const int operation = wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+
+    if (client->pair < 0 || client->is_pair_watched == wanted)
+        return 0;
+    client->is_pair_watched = wanted;
+    return epoll_ctl(gate->epoll_fd, operation, client->pair, &event) ? -errno : 0;
 }
 
 /* Who answers is listened to when the client has read all that came before. */
 static int ask_for_events(struct gate *gate, struct client *client, size_t slot)
 {
-    const uint32_t wanted = client_wants(client);
-    const bool wants_answer = client->state == CLIENT_ANSWER && !wanted;
-    struct epoll_event event = {.events = 0, .data.u64 = slot};
-    int r = ask_for(gate, client->fd, wanted, &client->events, slot);
+    const bool wants_answer = client->state == CLIENT_ANSWER && !client_wants(client);
+    const int r = ask_client(gate, client, slot);
 
-    if (r || client->pair < 0)
-        return r;
-    if (!client->is_pair_watched && epoll_ctl(gate->epoll_fd, EPOLL_CTL_ADD, client->pair, &event))
-        return -errno;
-    client->is_pair_watched = true;
-    return ask_for(gate, client->pair, wants_answer ? EPOLLIN : 0, &client->pair_events, slot);
+    return r ? r : ask_pair(gate, client, slot, wants_answer);
 }
 
 /* Goes on with a client until it has to wait. */
@@ -380,6 +389,21 @@ static void expire(struct gate *gate, size_t slot)
     end_client(gate, slot);
 }
 
+/* A connection that is broken ends in any state: in those that wait for us nobody else would
+ * notice, and epoll would go on telling. */
+static void take_event(struct gate *gate, const struct epoll_event *event)
+{
+    const bool is_pair = event->data.u64 >= SOURCE_PAIRS;
+    const size_t slot = event->data.u64 - (is_pair ? SOURCE_PAIRS : 0);
+
+    if (!gate->clients.slots[slot])
+        return;
+    if (!is_pair && event->events & (EPOLLHUP | EPOLLERR))
+        end_client(gate, slot);
+    else
+        advance(gate, slot);
+}
+
 void gate_run(struct gate *gate, uint64_t now_ns)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -390,11 +414,12 @@ void gate_run(struct gate *gate, uint64_t now_ns)
     for (int i = 0; i < n; i++) {
         const uint64_t source = events[i].data.u64;
 
-        if (source < CLIENTS_MAX && gate->clients.slots[source])
-            advance(gate, source);
-        accepts |= source == SOURCE_LISTENERS;
-        if (source == SOURCE_VERIFIER)
+        if (source == SOURCE_LISTENERS)
+            accepts = true;
+        else if (source == SOURCE_VERIFIER)
             take_answers_of_verifier(gate);
+        else
+            take_event(gate, &events[i]);
     }
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (gate->clients.slots[i] && gate->clients.slots[i]->deadline_ns <= now_ns)
@@ -476,6 +501,12 @@ int gate_configure(struct gate *gate, struct webconfig *config, struct tls *tls)
         r = listeners_open(&gate->listeners);
     gate->is_open = true;
     return r;
+}
+
+int gate_replace_verifier(struct gate *gate, int fd)
+{
+    auth_replace(gate->auth, fd);
+    return watch_verifier(gate);
 }
 
 const struct webconfig *gate_config(const struct gate *gate)

@@ -48,6 +48,9 @@ void gate_free(struct gate **gate);
  * `tls` are the gate's from now on. Connections that are there keep their certificate. */
 int gate_configure(struct gate *gate, struct webconfig *config, struct tls *tls);
 
+/* Another verifier in the place of one that ended; the descriptor is the gate's from now on. */
+int gate_replace_verifier(struct gate *gate, int fd);
+
 /* The configuration in force, or NULL. */
 const struct webconfig *gate_config(const struct gate *gate);
 

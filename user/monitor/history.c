@@ -41,7 +41,7 @@ static struct history_target *find(const struct history *history,
     for (size_t i = 0; i < history->n; i++) {
         struct history_target *target = history->targets[i];
 
-        if (target->pid == report->pid && target->start_time == report->start_time)
+        if (target->pid == report->pid && target->start_ns == report->start_ns)
             return target;
     }
     return NULL;
@@ -79,7 +79,7 @@ static int add(struct history *history, const struct target_report *report,
     if (!target)
         return -ENOMEM;
     target->pid = report->pid;
-    target->start_time = report->start_time;
+    target->start_ns = report->start_ns;
     target->up = true;
     target->since_ms = clock->time_ms;
     r = timeline_init(&target->timeline, history->interval_ms);

@@ -25,7 +25,7 @@ struct history_target {
     char name[96];
     char runtime[16];
     uint32_t pid;
-    double start_time; /* which tells it from another process that had its PID */
+    uint64_t start_ns; /* which tells it from another process that had its PID */
     bool up;
     int64_t since_ms;      /* CLOCK_REALTIME: attached */
     int64_t ended_ms;      /* likewise; meaningful if not up */

@@ -460,6 +460,11 @@ int http_configure(struct http *http, struct webconfig *config, struct tls *tls)
     return gate_configure(http->gate, config, tls);
 }
 
+int http_replace_verifier(struct http *http, int fd)
+{
+    return gate_replace_verifier(http->gate, fd);
+}
+
 struct weblosses *http_losses(struct http *http)
 {
     return gate_losses(http->gate);

@@ -78,6 +78,9 @@ void http_free(struct http **http);
 /* Serves by a web configuration from now on; `config` and `tls`, NULL: no TLS, are the server's. */
 int http_configure(struct http *http, struct webconfig *config, struct tls *tls);
 
+/* Another verifier in the place of one that ended; the descriptor is the server's from now on. */
+int http_replace_verifier(struct http *http, int fd);
+
 /* What was lost so far; the caller may add to it. */
 struct weblosses *http_losses(struct http *http);
 

@@ -208,6 +208,7 @@ static const struct {
                     check_usage},
     [WIRE_WEB] = {INTAKE_PROBE, sizeof(struct wire_web), WIRE_PAYLOAD_MAX, webbundle_is_sound},
     [WIRE_WEB_BAD] = {INTAKE_PROBE, 0, 0, check_nothing},
+    [WIRE_VERIFIER] = {INTAKE_PROBE, 0, 0, check_nothing},
 };
 
 int intake_check_header(enum intake_source source, const struct wire_header *header)

@@ -27,9 +27,12 @@
 #include "sandbox.h"
 #include "webbundle.h"
 
-/* Of one analyst's messages before others have their turn: more than its socket holds, so that what
- * it sent before the probe asked for the report is in it. */
+/* Of one analyst's messages before others have their turn. The end of a scan ends it, too. */
 #define TURN_BYTES (4 * 1024 * 1024)
+
+/* How long what analysts sent before the probe asked for the report is read on. An honest one has
+ * sent some scans at most; one that was taken over does not stop. */
+#define FINISH_NS (5ull * 1000000000)
 
 struct monitor {
     const struct monitor_options *options;
@@ -61,7 +64,13 @@ static void monitor_close(struct monitor *monitor)
 
 static void make_report(const struct monitor *monitor, struct report *ret_report)
 {
-    store_report(monitor->store, clock_now(), clock_seconds(CLOCK_REALTIME), ret_report);
+    const struct store_clocks now = {
+        .monotonic_ns = clock_now(),
+        .boot_ns = clock_ns(CLOCK_BOOTTIME),
+        .realtime = clock_seconds(CLOCK_REALTIME),
+    };
+
+    store_report(monitor->store, &now, ret_report);
 }
 
 static int render_metrics(struct monitor *monitor, const struct report *report,
@@ -288,6 +297,13 @@ static int take_web_message(struct monitor *monitor)
     return r;
 }
 
+static int take_verifier(struct monitor *monitor)
+{
+    if (!monitor->http || monitor->probe.fd < 0)
+        return 0;
+    return http_replace_verifier(monitor->http, TAKE_FD(monitor->probe.fd));
+}
+
 static int take_probe_message(struct monitor *monitor)
 {
     const struct inbox *inbox = &monitor->probe;
@@ -299,6 +315,8 @@ static int take_probe_message(struct monitor *monitor)
         return r;
     if (inbox->header.type == WIRE_WEB || inbox->header.type == WIRE_WEB_BAD)
         return take_web_message(monitor);
+    if (inbox->header.type == WIRE_VERIFIER)
+        return take_verifier(monitor);
     if (inbox->header.type == WIRE_FINISH)
         monitor->finish = true;
     if (inbox->header.type == WIRE_TARGET) {
@@ -333,33 +351,41 @@ static int take_analyst_message(struct monitor *monitor, uint32_t index)
     return r == -ENOMEM ? r : 1;
 }
 
-/* An analyst that ended, or whose messages cannot be told apart any more, or one of which could not
- * be kept, is cut off: the probe sees its end and starts another one, which tells all anew. */
-static void read_analyst(struct monitor *monitor, uint32_t index)
+/* One turn of an analyst: true if more may be there. One that ended, or whose messages cannot be
+ * told apart any more, or one of which could not be kept, is cut off: the probe sees its end and
+ * starts another one, which tells all anew. */
+static bool read_analyst(struct monitor *monitor, uint32_t index)
 {
     struct inbox *inbox = &monitor->analysts[index];
+    bool is_over = false;
     size_t taken = 0;
     int r = 1;
 
     if (inbox->socket < 0)
-        return;
-    while (r > 0 && taken < TURN_BYTES) {
+        return false;
+    while (r > 0 && !is_over) {
         r = inbox_read(inbox);
         if (r <= 0)
             break;
         taken += sizeof(inbox->header) + inbox->header.length;
+        is_over = inbox->header.type == WIRE_SCAN || taken >= TURN_BYTES;
         r = take_analyst_message(monitor, index);
     }
     if (r < 0 && r != -ECONNRESET && r != -EBADMSG)
         store_analyst_lost(monitor->store, index);
     if (r < 0)
         inbox_close(inbox);
+    return r > 0;
 }
 
-static void read_analysts(struct monitor *monitor)
+/* A turn of each: true if there may be more. */
+static bool read_analysts(struct monitor *monitor)
 {
+    bool more = false;
+
     for (uint32_t i = 0; i < RECORD_TARGETS_MAX; i++)
-        read_analyst(monitor, i);
+        more |= read_analyst(monitor, i);
+    return more;
 }
 
 /* Sleeps until there is something to read or to serve. */
@@ -384,11 +410,15 @@ static int wait_for_work(struct monitor *monitor)
     return 0;
 }
 
-static int print(const struct monitor *monitor)
+/* The report, of all that was sent before it was asked for. */
+static int print(struct monitor *monitor)
 {
+    const uint64_t end_ns = clock_now() + FINISH_NS;
     const struct monitor_options *options = monitor->options;
     struct report report;
 
+    while (read_analysts(monitor) && clock_now() < end_ns)
+        ;
     make_report(monitor, &report);
     return print_report(&report, options->options->format, options->width, options->output_fd);
 }

@@ -9,16 +9,23 @@
 #include "buildid.h"
 #include "cleanup.h"
 #include "reason.h"
+#include "report.h"
 #include "table.h"
 #include "utf8.h"
 
 #define STRINGS_MIN 256
+#define STRING_COST 24 /* bytes of the allocator for each */
 
 /* utf8_clean() makes at most three bytes of one. */
 #define CLEAN_MAX (3 * WIRE_STRING_MAX + 1)
 
+/* What a stack takes besides its frames: itself, and up to two groups that are made of it. */
+#define STACK_COST (sizeof(struct named_stack) + 2 * sizeof(struct group))
+
 struct names {
     const struct idle *idle;
+    struct budget *budget;
+    size_t cost;    /* taken of it */
     char **strings; /* by id; NULL: not sent */
     uint32_t n_strings;
     size_t n_bytes;
@@ -43,13 +50,14 @@ static const struct table_type stacks_type = {
     .key = stack_key,
 };
 
-int names_new(const struct idle *idle, struct names **ret_names)
+int names_new(const struct idle *idle, struct budget *budget, struct names **ret_names)
 {
     struct names *names = calloc(1, sizeof(*names));
 
     if (!names)
         return -ENOMEM;
     names->idle = idle;
+    names->budget = budget;
     table_init(&names->stacks, &stacks_type);
     *ret_names = names;
     return 0;
@@ -69,8 +77,23 @@ void names_free(struct names **names)
     for (uint32_t i = 0; i < (*names)->stacks.n; i++)
         free(stacks[i]);
     table_clear(&(*names)->stacks);
+    budget_give((*names)->budget, (*names)->cost);
     free(*names);
     *names = NULL;
+}
+
+static bool take_budget(struct names *names, size_t bytes)
+{
+    if (!budget_take(names->budget, bytes))
+        return false;
+    names->cost += bytes;
+    return true;
+}
+
+static void give_budget(struct names *names, size_t bytes)
+{
+    budget_give(names->budget, bytes);
+    names->cost -= bytes;
 }
 
 static int grow_strings(struct names *names, uint32_t id)
@@ -82,6 +105,8 @@ static int grow_strings(struct names *names, uint32_t id)
         return 0;
     while (n <= id)
         n *= 2;
+    if (!take_budget(names, (n - names->n_strings) * sizeof(*strings)))
+        return -ENOMEM;
     strings = reallocarray(names->strings, n, sizeof(*strings));
     if (!strings)
         return -ENOMEM;
@@ -104,7 +129,7 @@ int names_add_string(struct names *names, const void *payload, size_t length, st
         return -ENOMEM;
     size = utf8_clean((const char *)payload + sizeof(id), length - sizeof(id), text, sizeof(text));
     size++;
-    if (names->n_bytes + size > NAMES_BYTES_MAX) {
+    if (names->n_bytes + size > NAMES_BYTES_MAX || !take_budget(names, size + STRING_COST)) {
         names->strings[id] = left_out;
         losses->count[LOSS_strings_capped]++;
         return 0;
@@ -210,24 +235,27 @@ int names_add_stack(struct names *names, const void *payload, struct losses *los
 {
     struct named_stack *stack AUTO_FREE = NULL;
     struct wire_stack wire;
-    size_t n;
+    size_t n, cost;
     int r;
 
     memcpy(&wire, payload, sizeof(wire));
     if (names_stack(names, wire.id))
         return -EBADMSG;
     n = wire.n_frames + wire.has_creator;
-    if (names->stacks.n == WIRE_STACKS_MAX || names->n_frames + n > NAMES_FRAMES_MAX) {
+    cost = STACK_COST + n * sizeof(struct frame);
+    if (names->stacks.n == WIRE_STACKS_MAX || names->n_frames + n > NAMES_FRAMES_MAX ||
+        !take_budget(names, cost)) {
         names->stacks_capped = true;
         losses->count[LOSS_stacks_capped]++;
         return 0;
     }
     r = read_stack(names, &wire, (const char *)payload + sizeof(wire), &stack);
-    if (r)
+    if (!r)
+        r = table_add(&names->stacks, &stack, NULL);
+    if (r) {
+        give_budget(names, cost);
         return r;
-    r = table_add(&names->stacks, &stack, NULL);
-    if (r)
-        return r;
+    }
     names->n_frames += n;
     (void)TAKE_PTR(stack);
     return 0;

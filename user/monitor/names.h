@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "budget.h"
 #include "idle.h"
 #include "loss.h"
 #include "sample.h"
@@ -26,11 +27,12 @@ struct named_stack {
     struct frame frames[]; /* and the creator behind them, if there is one */
 };
 
-/* `idle` is borrowed. -ENOMEM. */
-int names_new(const struct idle *idle, struct names **ret_names);
+/* Both are borrowed. -ENOMEM. */
+int names_new(const struct idle *idle, struct budget *budget, struct names **ret_names);
 void names_free(struct names **names);
 
-/* Both take the payload of a message that intake_check() let pass. What goes beyond a bound is left
+/* Both take the payload of a message that intake_check() let pass. What goes beyond a bound, or the
+ * budget, is left
  * out and counted in `losses`: such a string reads as unknown. -EBADMSG: the id is taken, or names
  * a string that was not sent or is not what it has to be; -ENOMEM. */
 int names_add_string(struct names *names, const void *payload, size_t length,

@@ -3,6 +3,7 @@
 #include "store.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,11 @@
 #include "intake.h"
 #include "target.h"
 
+#define CLOCK_STEP 0.5 /* seconds: less is no change of the clock */
+
 struct store {
     struct store_options options;
+    size_t pool; /* of the targets' budgets: what is left */
     struct target targets[RECORD_TARGETS_MAX];
     struct target_report reports[RECORD_TARGETS_MAX]; /* what a report borrows */
     struct wire_usage usage;
@@ -24,8 +28,9 @@ int store_new(const struct store_options *options, struct store **ret_store)
     if (!store)
         return -ENOMEM;
     store->options = *options;
+    store->pool = BUDGET_POOL;
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
-        target_init(&store->targets[i], &store->options);
+        target_init(&store->targets[i], &store->options, &store->pool);
     for (size_t i = 0; i < ROLE_MAX; i++)
         store->usage.roles[i] = (struct wire_role_usage){WIRE_UNKNOWN, WIRE_UNKNOWN};
     *ret_store = store;
@@ -201,38 +206,54 @@ int store_hold(struct store *store, bool hold)
     return r;
 }
 
-/* How long ago the newest scan was taken: ages in a report are as of then. */
+/* How long ago the newest scan was taken: ages in a report are as of then. One of the future is a
+ * lie. */
 static uint64_t scan_age(const struct store *store, uint64_t now_ns)
 {
     uint64_t newest = 0;
 
-    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++)
-        if (store->targets[i].known && store->targets[i].report.scanned &&
-            store->targets[i].report.scan.time_ns > newest)
-            newest = store->targets[i].report.scan.time_ns;
-    return newest && newest < now_ns ? now_ns - newest : 0;
+    for (size_t i = 0; i < RECORD_TARGETS_MAX; i++) {
+        const struct target *target = &store->targets[i];
+        const uint64_t time_ns = target->report.scan.time_ns;
+
+        if (target->known && target->report.scanned && time_ns > newest && time_ns <= now_ns)
+            newest = time_ns;
+    }
+    return newest ? now_ns - newest : 0;
 }
 
-void store_report(struct store *store, uint64_t now_ns, double realtime, struct report *ret_report)
+/* The start of a process is known by the clock that nobody sets. By the other one it changes when
+ * that is set, and not because the two are read one after the other. */
+static void derive_start(struct target_report *report, const struct store_clocks *now)
+{
+    const uint64_t age_ns = now->boot_ns > report->start_ns ? now->boot_ns - report->start_ns : 0;
+    const double start_time = now->realtime - (double)age_ns / 1e9;
+
+    report->uptime_ns = (int64_t)age_ns;
+    if (fabs(start_time - report->start_time) > CLOCK_STEP)
+        report->start_time = start_time;
+}
+
+void store_report(struct store *store, const struct store_clocks *now, struct report *ret_report)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < RECORD_TARGETS_MAX; i++) {
-        const struct target *target = &store->targets[i];
+        struct target *target = &store->targets[i];
         struct target_report *report = &store->reports[n];
 
         if (!target->known)
             continue;
+        derive_start(&target->report, now);
         *report = target->report;
-        report->observed_ns =
-            now_ns > target->attach_ns ? (int64_t)(now_ns - target->attach_ns) : 0;
-        report->uptime_ns =
-            realtime > report->start_time ? (int64_t)((realtime - report->start_time) * 1e9) : 0;
+        report->observed_ns = now->monotonic_ns > target->attach_ns
+                                  ? (int64_t)(now->monotonic_ns - target->attach_ns)
+                                  : 0;
         n++;
     }
     *ret_report = (struct report){
         .version = PARKWATCH_VERSION,
-        .time = realtime - (double)scan_age(store, now_ns) / 1e9,
+        .time = now->realtime - (double)scan_age(store, now->monotonic_ns) / 1e9,
         .threshold_ns = store->options.threshold_ns,
         .n_targets = n,
         .targets = store->reports,

@@ -26,6 +26,13 @@ struct store_options {
 
 struct store;
 
+/* One moment, by three clocks. */
+struct store_clocks {
+    uint64_t monotonic_ns;
+    uint64_t boot_ns;
+    double realtime; /* seconds since 1970 */
+};
+
 /* -ENOMEM */
 int store_new(const struct store_options *options, struct store **ret_store);
 void store_free(struct store **store);
@@ -51,7 +58,6 @@ int store_hold(struct store *store, bool hold);
 
 /*
  * The report as of the newest scans; costs a copy of what is known of each target, not a grouping.
- * `now_ns` is CLOCK_MONOTONIC, `realtime` seconds since 1970. The report borrows from the store: it
- * holds until the next call of any function here.
+ * The report borrows from the store: it holds until the next call of any function here.
  */
-void store_report(struct store *store, uint64_t now_ns, double realtime, struct report *ret_report);
+void store_report(struct store *store, const struct store_clocks *now, struct report *ret_report);

@@ -9,9 +9,12 @@
 #include "cleanup.h"
 #include "utf8.h"
 
-/* Counters of both are nothing else: the probe's are raised as one array of numbers. */
 #define RENAMES_MAX 32 /* names and programs of one target that are followed */
 
+/* Bytes that a sample takes at most: tables grow by doubling (table.h). */
+#define SAMPLE_COST (2 * sizeof(struct sample) + 11)
+
+/* Counters of both are nothing else: the probe's are raised as one array of numbers. */
 static_assert(sizeof(struct losses) == LOSS_MAX * sizeof(uint64_t), "raised as an array");
 static_assert(sizeof(struct park_counters) % sizeof(uint64_t) == 0, "raised as an array");
 
@@ -47,9 +50,9 @@ static void sum_losses(struct target *target)
     add_losses(sum, &target->own);
 }
 
-void target_init(struct target *target, const struct store_options *options)
+void target_init(struct target *target, const struct store_options *options, size_t *pool)
 {
-    *target = (struct target){.options = options};
+    *target = (struct target){.options = options, .budget = {.pool = pool}};
     table_init(&target->samples, &samples_type);
     growth_init(&target->growth);
     target->report.cpu_ratio = -1;
@@ -65,10 +68,17 @@ static void free_names(struct target *target)
     names_free(&target->names);
 }
 
+static void clear_samples(struct target *target)
+{
+    budget_give(&target->budget, target->most_samples * SAMPLE_COST);
+    target->most_samples = 0;
+    table_clear(&target->samples);
+}
+
 /* What there is of waiters: the report has none then. */
 static void clear(struct target *target)
 {
-    table_clear(&target->samples);
+    clear_samples(target);
     groups_free(&target->groups);
     target->n_edges = 0;
     free(TAKE_PTR(target->edges));
@@ -93,7 +103,7 @@ void target_free(struct target *target)
 
 void target_reset_analyst(struct target *target)
 {
-    table_clear(&target->samples);
+    clear_samples(target);
     target->changed = true;
     if (target->names != target->shown)
         names_free(&target->names);
@@ -122,6 +132,17 @@ static bool knows(const struct target *target, const struct sample *sample)
            (names_stack(target->names, sample->stack_id) || names_stacks_capped(target->names));
 }
 
+/* What was once taken for samples stays so: a table keeps the room that it had. */
+static int add_sample(struct target *target, const struct sample *sample)
+{
+    if (target->samples.n == target->most_samples) {
+        if (!budget_take(&target->budget, SAMPLE_COST))
+            return -ENOSPC;
+        target->most_samples++;
+    }
+    return table_add(&target->samples, sample, NULL);
+}
+
 static int put_sample(struct target *target, const struct sample *sample)
 {
     struct sample *known = table_find(&target->samples, sample_key(sample->kind, sample->id));
@@ -137,7 +158,7 @@ static int put_sample(struct target *target, const struct sample *sample)
         *known = *sample;
         return 0;
     }
-    r = table_add(&target->samples, sample, NULL);
+    r = add_sample(target, sample);
     if (r == -ENOSPC) {
         target->own.count[LOSS_samples_capped]++;
         return 0;
@@ -302,6 +323,17 @@ int target_regroup(struct target *target)
     return r;
 }
 
+/* A scan may be asked for once more of another analyst, but no analyst takes one twice: grouping is
+ * the dearest thing that it can ask for. */
+static bool is_next(const struct target *target, const struct wire_scan *scan)
+{
+    const struct wire_scan *last = &target->report.scan;
+
+    if (scan->number == last->number && target->first_scan_ns)
+        return false;
+    return scan->number >= last->number && scan->time_ns >= last->time_ns;
+}
+
 /* What is shown until the next scan. */
 static int take_scan(struct target *target, const void *payload)
 {
@@ -309,8 +341,7 @@ static int take_scan(struct target *target, const void *payload)
     struct wire_scan scan;
 
     memcpy(&scan, payload, sizeof(scan));
-    if (report->scanned &&
-        (scan.number < report->scan.number || scan.time_ns < report->scan.time_ns))
+    if (report->scanned && !is_next(target, &scan))
         return -EBADMSG;
     if (!names_has_string(target->names, scan.note))
         return -EBADMSG;
@@ -329,7 +360,7 @@ int target_take_analyst(struct target *target, const struct wire_header *header,
     if (!target->report.up)
         return 0;
     if (!target->names)
-        r = names_new(target->options->idle, &target->names);
+        r = names_new(target->options->idle, &target->budget, &target->names);
     if (r)
         return r;
     switch (header->type) {
@@ -378,7 +409,7 @@ void target_take_target(struct target *target, const struct wire_target *wire)
     target->attach_ns = wire->attach_ns;
     report->pid = wire->pid;
     report->up = wire->up;
-    report->start_time = (double)wire->start_time_us / 1e6;
+    report->start_ns = wire->start_ns;
     if (!report->up && !target->options->keep_ended)
         clear(target);
 }

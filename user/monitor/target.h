@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "budget.h"
 #include "deadlock.h"
 #include "group.h"
 #include "growth.h"
@@ -23,7 +24,9 @@ struct target {
     /* Of the analyst that runs now. */
     struct names *names;
     struct table samples;
+    size_t most_samples; /* that there were at once */
     struct losses analyst;
+    struct budget budget; /* of what it sent, and of what the report still has of the one before */
 
     /* Of the report: the names that its groups borrow, which may be those of an analyst that was
      * replaced; NULL: no groups. */
@@ -40,8 +43,8 @@ struct target {
     struct losses own;      /* of the monitor */
 };
 
-/* `options` is borrowed. */
-void target_init(struct target *target, const struct store_options *options);
+/* Both are borrowed; `pool` is that of all targets (budget.h). */
+void target_init(struct target *target, const struct store_options *options, size_t *pool);
 void target_free(struct target *target);
 
 /* All take payloads that intake_check() let pass. -EBADMSG: an id in it is not known or is taken;

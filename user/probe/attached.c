@@ -11,12 +11,16 @@
 #include "clock.h"
 #include "human.h"
 #include "log.h"
+#include "probe/news.h"
 #include "wire_send.h"
 
 #define PING_NS    (1ll * 1000000000) /* how often a reader at work is asked for a sign of life */
 #define LEAVE_NS   (1ll * 1000000000) /* how long a scan waits for the end of the crew before */
 #define SKIP_BITS  4                  /* 2^this - 1: ticks that a target is left alone at most */
 #define REAP_EVERY 1000000            /* ns between two looks at a crew that is to end */
+
+/* CPU time that a crew may take between two scans, when it has nothing to do. */
+#define IDLE_CPU_US 100000
 
 void attached_init(struct attached *attached)
 {
@@ -30,7 +34,7 @@ int attached_open(struct attached *attached, uint32_t index, pid_t pid)
     return target_open(pid, &attached->target);
 }
 
-static int start_crew(struct attached *attached)
+static int start_crew(struct attached *attached, int *ret_monitor_fd)
 {
     const struct crew_options options = {
         .reader =
@@ -49,17 +53,21 @@ static int start_crew(struct attached *attached)
                 .attach_ns = attached->attach_ns,
             },
     };
-    AUTO_CLOSE int monitor_end = -1;
-    int r;
 
-    r = crew_start(&attached->crew, &options, &monitor_end);
-    if (r)
-        return r;
     attached->ordered_ns = 0;
     attached->heard_ns = clock_now();
+    attached->cpu_us = 0;
+    return crew_start(&attached->crew, &options, ret_monitor_fd);
+}
+
+/* Tells the monitor of the target and its new analyst. */
+static int introduce(struct attached *attached, int monitor_fd)
+{
+    int r;
+
     attached->described.analyst = 1;
     r = wire_send(attached->monitor, WIRE_TARGET, &attached->described, sizeof(attached->described),
-                  monitor_end);
+                  monitor_fd);
     attached->described.analyst = 0;
     return r;
 }
@@ -80,6 +88,7 @@ static int describe(struct attached *attached)
 int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
                    const struct attached_options *options)
 {
+    AUTO_CLOSE int monitor_fd = -1;
     int r;
 
     attached->bpf = bpf;
@@ -93,7 +102,8 @@ int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
     if (r)
         return r;
     attached->up = true;
-    return start_crew(attached);
+    r = start_crew(attached, &monitor_fd);
+    return r ? r : introduce(attached, monitor_fd);
 }
 
 bool attached_is_idle(const struct attached *attached)
@@ -119,34 +129,8 @@ static void give_order(struct attached *attached, enum reader_order_type type)
 static void ask_for_scan(struct attached *attached)
 {
     attached->asked_ns = clock_now();
+    attached->owed = 1u << READER_TARGET | 1u << READER_RESOURCES;
     give_order(attached, READER_SCAN);
-}
-
-int attached_tick(struct attached *attached)
-{
-    int r = 0;
-
-    if (!attached->up || !pace_tick(&attached->pace))
-        return 0;
-    if (!attached_is_idle(attached)) {
-        attached->losses.count[LOSS_scan_late]++;
-        return 0;
-    }
-    if (attached->skip) {
-        attached->skip--;
-        attached->losses.count[LOSS_scan_failed]++;
-        return 0;
-    }
-    pace_begin(&attached->pace);
-    attached->number++;
-    attached->retried = false;
-    if (attached->leaving)
-        return 0; /* attached_check() goes on with it */
-    if (attached->crew.control < 0)
-        r = start_crew(attached);
-    if (!r)
-        ask_for_scan(attached);
-    return r;
 }
 
 /* Starting crews takes time of the machine, which a target could take from the others by spoiling
@@ -182,17 +166,116 @@ static void lose_crew(struct attached *attached, enum loss loss, bool again)
         give_up_scan(attached);
 }
 
-static int take_identity(struct attached *attached, const struct reader_identity *identity)
+/* Starts another crew and asks it for the scan that waits. Where there is no process or descriptor
+ * to be had, that scan is lost, which is nothing to end the others' for; the next one tries again.
+ */
+static int restart(struct attached *attached)
 {
-    attached->identity = *identity;
-    bpf_follow(attached->bpf, attached->index, identity->tgid, identity->leader_start_ns);
+    AUTO_CLOSE int monitor_fd = -1;
+    int r;
+
+    if (start_crew(attached, &monitor_fd)) {
+        attached_leave(attached);
+        give_up_scan(attached);
+        return 0;
+    }
+    r = introduce(attached, monitor_fd);
+    if (!r)
+        ask_for_scan(attached);
+    return r;
+}
+
+/* One that takes CPU time without a scan was taken over. */
+static void check_idle(struct attached *attached)
+{
+    if (attached->crew.control >= 0 && attached->cpu_us &&
+        crew_cpu_us(&attached->crew) > attached->cpu_us + IDLE_CPU_US)
+        lose_crew(attached, LOSS_analyst_restarts, true);
+}
+
+int attached_tick(struct attached *attached)
+{
+    if (!attached->up)
+        return 0;
+    if (attached_is_idle(attached))
+        check_idle(attached);
+    if (!pace_tick(&attached->pace))
+        return 0;
+    if (!attached_is_idle(attached)) {
+        attached->losses.count[LOSS_scan_late]++;
+        return 0;
+    }
+    if (attached->skip) {
+        attached->skip--;
+        attached->losses.count[LOSS_scan_failed]++;
+        return 0;
+    }
+    pace_begin(&attached->pace);
+    attached->number++;
+    attached->retried = false;
+    if (attached->leaving)
+        return 0; /* attached_check() goes on with it */
+    if (attached->crew.control < 0)
+        return restart(attached);
+    ask_for_scan(attached);
     return 0;
 }
 
+/* What was not asked for, or cannot be: its reader was taken over. */
+static void disbelieve(struct attached *attached)
+{
+    lose_crew(attached, LOSS_reader_restarts, true);
+}
+
+/* Who a target is to the kernel never changes, and nobody else is it. */
+static bool may_be(const struct attached *attached, const struct reader_identity *identity)
+{
+    const struct reader_identity *known = &attached->identity;
+
+    return !known->tgid ||
+           (known->tgid == identity->tgid && known->leader_start_ns == identity->leader_start_ns);
+}
+
+static void take_identity(struct attached *attached, const struct reader_identity *identity)
+{
+    if (may_be(attached, identity) &&
+        !bpf_follow(attached->bpf, attached->index, identity->tgid, identity->leader_start_ns))
+        attached->identity = *identity;
+    else
+        disbelieve(attached);
+}
+
+/* Of each scan at most one message of a type goes on to the monitor: more would keep it busy. */
+static bool is_owed(struct attached *attached, enum reader_news_type type)
+{
+    const bool is = attached->owed & 1u << type;
+
+    attached->owed &= ~(1u << type);
+    return is;
+}
+
+/* Only the names are the reader's to tell. */
 static int take_target(struct attached *attached, const struct wire_target *target)
 {
-    attached->described = *target;
-    return wire_send(attached->monitor, WIRE_TARGET, target, sizeof(*target), -1);
+    struct wire_target *described = &attached->described;
+
+    if (!is_owed(attached, READER_TARGET)) {
+        disbelieve(attached);
+        return 0;
+    }
+    memcpy(described->comm, target->comm, sizeof(described->comm));
+    memcpy(described->exe, target->exe, sizeof(described->exe));
+    return wire_send(attached->monitor, WIRE_TARGET, described, sizeof(*described), -1);
+}
+
+static int take_resources(struct attached *attached, struct wire_resources *resources)
+{
+    if (!is_owed(attached, READER_RESOURCES)) {
+        disbelieve(attached);
+        return 0;
+    }
+    resources->index = attached->index;
+    return wire_send(attached->monitor, WIRE_RESOURCES, resources, sizeof(*resources), -1);
 }
 
 static void log_pace(const struct attached *attached)
@@ -226,43 +309,49 @@ static int take_done(struct attached *attached, uint64_t number)
         return 0;
     attached->finished = number;
     attached->failures = 0;
+    attached->cpu_us = crew_cpu_us(&attached->crew);
     return take_duration(attached, clock_now() - attached->asked_ns);
 }
 
-static int take_taken(struct attached *attached)
+static void take_taken(struct attached *attached)
 {
     attached->readable = true;
     attached->ordered_ns = 0;
     attached->heard_ns = clock_now();
-    return 0;
 }
 
-/* A target that is about to end has nothing to look into, and its end is told otherwise. */
-static int take_refusal(struct attached *attached, int error)
+/* A target that is about to end has nothing to look into, and its end is told otherwise. One that
+ * could be looked into once stays so. */
+static void take_refusal(struct attached *attached, int error)
 {
+    if (attached->readable) {
+        disbelieve(attached);
+        return;
+    }
     attached_leave(attached);
     attached->finished = attached->number;
     if (error != -ESRCH && error != -ENOENT)
         attached->refused = error;
-    return 0;
 }
 
-static int take_news(struct attached *attached, const struct reader_news *news)
+static int take_news(struct attached *attached, struct reader_news *news)
 {
     for (size_t i = 0; i < LOSS_MAX; i++)
         attached->losses.count[i] += news->losses.count[i];
     switch (news->type) {
     case READER_TAKEN:
-        return take_taken(attached);
+        take_taken(attached);
+        return 0;
     case READER_REFUSED:
-        return take_refusal(attached, news->error);
+        take_refusal(attached, news->error);
+        return 0;
     case READER_IDENTITY:
-        return take_identity(attached, &news->identity);
+        take_identity(attached, &news->identity);
+        return 0;
     case READER_TARGET:
         return take_target(attached, &news->target);
     case READER_RESOURCES:
-        return wire_send(attached->monitor, WIRE_RESOURCES, &news->resources,
-                         sizeof(news->resources), -1);
+        return take_resources(attached, &news->resources);
     case READER_DONE:
         return take_done(attached, news->number);
     default:
@@ -274,11 +363,11 @@ static int take_news(struct attached *attached, const struct reader_news *news)
 int attached_answer(struct attached *attached)
 {
     struct reader_news news;
-    ssize_t n = recv(attached->crew.control, &news, sizeof(news), MSG_DONTWAIT);
+    ssize_t n = recv(attached->crew.control, &news, sizeof(news), MSG_DONTWAIT | MSG_TRUNC);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
-    if (n == sizeof(news))
+    if (n == sizeof(news) && news_is_sound(&news))
         return take_news(attached, &news);
     lose_crew(attached, LOSS_reader_restarts, true);
     return 0;
@@ -299,8 +388,6 @@ bool attached_is_stuck(const struct attached *attached, uint64_t now_ns)
 /* A crew that was told to end: what waits for another one cannot wait for ever. */
 static int check_leaving(struct attached *attached, uint64_t now_ns)
 {
-    int r;
-
     attached->leaving = !crew_reap(&attached->crew);
     if (attached_is_idle(attached))
         return 0;
@@ -310,10 +397,7 @@ static int check_leaving(struct attached *attached, uint64_t now_ns)
         return 0;
     }
     attached->retried = true;
-    r = start_crew(attached);
-    if (!r)
-        ask_for_scan(attached);
-    return r;
+    return restart(attached);
 }
 
 static void check_working(struct attached *attached, uint64_t now_ns)

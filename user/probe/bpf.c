@@ -154,13 +154,17 @@ void bpf_free(struct bpf **bpf)
     *bpf = NULL;
 }
 
-void bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_start_ns)
+int bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_start_ns)
 {
     struct parkwatch_bpf__bss *bss = bpf->skeleton->bss;
 
+    for (uint32_t i = 0; i < RECORD_TARGETS_MAX && tgid; i++)
+        if (i != index && bss->targets[i].tgid == tgid)
+            return -EEXIST;
     /* The programs read the start only when the number matches: it goes first. */
     __atomic_store_n(&bss->targets[index].leader_start_ns, leader_start_ns, __ATOMIC_RELEASE);
     __atomic_store_n(&bss->targets[index].tgid, tgid, __ATOMIC_RELEASE);
+    return 0;
 }
 
 static int link_to(struct bpf_program *program, pid_t pid, int *ret_fd)

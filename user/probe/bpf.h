@@ -25,8 +25,9 @@ int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size,
 void bpf_free(struct bpf **bpf);
 
 /* Counts the parks of the process with this identity as target `index`, from now on; tgid 0: no
- * longer. `tgid` is the number in the initial PID namespace, as thread records carry it. */
-void bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_start_ns);
+ * longer. `tgid` is the number in the initial PID namespace, as thread records carry it. -EEXIST:
+ * another target is that process. */
+int bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_start_ns);
 
 /* Descriptors of two links, each of an iterator program and the PID that it is to look at. Whoever
  * holds them can look at that process, and at no other, without any capability. */

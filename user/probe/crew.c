@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -178,6 +179,18 @@ void crew_end(struct crew *crew)
         kill(crew->reader, SIGKILL);
     if (crew->analyst)
         kill(crew->analyst, SIGKILL);
+}
+
+static uint64_t cpu_us_of(pid_t pid)
+{
+    uint64_t us = pid ? usage_cpu(pid) : 0;
+
+    return us == WIRE_UNKNOWN ? 0 : us;
+}
+
+uint64_t crew_cpu_us(const struct crew *crew)
+{
+    return cpu_us_of(crew->reader) + cpu_us_of(crew->analyst);
 }
 
 static bool has_ended(pid_t *pid, uint64_t *cpu_us)

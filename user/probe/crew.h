@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "analyst/analyst.h"
@@ -37,6 +38,9 @@ int crew_start(struct crew *crew, const struct crew_options *options, int *ret_m
 
 /* Kills both, and does not wait for that. */
 void crew_end(struct crew *crew);
+
+/* CPU time of both so far, microseconds; of one that has ended 0. */
+uint64_t crew_cpu_us(const struct crew *crew);
 
 /* Takes note of what has ended: whether nothing is left. */
 bool crew_reap(struct crew *crew);

@@ -21,6 +21,8 @@
 
 #define DEBUG_DIRECTORY "/usr/lib/debug/"
 
+#define CONFIGFS_MAGIC 0x62656570 /* fs/configfs/mount.c; no header has it */
+
 static int open_resolved(int directory_fd, const char *path, uint64_t resolve)
 {
     const struct open_how how = {
@@ -31,15 +33,32 @@ static int open_resolved(int directory_fd, const char *path, uint64_t resolve)
     return fd < 0 ? -errno : (int)fd;
 }
 
-/* What an O_PATH descriptor, which has not touched the file yet, shows of it. procfs is refused for
- * kcore and vmcore: the only ELF files of the kernel's own, and they hold all of its memory. */
+/* No file system of the kernel's own has anything that a program is made of. procfs has two ELF
+ * files, kcore and vmcore, and they hold all of the kernel's memory; reading others does things. */
+static bool is_of_kernel(const struct statfs *fs)
+{
+    static const uint32_t magics[] = {
+        PROC_SUPER_MAGIC,    SYSFS_MAGIC,          DEBUGFS_MAGIC,        TRACEFS_MAGIC,
+        SECURITYFS_MAGIC,    SELINUX_MAGIC,        SMACK_MAGIC,          CGROUP_SUPER_MAGIC,
+        CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC,         PSTOREFS_MAGIC,       EFIVARFS_MAGIC,
+        NSFS_MAGIC,          BINDERFS_SUPER_MAGIC, RDTGROUP_SUPER_MAGIC, BINFMTFS_MAGIC,
+        CONFIGFS_MAGIC,
+    };
+
+    for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+        if ((uint32_t)fs->f_type == magics[i])
+            return true;
+    return false;
+}
+
+/* What an O_PATH descriptor, which has not touched the file yet, shows of it. */
 static int check_kind(int path_fd, struct stat *ret_stat)
 {
     struct statfs fs;
 
     if (fstat(path_fd, ret_stat) < 0 || fstatfs(path_fd, &fs) < 0)
         return -errno;
-    if (!S_ISREG(ret_stat->st_mode) || fs.f_type == PROC_SUPER_MAGIC)
+    if (!S_ISREG(ret_stat->st_mode) || is_of_kernel(&fs))
         return -EINVAL;
     return ret_stat->st_size > FILES_SIZE_MAX ? -EFBIG : 0;
 }

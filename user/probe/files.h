@@ -2,8 +2,9 @@
 /*
  * Files of a target, opened for its analyst, which reads them. The analyst names them, and it may
  * have been taken over by what it reads: so whatever it asks for, it gets a regular file that
- * begins as an ELF object, that the target itself has mapped or could read, and that is none of
- * procfs (kcore!). Of a file's contents the first four bytes are read here and nothing else.
+ * begins as an ELF object, that the target has mapped or whose mode lets the target read it, and
+ * that is none of the kernel's own (procfs has kcore!). Of a file's contents the first four bytes
+ * are read here and nothing else.
  *
  * Nothing here waits for a FIFO, a device or a lease. A FUSE file system whose server does not
  * answer can hold up any look at its files, though: only readers call this (reader.h).

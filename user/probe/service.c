@@ -122,11 +122,14 @@ static int scan(struct service *service)
 static int read_kernel(struct service *service)
 {
     AUTO_CLOSE int fd = -1;
-    bool more;
+    bool more = false;
     int r;
 
     r = bpf_iterate(service->links.kernel, &fd);
-    return r ? r : read_records(fd, data_area(service), KERNEL_BYTES, &service->reply.size, &more);
+    if (!r)
+        r = read_records(fd, data_area(service), KERNEL_BYTES, &service->reply.size, &more);
+    service->losses->count[LOSS_kernel_capped] += more;
+    return r;
 }
 
 static int read_memory(struct service *service, pid_t tid)

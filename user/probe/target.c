@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -66,19 +65,11 @@ static int read_stat(int proc_fd, const char *path, struct procfs_stat *ret_stat
     return procfs_read_stat(fd, ret_stat);
 }
 
-static uint64_t clock_us(clockid_t clock)
+/* In a time namespace both the ticks and CLOCK_BOOTTIME are shifted alike (fs/proc/array.c,
+ * timens_add_boottime_ns). */
+static uint64_t ticks_to_ns(uint64_t ticks)
 {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* "btime" in /proc/stat has whole seconds only, hence the clocks. In a time namespace both the
- * ticks and CLOCK_BOOTTIME are shifted alike (fs/proc/array.c, timens_add_boottime_ns). */
-static uint64_t start_time_us(uint64_t start_ticks)
-{
-    uint64_t tick_us = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
-    return clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME) + start_ticks * tick_us;
+    return ticks * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 int target_process_of(pid_t tid, pid_t *ret_pid)
@@ -120,7 +111,7 @@ int target_open(pid_t pid, struct target_id *ret_target)
     struct target_id target = {.pid = pid, .pidfd = pidfd, .start_ticks = stat.start_ticks};
     if (!target_alive(&target))
         return -ESRCH;
-    target.start_time_us = start_time_us(stat.start_ticks);
+    target.start_ns = ticks_to_ns(stat.start_ticks);
     target.pidfd = TAKE_FD(pidfd);
     target.proc_fd = TAKE_FD(proc_fd);
     *ret_target = target;
@@ -234,6 +225,6 @@ int target_describe(const struct target_id *target, pid_t live_tid, struct wire_
     memcpy(ret->comm, comm, sizeof(comm));
     ret->pid = (uint32_t)target->pid;
     ret->up = target_alive(target);
-    ret->start_time_us = target->start_time_us;
+    ret->start_ns = target->start_ns;
     return 0;
 }

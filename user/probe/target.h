@@ -24,9 +24,9 @@
 struct target_id {
     pid_t pid; /* in the PID namespace of this process */
     int pidfd;
-    int proc_fd;            /* O_PATH of /proc/PID */
-    uint64_t start_ticks;   /* as in /proc/PID/stat */
-    uint64_t start_time_us; /* CLOCK_REALTIME microseconds since 1970, to a tick of 10 ms */
+    int proc_fd;          /* O_PATH of /proc/PID */
+    uint64_t start_ticks; /* as in /proc/PID/stat */
+    uint64_t start_ns;    /* CLOCK_BOOTTIME, to a tick of 10 ms */
 };
 
 #define TARGET_NONE ((struct target_id){.pidfd = -1, .proc_fd = -1})
@@ -55,7 +55,7 @@ bool target_has_tid(const struct target_id *target, pid_t tid);
 int target_open_task(const struct target_id *target, pid_t tid, const char *name, int flags);
 
 /*
- * Fills pid, up, start_time_us, comm and exe of *ret and leaves the rest. comm is the leader's, as
+ * Fills pid, up, start_ns, comm and exe of *ret and leaves the rest. comm is the leader's, as
  * ps shows it. exe is "" if it cannot be read, is cut at WIRE_PATH_MAX - 1 bytes, and keeps the
  * kernel's " (deleted)".
  */

@@ -21,7 +21,7 @@ static void add(uint64_t *sum, uint64_t part)
 
 /* By the process's clock: /proc/PID/stat counts hundredths of a second, of which a role at rest
  * takes less between two looks. */
-static uint64_t read_cpu(pid_t pid)
+uint64_t usage_cpu(pid_t pid)
 {
     struct timespec spent;
     clockid_t clock;
@@ -49,7 +49,7 @@ void usage_add(struct wire_role_usage *role, pid_t pid)
 {
     if (!pid)
         return;
-    add(&role->cpu_us, read_cpu(pid));
+    add(&role->cpu_us, usage_cpu(pid));
     add(&role->resident_bytes, read_memory(pid));
 }
 

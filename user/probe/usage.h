@@ -12,6 +12,9 @@
 
 #include "wire.h"
 
+/* CPU time of a process so far, microseconds; WIRE_UNKNOWN. */
+uint64_t usage_cpu(pid_t pid);
+
 /* Adds what the process has taken so far and holds now; unknown, and not less, is the sum of which
  * a part is unknown. The process is this one or a child that was not waited for: its PID is its
  * own. 0 as the PID adds nothing. */

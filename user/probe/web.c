@@ -76,13 +76,21 @@ int web_send(struct web *web, int monitor_fd)
     return r;
 }
 
-int web_check(struct web *web, uint64_t now_ns, int monitor_fd)
+/* Those who wait for it are told to come again, and till there is another so are all who need one.
+ * Where it cannot be started now, it is tried again the next time. */
+static int restart_verifier(struct web *web, int monitor_fd)
+{
+    AUTO_CLOSE int fd = -1;
+
+    if (web_start_verifier(web, &fd))
+        return 0;
+    return wire_send(monitor_fd, WIRE_VERIFIER, NULL, 0, fd);
+}
+
+static int check_files(struct web *web, int monitor_fd)
 {
     char why[WEBFILES_WHY_MAX];
 
-    if (!web->is_used || now_ns - web->checked_ns < WEB_CHECK_NS)
-        return 0;
-    web->checked_ns = now_ns;
     if (!webfiles_changed(&web->files))
         return 0;
     if (!load(web, why))
@@ -91,14 +99,31 @@ int web_check(struct web *web, uint64_t now_ns, int monitor_fd)
     return wire_send(monitor_fd, WIRE_WEB_BAD, NULL, 0, -1);
 }
 
-bool web_reap(struct web *web)
+int web_check(struct web *web, uint64_t now_ns, int monitor_fd)
+{
+    int r = 0;
+
+    if (!web->is_used || now_ns - web->checked_ns < WEB_CHECK_NS)
+        return 0;
+    web->checked_ns = now_ns;
+    if (!web->verifier)
+        r = restart_verifier(web, monitor_fd);
+    return r ? r : check_files(web, monitor_fd);
+}
+
+void web_reap(struct web *web)
 {
     int status;
 
-    if (!web->verifier || waitpid(web->verifier, &status, WNOHANG) != web->verifier)
-        return false;
+    if (!web->verifier || waitpid(web->verifier, &status, WNOHANG | WUNTRACED) != web->verifier)
+        return;
+    if (WIFSTOPPED(status)) {
+        kill(web->verifier, SIGKILL);
+        return;
+    }
     web->verifier = 0;
-    return !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS)
+        log_warning("the checker of passwords ended; another one is started");
 }
 
 void web_close(struct web *web)

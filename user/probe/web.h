@@ -28,11 +28,13 @@ int web_start_verifier(struct web *web, int *ret_socket);
 /* Sends what was read. */
 int web_send(struct web *web, int monitor_fd);
 
-/* When it is time, looks whether a file has changed, and reads and sends them again. If they are
- * not good the log says so, the monitor counts it, and keeps what it has. 0; -errno: the socket. */
+/* When it is time, starts another verifier where one has ended, looks whether a file has changed,
+ * and reads and sends them again. If they are not good the log says so, the monitor counts it, and
+ * keeps what it has. 0; -errno: the socket. */
 int web_check(struct web *web, uint64_t now_ns, int monitor_fd);
 
-/* True, once, if the verifier has failed; it ends well with the monitor. */
-bool web_reap(struct web *web);
+/* Takes note of a verifier that ended, of which the log is told if it failed: it ends well with the
+ * monitor. One that somebody stopped is ended. */
+void web_reap(struct web *web);
 
 void web_close(struct web *web);

@@ -193,8 +193,9 @@ static void test_stacks_of_a_batch_are_kept_apart(void **state)
 static void test_kernel_frames_of_uninterruptible_threads(void **state)
 {
     static const struct kernel_record kernel[] = {
-        {.tid = 9, .n = 1, .name = {"other"}},
+        {.tid = 11, .n = 1, .name = {"other"}}, /* in no order */
         {.tid = 10, .n = 2, .name = {"io_schedule", "folio_wait_bit_common"}},
+        {.tid = 9, .n = 1, .name = {"another"}},
     };
     struct fixture *fixture = *state;
     struct fake_probe *probe = &fixture->follow->probe;
@@ -202,7 +203,7 @@ static void test_kernel_frames_of_uninterruptible_threads(void **state)
     const struct mailbox_stack *stack;
 
     probe->kernel = kernel;
-    probe->n_kernel = 2;
+    probe->n_kernel = 3;
     record->state = 2;
     record->regs[REGS_ORIG_AX] = SYS_pread64;
     stack = describe(fixture, record);

@@ -11,6 +11,12 @@
 #define FEED_SECOND 1000000000ULL
 #define FEED_START  (1000 * FEED_SECOND) /* when the first scans are taken */
 
+/* A moment: so long after boot, which was in 1970. */
+static inline struct store_clocks feed_clocks(uint64_t now_ns)
+{
+    return (struct store_clocks){now_ns, now_ns, (double)now_ns / 1e9};
+}
+
 static inline int feed_probe(struct store *store, uint32_t type, const void *payload, size_t length)
 {
     const struct wire_header header = {.type = type, .length = (uint32_t)length};
@@ -33,7 +39,7 @@ static inline int feed_target(struct store *store, uint32_t index, uint32_t pid,
         .index = index,
         .pid = pid,
         .up = up,
-        .start_time_us = 1000000,
+        .start_ns = FEED_SECOND,
         .attach_ns = FEED_START - FEED_SECOND,
     };
 

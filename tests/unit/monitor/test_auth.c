@@ -139,14 +139,16 @@ static void asks_once_for_a_right_password(void **state)
     assert_int_equal(fixture->n_requests, 1);
 }
 
-/* By what is asked of the verifier: one check each, and the unknown one's no cheaper than any. */
+/* By what is asked of the verifier: one check each, which takes what the dearest does. */
 static void asks_alike_for_unknown_users(void **state)
 {
     struct fixture *fixture = *state;
 
     assert_false(ask(fixture, "alice:wrong", false));
+    assert_int_equal(fixture->request.cost, 12);
     assert_false(ask(fixture, "mallory:wrong", false));
     assert_string_equal(fixture->request.hash, DEAR);
+    assert_int_equal(fixture->request.cost, 12);
     assert_false(ask(fixture, ":", false));
     assert_false(ask(fixture, "alic:wrong", false));
     assert_false(ask(fixture, "alice2:wrong", false));
@@ -231,6 +233,30 @@ static void notices_a_verifier_that_is_gone(void **state)
     fixture->verifier = -1;
 }
 
+/* What the one before was asked may be what ended it; the others go on. */
+static void goes_on_with_another_verifier(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t ticket;
+    bool right;
+    int pair[2];
+
+    assert_int_equal(check(fixture, "alice:poison", 1), -EINPROGRESS);
+    assert_int_equal(check(fixture, "alice:secret", 2), -EINPROGRESS);
+    close(fixture->verifier);
+    assert_int_equal(auth_answer(fixture->auth, &ticket, &right), -ECONNRESET);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    fixture->verifier = pair[1];
+    auth_replace(fixture->auth, pair[0]);
+    assert_true(is_asked(fixture));
+    assert_string_equal(fixture->request.password, "secret");
+    answer(fixture, true);
+    assert_int_equal(auth_answer(fixture->auth, &ticket, &right), 1);
+    assert_int_equal(ticket, 2);
+    assert_true(right);
+    assert_false(is_asked(fixture));
+}
+
 #define WITH_AUTH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -246,6 +272,7 @@ int main(void)
         WITH_AUTH(forgets_the_oldest),
         WITH_AUTH(bounds_its_queue),
         WITH_AUTH(notices_a_verifier_that_is_gone),
+        WITH_AUTH(goes_on_with_another_verifier),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

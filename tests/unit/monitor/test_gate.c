@@ -27,6 +27,8 @@
 #define GOOD    "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define SOCKETS (GATE_ANSWERS_MAX + 8)
 
+#define ROUNDS_MAX 1000 /* of the gate, for what happened at one moment */
+
 struct fixture {
     struct gate *gate;
     int listener;
@@ -86,14 +88,17 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Lets the gate do all that it can do now. */
+/* Lets the gate do all that it can do now. Then it has nothing to do: one that goes on being
+ * readable would keep the monitor's loop going round. */
 static void run(struct fixture *fixture)
 {
     struct pollfd poller = {.fd = gate_fd(fixture->gate), .events = POLLIN};
+    int rounds = 0;
 
     do
         gate_run(fixture->gate, fixture->now_ns);
-    while (poll(&poller, 1, 0) == 1);
+    while (poll(&poller, 1, 0) == 1 && ++rounds < ROUNDS_MAX);
+    assert_true(rounds < ROUNDS_MAX);
 }
 
 static void pass(struct fixture *fixture, uint64_t ns)
@@ -258,6 +263,72 @@ static void ends_slow_readers(void **state)
     close(client);
 }
 
+/* What answers is done and has closed long before the client has read. */
+static void waits_quietly_for_a_slow_reader(void **state)
+{
+    struct fixture *fixture = *state;
+    int client = connect_client(fixture);
+
+    say(fixture, client, GOOD);
+    fill(fixture, fixture->served[0]);
+    shutdown(fixture->served[0], SHUT_RDWR);
+    run(fixture);
+    assert_int_equal(gate_due_ns(fixture->gate), fixture->now_ns + GATE_ANSWER_NS);
+    close(client);
+}
+
+static void lingers_quietly(void **state)
+{
+    struct fixture *fixture = *state;
+    int client = connect_client(fixture);
+
+    say(fixture, client, GOOD);
+    assert_int_equal(send(fixture->served[0], "answer", 6, 0), 6);
+    shutdown(fixture->served[0], SHUT_RDWR);
+    run(fixture);
+    assert_int_equal(gate_due_ns(fixture->gate), fixture->now_ns + GATE_LINGER_NS);
+    expect_closed(client, "answer");
+}
+
+/* Closes so that the other side is told at once, by a reset. */
+static void reset(struct fixture *fixture, int client)
+{
+    const struct linger now = {.l_onoff = 1};
+
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+    close(client);
+    run(fixture);
+}
+
+static void ends_who_resets_before_the_answer(void **state)
+{
+    struct fixture *fixture = *state;
+    int client = connect_client(fixture);
+
+    say(fixture, client, GOOD);
+    assert_int_equal(fixture->n_served, 1);
+    reset(fixture, client);
+    assert_int_equal(gate_due_ns(fixture->gate), UINT64_MAX);
+}
+
+static void ends_who_resets_in_the_queue(void **state)
+{
+    struct fixture *fixture = *state;
+    int clients[GATE_ANSWERS_MAX], more;
+
+    for (size_t i = 0; i < GATE_ANSWERS_MAX; i++) {
+        clients[i] = connect_client(fixture);
+        say(fixture, clients[i], GOOD);
+    }
+    more = connect_client(fixture);
+    say(fixture, more, GOOD);
+    reset(fixture, more);
+    assert_int_equal(gate_due_ns(fixture->gate), fixture->now_ns + GATE_ANSWER_NS);
+    assert_int_equal(lost(fixture, WEBLOSS_answers_capped), 0);
+    for (size_t i = 0; i < GATE_ANSWERS_MAX; i++)
+        close(clients[i]);
+}
+
 static void makes_room_for_the_newest(void **state)
 {
     struct fixture *fixture = *state;
@@ -409,6 +480,20 @@ static void bounds_the_wait_for_the_verifier(void **state)
     assert_int_equal(fixture->n_served, 0);
 }
 
+static void ends_who_resets_before_the_verifier(void **state)
+{
+    struct fixture *fixture = *state;
+    int client;
+
+    require_password(fixture);
+    client = connect_client(fixture);
+    say(fixture, client, WITH_PASSWORD);
+    reset(fixture, client);
+    assert_int_equal(gate_due_ns(fixture->gate), UINT64_MAX);
+    verify(fixture, true); /* for nobody */
+    assert_int_equal(fixture->n_served, 0);
+}
+
 /* Without descriptors it neither spins nor ends, and goes on when there are some. */
 static void survives_without_descriptors(void **state)
 {
@@ -464,11 +549,16 @@ int main(void)
         OPEN(passes_a_canonical_request_and_its_answer),
         OPEN(answers_for_who_does_not),
         OPEN(ends_slow_readers),
+        OPEN(waits_quietly_for_a_slow_reader),
+        OPEN(lingers_quietly),
+        OPEN(ends_who_resets_before_the_answer),
+        OPEN(ends_who_resets_in_the_queue),
         OPEN(makes_room_for_the_newest),
         OPEN(takes_turns),
         OPEN(bounds_answers),
         OPEN(waits_for_the_verifier_alone),
         OPEN(bounds_the_wait_for_the_verifier),
+        OPEN(ends_who_resets_before_the_verifier),
         OPEN(survives_without_descriptors),
         OPEN(waits_when_nobody_can_go),
     };

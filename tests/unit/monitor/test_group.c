@@ -20,6 +20,8 @@
  * 7 "unbuffered" again; stack 1 without frames, stack 2 in flush(), stack 3 of goroutines. */
 struct fixture {
     struct idle *idle;
+    size_t pool;
+    struct budget budget;
     struct names *names;
     struct losses losses;
     struct table samples;
@@ -59,8 +61,10 @@ static int set_up(void **state)
     size_t bad;
 
     assert_non_null(fixture);
+    fixture->pool = BUDGET_POOL;
+    fixture->budget.pool = &fixture->pool;
     assert_int_equal(idle_new(NULL, 0, &fixture->idle, &bad), 0);
-    assert_int_equal(names_new(fixture->idle, &fixture->names), 0);
+    assert_int_equal(names_new(fixture->idle, &fixture->budget, &fixture->names), 0);
     for (uint32_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
         add_string(fixture, i + 1, strings[i]);
     add_stack(fixture, 1, SAMPLE_THREAD, 1, 0);

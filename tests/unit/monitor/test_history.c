@@ -357,7 +357,7 @@ static void a_new_process_forgets_the_one_that_ended_first(void **state)
     }
     assert_int_equal(scene->history.n, HISTORY_TARGETS_MAX);
     scene->target->pid = 100; /* again, of another process */
-    scene->target->start_time += 1000;
+    scene->target->start_ns += 1000;
     scene->target->up = true;
     take(scene, 1000);
     assert_int_equal(scene->history.n, HISTORY_TARGETS_MAX);

@@ -16,6 +16,8 @@
 
 struct fixture {
     struct idle *idle;
+    size_t pool;
+    struct budget budget;
     struct names *names;
     struct losses losses;
 };
@@ -26,8 +28,10 @@ static int set_up(void **state)
     size_t bad;
 
     assert_non_null(fixture);
+    fixture->pool = BUDGET_POOL;
+    fixture->budget.pool = &fixture->pool;
     assert_int_equal(idle_new(NULL, 0, &fixture->idle, &bad), 0);
-    assert_int_equal(names_new(fixture->idle, &fixture->names), 0);
+    assert_int_equal(names_new(fixture->idle, &fixture->budget, &fixture->names), 0);
     *state = fixture;
     return 0;
 }
@@ -38,6 +42,8 @@ static int tear_down(void **state)
 
     names_free(&fixture->names);
     names_free(&fixture->names);
+    assert_int_equal(fixture->budget.used, 0);
+    assert_int_equal(fixture->pool, BUDGET_POOL);
     idle_free(&fixture->idle);
     free(fixture);
     return 0;

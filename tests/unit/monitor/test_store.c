@@ -54,9 +54,10 @@ static struct store *store_of(void **state)
 
 static const struct target_report *report_of(struct store *store, size_t index)
 {
+    const struct store_clocks now = {FEED_START + 60 * FEED_SECOND, 2000 * FEED_SECOND, 2000.0};
     static struct report report;
 
-    store_report(store, FEED_START + 60 * FEED_SECOND, 2000.0, &report);
+    store_report(store, &now, &report);
     assert_true(index < report.n_targets);
     return &report.targets[index];
 }
@@ -95,6 +96,57 @@ static void test_report_of_a_scan(void **state)
     assert_int_equal(target->groups[1].memory_bytes, 3 * 4096);
     assert_int_equal(target->scans[SAMPLE_THREAD].sum_ns, 1000000);
     assert_int_equal(target->scans[SAMPLE_GOROUTINE].sum_ns, 0);
+}
+
+/* Somebody sets the clock: how long a process has been up is no matter of that. */
+static void test_clock_that_jumps(void **state)
+{
+    const double years = 10 * 365.0 * 86400;
+    struct store_clocks now = feed_clocks(2000 * FEED_SECOND);
+    struct store *store = store_of(state);
+    struct report report;
+
+    store_report(store, &now, &report);
+    assert_true(report.targets[0].start_time == 1.0);
+    assert_int_equal(report.targets[0].uptime_ns, 1999 * FEED_SECOND);
+    now.realtime += 0.25; /* the clocks are not read at once */
+    store_report(store, &now, &report);
+    assert_true(report.targets[0].start_time == 1.0);
+    now.realtime = 2000 + years;
+    store_report(store, &now, &report);
+    assert_true(report.targets[0].start_time == 1.0 + years);
+    assert_int_equal(report.targets[0].uptime_ns, 1999 * FEED_SECOND);
+}
+
+/* An analyst takes a scan once: to group anew is work. */
+static void test_scan_that_is_told_again(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_threads(store, 0, 1, 100, 3, FEED_START - 10 * FEED_SECOND);
+    assert_int_equal(feed_scan(store, 0, 7, FEED_START), 0);
+    assert_int_equal(feed_scan(store, 0, 7, FEED_START), -EBADMSG);
+    assert_int_equal(feed_scan(store, 0, 6, FEED_START + FEED_SECOND), -EBADMSG);
+    assert_int_equal(loss_of(store, LOSS_message_invalid), 2);
+    /* It was asked for once more, of another analyst. */
+    store_analyst_reset(store, 0);
+    assert_int_equal(feed_scan(store, 0, 7, FEED_START + FEED_SECOND), 0);
+    assert_int_equal(feed_scan(store, 0, 7, FEED_START + FEED_SECOND), -EBADMSG);
+    assert_int_equal(feed_scan(store, 0, 8, FEED_START + 2 * FEED_SECOND), 0);
+}
+
+/* A scan of the future does not make those of others older. */
+static void test_scan_of_the_future(void **state)
+{
+    const struct store_clocks now = feed_clocks(FEED_START + 5 * FEED_SECOND);
+    struct store *store = store_of(state);
+    struct report report;
+
+    feed_target(store, 1, 4122, "other", true);
+    assert_int_equal(feed_scan(store, 0, 1, FEED_START), 0);
+    assert_int_equal(feed_scan(store, 1, 1, INT64_MAX), 0);
+    store_report(store, &now, &report);
+    assert_true(report.time == now.realtime - 5);
 }
 
 /* What is shown is what was there when the scan ended. */
@@ -231,6 +283,7 @@ static void test_analyst_replaced(void **state)
     assert_int_equal(report_of(store, 0)->groups[0].first_count, 3);
     assert_int_equal(loss_of(store, LOSS_unwind_cut), 7);
     /* Within one analyst they don't go back either. */
+    scan.number++;
     scan.losses.count[LOSS_unwind_cut] = 1;
     assert_int_equal(feed_analyst(store, 0, WIRE_SCAN, &scan, sizeof(scan)), 0);
     assert_int_equal(loss_of(store, LOSS_unwind_cut), 7);
@@ -542,6 +595,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_report_of_a_scan),
+        TEST(test_clock_that_jumps),
+        TEST(test_scan_that_is_told_again),
+        TEST(test_scan_of_the_future),
         TEST(test_groups_stand_between_scans),
         TEST(test_hold),
         TEST(test_hold_over_another_analyst),

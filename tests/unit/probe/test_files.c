@@ -201,6 +201,7 @@ static void test_debug(void **state)
     assert_int_equal(files_open_debug(target, tid, "", &fd), -EINVAL);
     assert_int_equal(files_open_debug(target, tid, "/proc/self/exe", &fd), -ELOOP);
     assert_int_equal(files_open_debug(target, tid, "/proc/version", &fd), -EINVAL);
+    assert_int_equal(files_open_debug(target, tid, "/sys/kernel/uevent_seqnum", &fd), -EINVAL);
     assert_int_equal(files_open_debug(target, tid, "/etc/passwd", &fd), -ENOEXEC);
     assert_int_equal(files_open_debug(target, tid, "/nowhere.debug", &fd), -ENOENT);
     assert_int_equal(files_open_debug(target, tid, "/usr/lib/debug/nowhere", &fd), -ENOENT);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests through the socket: what is done for an analyst, and what ends it. Threads and kernel
- * frames take the loaded programs, and so are left to the live tests. */
+ * frames come from a file here; those of the loaded programs are left to the live tests. */
 #include "probe/child.h"
 
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "probe/fake_bpf.h"
 #include "user/probe/service.h"
 
 #define PAGE 4096ul
@@ -240,6 +241,76 @@ static void test_open(void **state)
     assert_true(fixture->reply.error < 0);
 }
 
+/* What a sweep reads: `n` records of that size, each with its number as its TID. */
+static void make_sweep(const void *record, size_t size, size_t tid_at, uint32_t n)
+{
+    char bytes[1024];
+
+    assert_true(size <= sizeof(bytes));
+    memcpy(bytes, record, size);
+    fake_bpf_sweep = memfd_create("sweep", MFD_CLOEXEC);
+    for (uint32_t i = 0; i < n; i++) {
+        memcpy(bytes + tid_at, &(uint32_t){i + 1}, sizeof(i));
+        assert_int_equal(write(fake_bpf_sweep, bytes, size), size);
+    }
+}
+
+static void end_sweep(void)
+{
+    close(fake_bpf_sweep);
+    fake_bpf_sweep = -1;
+}
+
+static void test_threads(void **state)
+{
+    struct thread_record record = {.tgid = 7, .leader_start_ns = 9};
+    const uint32_t n = RPC_RECORDS_SIZE / sizeof(record) + 3;
+    struct fixture *fixture = *state;
+
+    make_sweep(&record, sizeof(record), offsetof(struct thread_record, tid), n);
+    assert_int_equal(ask(fixture, RPC_SCAN, size_with_ranges(0)), 0);
+    assert_int_equal(fixture->reply.more, 1);
+    assert_int_equal(fixture->reply.size, (n - 3) * sizeof(record));
+    assert_int_equal(ask(fixture, RPC_SCAN_NEXT, size_with_ranges(0)), 0);
+    assert_int_equal(fixture->reply.more, 0);
+    assert_int_equal(fixture->reply.size, 3 * sizeof(record));
+    assert_int_equal(fixture->service.tgid, 7);
+    assert_int_equal(ask(fixture, RPC_SCAN_NEXT, size_with_ranges(0)), -EINVAL);
+    end_sweep();
+}
+
+/* Another process that has the PID now. */
+static void test_threads_of_another(void **state)
+{
+    struct thread_record record = {.tgid = 7, .leader_start_ns = 9};
+    struct fixture *fixture = *state;
+
+    fixture->service.tgid = 7;
+    fixture->service.leader_start_ns = 8;
+    make_sweep(&record, sizeof(record), offsetof(struct thread_record, tid), 2);
+    assert_int_equal(ask(fixture, RPC_SCAN, size_with_ranges(0)), -ESRCH);
+    end_sweep();
+}
+
+static void test_kernel_frames(void **state)
+{
+    const uint32_t most = RPC_DATA_SIZE / sizeof(struct kernel_record);
+    struct kernel_record record = {.n = 1, .name = {"io_schedule"}};
+    struct fixture *fixture = *state;
+
+    make_sweep(&record, sizeof(record), offsetof(struct kernel_record, tid), 2);
+    assert_int_equal(ask(fixture, RPC_KERNEL, size_with_ranges(0)), 0);
+    assert_int_equal(fixture->reply.size, 2 * sizeof(record));
+    assert_int_equal(fixture->losses.count[LOSS_kernel_capped], 0);
+    end_sweep();
+
+    make_sweep(&record, sizeof(record), offsetof(struct kernel_record, tid), most + 1);
+    assert_int_equal(ask(fixture, RPC_KERNEL, size_with_ranges(0)), 0);
+    assert_int_equal(fixture->reply.size, most * sizeof(record));
+    assert_int_equal(fixture->losses.count[LOSS_kernel_capped], 1);
+    end_sweep();
+}
+
 static void test_done_has_no_answer(void **state)
 {
     struct fixture *fixture = *state;
@@ -346,6 +417,9 @@ int main(void)
         TEST(test_resident),
         TEST(test_maps_and_files),
         TEST(test_open),
+        TEST(test_threads),
+        TEST(test_threads_of_another),
+        TEST(test_kernel_frames),
         TEST(test_done_has_no_answer),
         TEST(test_chunk_without_a_sweep),
         TEST(test_malformed_requests_are_refused),

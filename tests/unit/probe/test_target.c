@@ -47,14 +47,14 @@ static void test_start_time(void **state)
     struct timespec before, after;
 
     (void)state;
-    clock_gettime(CLOCK_REALTIME, &before);
+    clock_gettime(CLOCK_BOOTTIME, &before);
     pid_t pid = child_start(child_idle, &note);
-    clock_gettime(CLOCK_REALTIME, &after);
+    clock_gettime(CLOCK_BOOTTIME, &after);
     assert_int_equal(target_open(pid, &target), 0);
-    uint64_t tick_us = 10000;
-    uint64_t low = (uint64_t)before.tv_sec * 1000000 + (uint64_t)before.tv_nsec / 1000;
-    uint64_t high = (uint64_t)after.tv_sec * 1000000 + (uint64_t)after.tv_nsec / 1000;
-    assert_in_range(target.start_time_us, low - tick_us - 1, high + 1);
+    uint64_t tick_ns = 10000000;
+    uint64_t low = (uint64_t)before.tv_sec * 1000000000 + (uint64_t)before.tv_nsec;
+    uint64_t high = (uint64_t)after.tv_sec * 1000000000 + (uint64_t)after.tv_nsec;
+    assert_in_range(target.start_ns, low - tick_ns, high);
     target_close(&target);
     child_end(pid);
 }

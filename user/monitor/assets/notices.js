@@ -19,6 +19,7 @@ const LOSSES = {
     debug_refused: "files with debug information that could not be read",
     unwind_cut: "stacks that end before their first frame",
     frames_capped: "stacks longer than the bound",
+    kernel_capped: "scans with more uninterruptible threads than the bound",
     stacks_capped: "stacks beyond the bound",
     samples_capped: "waiters beyond the bound",
     labels_capped: "goroutines shown without labels",
