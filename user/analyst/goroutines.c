@@ -37,7 +37,9 @@ struct goroutines {
     struct cycles cycles;
     uint64_t first_ns;    /* end of the first scan; 0: none yet */
     uint64_t previous_ns; /* start of the scan before; 0: none, or it failed */
+    uint64_t listed_ns;   /* start of the last scan that got all of the list of g's; 0: none yet */
     uint64_t now_ns;      /* start of this one */
+    size_t n_torn;        /* memos with MEMO_TORN */
     size_t n_doubtful;    /* parks that memo_is_doubtful() of, after the first look of this scan */
     size_t n_news;        /* that the monitor may have to be told of */
     struct piece pieces[LOOK_BATCH];
@@ -45,13 +47,23 @@ struct goroutines {
     struct subject subjects[DESCRIBE_MAX];
 };
 
+/* What becomes of a memo whose look told nothing: the g could not be read, or it was copied while
+ * it was being written. */
+enum torn {
+    TORN_LEFT,   /* it stays as it is */
+    TORN_MARKED, /* it is to be looked at once more */
+    TORN_LOST,   /* that was the last look of this scan */
+};
+
 /* One reading of many g's: whose they are, and what to make of them. */
 struct reading {
     struct goroutines *goroutines;
-    struct memo *const *memos;    /* by a piece's index; NULL: all, in their order */
-    struct goroutine *ret_copies; /* by a piece's position; NULL: not wanted */
-    uint64_t *ret_states;         /* by enum goroutine_state; NULL: are counted already */
+    struct memo *const *memos; /* by a piece's index; NULL: all, in their order */
+    struct goroutine
+        *ret_copies;      /* by a piece's position; goid 0: told nothing; NULL: not wanted */
+    uint64_t *ret_states; /* by enum goroutine_state; NULL: are counted already */
     uint64_t previous_ns;
+    enum torn torn;
     bool counts; /* as for memo_go_on(); false: a look at the same moment as another */
 };
 
@@ -98,17 +110,19 @@ static void start_anew(struct goroutines *goroutines)
     memos_clear(&goroutines->memos);
     describer_free(&goroutines->describer);
     goroutines->cycles = (struct cycles){.n = 0};
-    goroutines->first_ns = goroutines->previous_ns = 0;
+    goroutines->first_ns = goroutines->previous_ns = goroutines->listed_ns = 0;
 }
 
 static void meet(struct goroutines *goroutines, struct memo *memo,
                  const struct goroutine *goroutine)
 {
+    uint16_t untold = memo->flags & MEMO_UNTOLD;
+
     if ((memo->flags & MEMO_MET) && memo->goid == goroutine->goid)
         return;
     leave(goroutines, memo);
     memo->goid = goroutine->goid;
-    memo->flags = MEMO_MET;
+    memo->flags = MEMO_MET | untold;
     if (program_is_system(goroutines->program, goroutine->startpc))
         memo->flags |= MEMO_SYSTEM;
 }
@@ -133,53 +147,88 @@ static bool is_due(const struct goroutines *goroutines, const struct memo *memo)
     return age(goroutines, sample.not_before_ns) >= options->threshold_ns;
 }
 
-static void see_parked(const struct reading *reading, struct memo *memo,
-                       const struct goroutine *goroutine)
+/* No later than it was last seen, or found missing; 0: neither is known. */
+static uint64_t previous_look(const struct reading *reading, const struct memo *memo)
+{
+    if (memo->flags & MEMO_UNSEEN)
+        return 0;
+    return memo->flags & MEMO_NEW ? reading->goroutines->listed_ns : reading->previous_ns;
+}
+
+/* What is known of its park is kept in any case: a later look may prove that it went on. */
+static void see_nothing(const struct reading *reading, struct memo *memo)
 {
     struct goroutines *goroutines = reading->goroutines;
-    struct look look = {goroutines->layout, goroutine, 0, reading->previous_ns};
+
+    if (reading->torn == TORN_MARKED) {
+        memo->flags |= MEMO_TORN;
+        goroutines->n_torn++;
+    } else if (reading->torn == TORN_LOST) {
+        if (memo->flags & MEMO_SENT)
+            outbox_drop(goroutines->outbox, SAMPLE_GOROUTINE, memo->goid);
+        memo->flags &= ~(MEMO_TORN | MEMO_SENT | MEMO_DUE);
+        memo->flags |= MEMO_UNSEEN;
+        goroutines->losses->count[LOSS_goroutine_unreadable]++;
+    }
+}
+
+/* False: this look tells nothing. */
+static bool see_parked(const struct reading *reading, struct memo *memo,
+                       const struct goroutine *goroutine, uint64_t previous_ns)
+{
+    struct goroutines *goroutines = reading->goroutines;
+    struct look look = {goroutines->layout, goroutine, 0, previous_ns};
 
     if (goroutine->waitsince && goroutine->waitsince != memo->waitsince &&
         goroutine->waitsince <= goroutines->now_ns)
         cycles_add(&goroutines->cycles, goroutine->waitsince);
     if (memo_is_same(memo, &look) || (!reading->counts && memo_is_alike(memo, &look))) {
         memo_go_on(memo, &look, reading->counts);
-        return;
+        return true;
     }
+    if (reading->torn != TORN_LOST && memo_has_other_stack(memo, &look))
+        return false;
     leave(goroutines, memo);
     look.now_ns = clock_now();
     memo_begin(memo, &look);
     if (!reading->counts && is_due(goroutines, memo))
         memo->flags |= MEMO_DUE;
+    return true;
 }
 
 /* Whether the monitor lacks it or something of it, be it due or not. */
 static bool is_news(const struct memo *memo)
 {
-    return (memo->flags & MEMO_PARKED) &&
+    return (memo->flags & MEMO_PARKED) && !(memo->flags & MEMO_UNSEEN) &&
            (!(memo->flags & MEMO_SENT) || (memo->flags & MEMO_DIRTY));
 }
 
-static void see(const struct reading *reading, struct memo *memo, const struct goroutine *goroutine)
+/* False: this look tells nothing of its park. */
+static bool see(const struct reading *reading, struct memo *memo, const struct goroutine *goroutine)
 {
     struct goroutines *goroutines = reading->goroutines;
+    uint64_t previous_ns = previous_look(reading, memo);
+    bool told = true;
 
     if (!goroutine_is_live(goroutine)) {
         leave(goroutines, memo);
-        return;
+        return true;
     }
     meet(goroutines, memo, goroutine);
-    /* As runtime.NumGoroutine() counts: without the runtime's own. */
-    if (reading->ret_states && !(memo->flags & MEMO_SYSTEM))
-        reading->ret_states[goroutine_state(goroutines->layout, goroutine)]++;
     if (goroutine_is_parked(goroutines->layout, goroutine))
-        see_parked(reading, memo, goroutine);
+        told = see_parked(reading, memo, goroutine, previous_ns);
+    else if (goroutine_is_torn(goroutines->layout, goroutine))
+        told = false;
     else
         leave(goroutines, memo);
-    if (!reading->counts)
-        return;
-    goroutines->n_doubtful += memo_is_doubtful(memo);
-    goroutines->n_news += is_news(memo);
+    /* As runtime.NumGoroutine() counts: without the runtime's own. */
+    if (reading->ret_states && !(memo->flags & MEMO_SYSTEM) && (told || reading->torn == TORN_LOST))
+        reading->ret_states[goroutine_state(goroutines->layout, goroutine)]++;
+    if (told && reading->counts) {
+        goroutines->n_doubtful += memo_is_doubtful(memo);
+        goroutines->n_news += is_news(memo);
+    }
+    return told;
 }
 
 static void take_g(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
@@ -188,16 +237,19 @@ static void take_g(void *context, const struct piece *piece, const uint8_t *byte
     struct goroutines *goroutines = reading->goroutines;
     struct memo *memo =
         reading->memos ? reading->memos[piece->index] : &goroutines->memos.all[piece->index];
-    struct goroutine goroutine;
     const bool is_whole = got == piece->size;
+    struct goroutine goroutine = {.goid = 0};
 
-    if (!is_whole || !goroutine_decode(goroutines->layout, piece->address, bytes, &goroutine)) {
-        if (!is_whole || !goroutine_is_unborn(goroutines->layout, bytes))
-            goroutines->losses->count[LOSS_goroutine_unreadable]++;
+    if (is_whole && goroutine_decode(goroutines->layout, piece->address, bytes, &goroutine)) {
+        if (!see(reading, memo, &goroutine)) {
+            see_nothing(reading, memo);
+            goroutine.goid = 0;
+        }
+    } else if (is_whole && goroutine_is_unborn(goroutines->layout, bytes)) {
         leave(goroutines, memo);
-        return;
+    } else {
+        see_nothing(reading, memo);
     }
-    see(reading, memo, &goroutine);
     if (reading->ret_copies)
         reading->ret_copies[piece - goroutines->pieces] = goroutine;
 }
@@ -223,6 +275,18 @@ static size_t next_batch(struct goroutines *goroutines, bool (*wanted)(const str
     return n;
 }
 
+static int read_wanted(struct reading *reading, bool (*wanted)(const struct memo *memo))
+{
+    size_t at = 0, n;
+    int r;
+
+    do {
+        n = next_batch(reading->goroutines, wanted, LOOK_BATCH, &at);
+        r = read_gs(reading, n);
+    } while (!r && n);
+    return r;
+}
+
 /* Waits until enough time has gone by for the second look. */
 static void wait_for_second_look(const struct goroutines *goroutines)
 {
@@ -239,17 +303,11 @@ static int look_at_doubtful(struct goroutines *goroutines)
 {
     struct reading reading = {
         .goroutines = goroutines, .previous_ns = goroutines->now_ns, .counts = true};
-    size_t at = 0, n;
-    int r = 0;
 
     if (!goroutines->n_doubtful)
         return 0;
     wait_for_second_look(goroutines);
-    do {
-        n = next_batch(goroutines, memo_is_doubtful, LOOK_BATCH, &at);
-        r = read_gs(&reading, n);
-    } while (!r && n);
-    return r;
+    return read_wanted(&reading, memo_is_doubtful);
 }
 
 static void put(struct goroutines *goroutines, struct memo *memo)
@@ -310,12 +368,43 @@ static bool has_stood(const struct goroutine *a, const struct goroutine *b)
            (!a->waitsince || a->waitsince == b->waitsince);
 }
 
+/* One goroutine as its g is now. */
+struct second_look {
+    const struct g_layout *layout;
+    struct goroutine goroutine; /* goid 0: it makes no sense */
+};
+
+static void take_second_look(void *context, const struct piece *piece, const uint8_t *bytes,
+                             size_t got)
+{
+    struct second_look *look = context;
+
+    if (got < piece->size ||
+        !goroutine_decode(look->layout, piece->address, bytes, &look->goroutine))
+        look->goroutine.goid = 0;
+}
+
+/* Whether all that was read since `before` was copied is of one park. */
+static bool still_stands(struct goroutines *goroutines, const struct goroutine *before, int *ret_r)
+{
+    struct second_look look = {.layout = goroutines->layout};
+    struct piece piece = {before->address, goroutines->layout->size, 0};
+
+    *ret_r = gather(&goroutines->memory, &piece, 1, 0, take_second_look, &look);
+    return !*ret_r && has_stood(before, &look.goroutine);
+}
+
 static int take_description(struct goroutines *goroutines, struct memo *memo,
                             struct subject *subject)
 {
-    int r = describe_name(goroutines->describer, subject);
+    int r = 0;
 
+    /* What it read of the stack just now may be another's, if this one ran or its stack moved. */
+    if (describe_unwind(goroutines->describer, subject) &&
+        !still_stands(goroutines, &subject->goroutine, &r))
+        return r;
     memo->flags &= ~MEMO_DUE;
+    r = describe_name(goroutines->describer, subject);
     if (r)
         return r == -ENOSPC ? 0 : r;
     memo->stack_id = subject->stack_id;
@@ -336,7 +425,7 @@ static int describe_copies(struct goroutines *goroutines, struct memo **memos, s
     int r;
 
     for (size_t i = 0; i < n; i++) {
-        if (!is_marked(memos[i]))
+        if (!is_marked(memos[i]) || !goroutines->copies[i].goid)
             continue;
         subjects[kept].goroutine = goroutines->copies[i];
         memos[kept++] = memos[i];
@@ -423,12 +512,13 @@ static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan
         .ret_copies = describes ? goroutines->copies : NULL,
         .ret_states = ret_scan->goroutines,
         .previous_ns = goroutines->previous_ns,
+        .torn = TORN_MARKED,
         .counts = true,
     };
     size_t at = 0, n;
     int r;
 
-    goroutines->n_doubtful = goroutines->n_news = 0;
+    goroutines->n_torn = goroutines->n_doubtful = goroutines->n_news = 0;
     do {
         n = next_batch(goroutines, is_any, describes ? DESCRIBE_MAX : LOOK_BATCH, &at);
         r = read_gs(&reading, n);
@@ -438,17 +528,39 @@ static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan
     return r;
 }
 
-static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan)
+static bool is_torn(const struct memo *memo)
+{
+    return memo->flags & MEMO_TORN;
+}
+
+/* Once more at those whose look told nothing: the collector moves a stack in microseconds. */
+static int look_at_torn(struct goroutines *goroutines, struct wire_scan *ret_scan)
+{
+    struct reading reading = {
+        .goroutines = goroutines,
+        .ret_states = ret_scan->goroutines,
+        .previous_ns = goroutines->previous_ns,
+        .torn = TORN_LOST,
+        .counts = true,
+    };
+
+    return goroutines->n_torn ? read_wanted(&reading, is_torn) : 0;
+}
+
+static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan, bool *ret_listed)
 {
     int r;
 
     r = memos_grow(&goroutines->memos, program_runtime(goroutines->program));
+    *ret_listed = !r;
     if (r == -EAGAIN) /* it is growing: those that there were will do */
         r = 0;
     if (goroutines->memos.left_out)
         goroutines->losses->count[LOSS_goroutines_capped]++;
     if (!r)
         r = look_at_all(goroutines, ret_scan);
+    if (!r)
+        r = look_at_torn(goroutines, ret_scan);
     if (!r && goroutines->previous_ns)
         r = look_at_doubtful(goroutines);
     if (r)
@@ -478,16 +590,19 @@ static int open_program(struct goroutines *goroutines, uint64_t exec_id, struct 
 int goroutines_scan(struct goroutines *goroutines, uint64_t exec_id, struct wire_scan *ret_scan)
 {
     uint64_t start = clock_now();
+    bool listed;
     int r;
 
     r = open_program(goroutines, exec_id, ret_scan);
     if (r || !goroutines->options.samples || !goroutines->describer)
         return r;
     goroutines->now_ns = ret_scan->time_ns;
-    r = scan_all(goroutines, ret_scan);
+    r = scan_all(goroutines, ret_scan, &listed);
     goroutines->previous_ns = r ? 0 : start;
     if (r)
         return r;
+    if (listed)
+        goroutines->listed_ns = start;
     ret_scan->has_goroutines = 1;
     ret_scan->duration_ns[SAMPLE_GOROUTINE] = clock_now() - start;
     if (!goroutines->first_ns)

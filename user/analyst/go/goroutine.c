@@ -80,13 +80,22 @@ static bool has_stack(const struct goroutine *goroutine)
            goroutine->sp < goroutine->stack_hi;
 }
 
-bool goroutine_is_parked(const struct g_layout *layout, const struct goroutine *goroutine)
+/* As far as its status tells. */
+static bool is_off_cpu(const struct g_layout *layout, const struct goroutine *goroutine)
 {
-    if (!goroutine->goid || !has_stack(goroutine))
-        return false;
     if (goroutine->status == GO_SYSCALL)
         return true;
     return is_waiting(goroutine) && !runs_in_truth(layout, goroutine);
+}
+
+bool goroutine_is_parked(const struct g_layout *layout, const struct goroutine *goroutine)
+{
+    return goroutine->goid && has_stack(goroutine) && is_off_cpu(layout, goroutine);
+}
+
+bool goroutine_is_torn(const struct g_layout *layout, const struct goroutine *goroutine)
+{
+    return goroutine->goid && !has_stack(goroutine) && is_off_cpu(layout, goroutine);
 }
 
 enum goroutine_state goroutine_state(const struct g_layout *layout,

@@ -61,6 +61,10 @@ bool goroutine_is_live(const struct goroutine *goroutine);
  * call themselves waiting so that the garbage collector or a trace may look at them. */
 bool goroutine_is_parked(const struct g_layout *layout, const struct goroutine *goroutine);
 
+/* Waits, or is in a system call, but not on its stack: this was copied while the one or the other
+ * was being written. */
+bool goroutine_is_torn(const struct g_layout *layout, const struct goroutine *goroutine);
+
 /* Of a live one. */
 enum goroutine_state goroutine_state(const struct g_layout *layout,
                                      const struct goroutine *goroutine);

@@ -39,25 +39,50 @@ static bool counts_in_sequence(const struct look *look)
     return !is_coroutine(look);
 }
 
-static bool has_same_waitsince(const struct memo *memo, const struct look *look)
+/* Coroutines switch without clearing it (coroswitch_m() in runtime/coro.go): then it may be of an
+ * older wait. So it may be at the next other wait of such a goroutine, too, which nothing tells
+ * from any other one: the estimate of that is too old, its proven bounds hold. */
+static uint64_t waitsince_of(const struct look *look)
 {
-    return memo->waitsince && memo->waitsince == look->goroutine->waitsince && !is_coroutine(look);
+    return is_coroutine(look) ? 0 : look->goroutine->waitsince;
 }
 
-bool memo_is_alike(const struct memo *memo, const struct look *look)
+static bool has_same_waitsince(const struct memo *memo, const struct look *look)
+{
+    return memo->waitsince && memo->waitsince == waitsince_of(look);
+}
+
+/* But for the place. */
+static bool looks_alike(const struct memo *memo, const struct look *look)
 {
     const struct goroutine *goroutine = look->goroutine;
 
     return (memo->flags & MEMO_PARKED) && memo->goid == goroutine->goid &&
            memo->status == status_of(goroutine) && memo->reason == goroutine->reason &&
-           memo->sequence == goroutine->sequence && memo->place == place_of(goroutine) &&
-           (!memo->waitsince || memo->waitsince == goroutine->waitsince);
+           memo->sequence == goroutine->sequence &&
+           (!memo->waitsince || memo->waitsince == waitsince_of(look));
+}
+
+/* That what looks alike has not run. */
+static bool is_proven(const struct memo *memo, const struct look *look)
+{
+    return has_same_waitsince(memo, look) || counts_in_sequence(look);
+}
+
+bool memo_is_alike(const struct memo *memo, const struct look *look)
+{
+    return looks_alike(memo, look) && memo->place == place_of(look->goroutine);
 }
 
 bool memo_is_same(const struct memo *memo, const struct look *look)
 {
-    return memo_is_alike(memo, look) &&
-           (has_same_waitsince(memo, look) || counts_in_sequence(look));
+    return memo_is_alike(memo, look) && is_proven(memo, look);
+}
+
+bool memo_has_other_stack(const struct memo *memo, const struct look *look)
+{
+    return looks_alike(memo, look) && memo->place != place_of(look->goroutine) &&
+           is_proven(memo, look);
 }
 
 bool memo_is_doubtful(const struct memo *memo)
@@ -69,13 +94,13 @@ bool memo_is_doubtful(const struct memo *memo)
 void memo_begin(struct memo *memo, const struct look *look)
 {
     const struct goroutine *goroutine = look->goroutine;
-    uint8_t kept = memo->flags & (MEMO_SYSTEM | MEMO_MET);
+    uint16_t kept = memo->flags & (MEMO_SYSTEM | MEMO_MET);
 
     *memo = (struct memo){
         .g = memo->g,
         .goid = goroutine->goid,
         .place = place_of(goroutine),
-        .waitsince = goroutine->waitsince,
+        .waitsince = waitsince_of(look),
         .seen_ns = look->now_ns,
         .not_before_ns = look->previous_ns,
         .stack_bytes = goroutine->stack_hi - goroutine->stack_lo,
@@ -92,11 +117,12 @@ void memo_go_on(struct memo *memo, const struct look *look, bool counts)
     const struct goroutine *goroutine = look->goroutine;
     uint32_t stack_bytes = goroutine->stack_hi - goroutine->stack_lo;
 
-    if (memo->waitsince != goroutine->waitsince || memo->stack_bytes != stack_bytes)
+    if (memo->waitsince != waitsince_of(look) || memo->stack_bytes != stack_bytes)
         memo->flags |= MEMO_DIRTY;
     if (counts && memo->looks < MEMO_LOOKS_ENOUGH)
         memo->looks++;
-    memo->waitsince = goroutine->waitsince;
+    memo->flags &= ~MEMO_UNTOLD;
+    memo->waitsince = waitsince_of(look);
     memo->stack_bytes = stack_bytes;
 }
 

@@ -22,6 +22,10 @@ enum memo_flag {
     MEMO_SYSTEM = 1 << 5,    /* one of the runtime's own goroutines */
     MEMO_MET = 1 << 6,       /* the fields of its goroutine are filled */
     MEMO_DESCRIBED = 1 << 7, /* the fields of its sample are filled */
+    MEMO_NEW = 1 << 8,       /* not looked at yet: it was not in the list at the scan before */
+    MEMO_TORN = 1 << 9,      /* the look told nothing, and there is to be another one */
+    MEMO_UNSEEN = 1 << 10,   /* the looks of the last scan told nothing */
+    MEMO_UNTOLD = MEMO_NEW | MEMO_TORN | MEMO_UNSEEN, /* none of them after a look that told */
 };
 
 struct memo {
@@ -39,8 +43,8 @@ struct memo {
     uint8_t reason;
     uint8_t sequence;
     uint8_t object_kind;
-    uint8_t looks; /* that found the same park by its sequence alone */
-    uint8_t flags; /* enum memo_flag */
+    uint8_t looks;  /* that found the same park by its sequence alone */
+    uint16_t flags; /* enum memo_flag */
 };
 
 /* A look at a goroutine. */
@@ -62,6 +66,11 @@ bool memo_is_same(const struct memo *memo, const struct look *look);
 
 /* Whether it looks the same, be it proven or not: enough for two looks at one moment. */
 bool memo_is_alike(const struct memo *memo, const struct look *look);
+
+/* Whether it stands elsewhere, though all else proves that it has not run: so it looks when the g
+ * is copied while the collector moves its stack (copystack() in runtime/stack.go writes gp.stack
+ * first, gp.sched.sp later). */
+bool memo_has_other_stack(const struct memo *memo, const struct look *look);
 
 /* That it is the same hangs on trackingSeq alone, which comes round every 256 parks, and too few
  * looks have agreed on it yet. */

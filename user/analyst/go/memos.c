@@ -39,7 +39,7 @@ static int merge(struct memos *memos, const uint64_t *gs, size_t n)
         if (from && all[from - 1].g > gs[n - 1])
             all[--to] = all[--from];
         else
-            all[--to] = (struct memo){.g = gs[--n]};
+            all[--to] = (struct memo){.g = gs[--n], .flags = MEMO_NEW};
     }
     return 0;
 }

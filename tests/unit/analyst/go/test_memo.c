@@ -163,6 +163,42 @@ static void coroutines_are_never_the_same(void **state)
     assert_true(memo_is_alike(&memo, &(struct look){g_layout_of(124), &goroutine, 0, 0}));
 }
 
+/* What the collector noted of such a goroutine may be of an older wait. */
+static void coroutines_have_no_estimate(void **state)
+{
+    struct cycles cycles = {.n = 0};
+    struct goroutine goroutine = parked();
+    struct memo memo;
+
+    (void)state;
+    goroutine.reason = 37;
+    goroutine.waitsince = 30 * SECOND;
+    memo = begun(&goroutine, 50 * SECOND, 0);
+    assert_int_equal(memo_sample(&memo, &cycles).since_ns, 50 * SECOND);
+    go_on(&memo, &goroutine);
+    assert_int_equal(memo_sample(&memo, &cycles).since_ns, 50 * SECOND);
+    assert_false(memo.flags & MEMO_DIRTY);
+}
+
+static void what_stands_elsewhere_without_a_run_was_torn(void **state)
+{
+    struct goroutine before = parked(), after = parked();
+    struct memo memo = begun(&before, SECOND, 0);
+    struct look look = look_at(&after, 9 * SECOND, 8 * SECOND);
+
+    (void)state;
+    assert_false(memo_has_other_stack(&memo, &look));
+    after.stack_hi += 4096;
+    assert_true(memo_has_other_stack(&memo, &look));
+    after.sequence++;
+    assert_false(memo_has_other_stack(&memo, &look));
+    /* Of coroutines it proves nothing that the sequence is the same. */
+    before.reason = after.reason = 37;
+    after.sequence = before.sequence;
+    memo = begun(&before, SECOND, 0);
+    assert_false(memo_has_other_stack(&memo, &look));
+}
+
 static void system_calls_of_go_1_26_need_a_waitsince(void **state)
 {
     struct goroutine goroutine = parked();
@@ -288,6 +324,8 @@ int main(void)
         cmocka_unit_test(the_leak_detection_ends_no_park),
         cmocka_unit_test(the_sequence_is_doubted_at_first),
         cmocka_unit_test(coroutines_are_never_the_same),
+        cmocka_unit_test(coroutines_have_no_estimate),
+        cmocka_unit_test(what_stands_elsewhere_without_a_run_was_torn),
         cmocka_unit_test(system_calls_of_go_1_26_need_a_waitsince),
         cmocka_unit_test(ages_are_what_is_known),
         cmocka_unit_test(what_begins_anew_forgets),
