@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define STATUS_SCAN 0x1000u /* _Gscan: the garbage collector is at its stack */
-
 static uint64_t word_at(const uint8_t *bytes, uint16_t offset)
 {
     uint64_t word;
@@ -20,7 +18,7 @@ static uint8_t status_at(const uint8_t *bytes, uint16_t offset)
     uint32_t status;
 
     memcpy(&status, bytes + offset, sizeof(status));
-    status &= ~STATUS_SCAN;
+    status &= ~GO_STATUS_SCAN;
     return status < GO_STATUS_MAX ? (uint8_t)status : GO_STATUS_MAX;
 }
 

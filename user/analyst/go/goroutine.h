@@ -28,6 +28,8 @@ enum go_status {
     GO_STATUS_MAX
 };
 
+#define GO_STATUS_SCAN 0x1000u /* _Gscan: the garbage collector is at its stack */
+
 struct goroutine {
     uint64_t address; /* of the g */
     uint64_t goid;

@@ -25,6 +25,7 @@ enum memo_flag {
     MEMO_NEW = 1 << 8,       /* not looked at yet: it was not in the list at the scan before */
     MEMO_TORN = 1 << 9,      /* the look told nothing, and there is to be another one */
     MEMO_UNSEEN = 1 << 10,   /* the looks of the last scan told nothing */
+
     MEMO_UNTOLD = MEMO_NEW | MEMO_TORN | MEMO_UNSEEN, /* none of them after a look that told */
 };
 
@@ -64,6 +65,13 @@ struct look {
  */
 bool memo_is_same(const struct memo *memo, const struct look *look);
 
+/*
+ * Whether the copy of a g, layout->size bytes, shows the wait that is remembered and nothing that
+ * is new of it: the common case of goroutine_decode(), goroutine_is_parked() and memo_is_same(),
+ * and then what they would say. False says nothing. A million of them are looked at for each scan.
+ */
+bool memo_stands(const struct memo *memo, const struct g_layout *layout, const uint8_t *bytes);
+
 /* Whether it looks the same, be it proven or not: enough for two looks at one moment. */
 bool memo_is_alike(const struct memo *memo, const struct look *look);
 
@@ -77,8 +85,14 @@ bool memo_has_other_stack(const struct memo *memo, const struct look *look);
 #define MEMO_LOOKS_ENOUGH 3
 bool memo_is_doubtful(const struct memo *memo);
 
+/* Whether the monitor lacks it or something of it, be it due or not. */
+bool memo_is_news(const struct memo *memo);
+
 /* A new park begins, which the look shows. What the monitor has of the old one is forgotten. */
 void memo_begin(struct memo *memo, const struct look *look);
+
+/* One more look, some time after the last one, found the same park. */
+void memo_agree(struct memo *memo);
 
 /* The park goes on. `counts`: enough time went by since the last look to call it another one. */
 void memo_go_on(struct memo *memo, const struct look *look, bool counts);
