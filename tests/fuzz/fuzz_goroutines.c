@@ -95,6 +95,7 @@ static void describe(struct process *process, struct go_runtime *runtime, int so
             check(subjects[i].n_cases <= DESCRIBE_CASES_MAX);
             check(subjects[i].n_labels <= STACK_LABELS_MAX);
             check(subjects[i].copy_size <= 8192);
+            describe_unwind(describer, &subjects[i]);
             describe_name(describer, &subjects[i]);
         }
     memos_clear(&memos);

@@ -72,16 +72,36 @@ bool program_is_system(struct program *program, uint64_t startpc)
     return startpc != START_OWN && startpc != START_MAIN;
 }
 
-/* One frame: the value that lies on top of the stack. */
+/* A goroutine with a stack that is not copied whole, and what the target does before its rest is
+ * read. */
+#define DEEP      5
+#define DEEP_AT   (STACKS_AT + 300 * STACK_SIZE)
+#define DEEP_SIZE (8 * STACK_SIZE)
+#define DEEP_WORD (DEEP_SIZE - 1024) /* from its top on */
+static void (*before_deep_read)(void);
+
+static uint64_t read_deep(uint64_t sp)
+{
+    uint64_t word = 0;
+
+    if (before_deep_read)
+        before_deep_read();
+    assert_int_equal(target->memory.read(target, sp + DEEP_WORD, &word, sizeof(word)), 0);
+    return word;
+}
+
+/* One frame: the value that lies on top of the stack; of a deep one with that at its other end. */
 enum unwind_end go_code_unwind(struct go_code *code, uint64_t pc, uint64_t sp,
                                const struct stack_copy *copy, struct raw_frame *ret_frames,
                                size_t max, size_t *ret_n)
 {
-    (void)code, (void)pc, (void)sp;
+    (void)code, (void)pc;
     assert_true(max > 0);
     assert_true(copy->size >= 8);
     ret_frames[0] = (struct raw_frame){.pc = 0};
     memcpy(&ret_frames[0].pc, copy->bytes, 8);
+    if (copy->size > STACK_SIZE)
+        ret_frames[0].pc += read_deep(sp);
     *ret_n = 1;
     return UNWIND_WHOLE;
 }
@@ -298,7 +318,7 @@ static void without_proof_the_upper_bound_decides(void **state)
     struct test test;
 
     (void)state;
-    open_test(&test, 124, 10, (struct goroutines_options){.threshold_ns = 3600000000000});
+    open_test(&test, 124, 10, (struct goroutines_options){.threshold_ns = 60000000000});
     scan(&test);
     assert_int_equal(test.got.n_samples, 14);
     repark(5);
@@ -452,6 +472,216 @@ static void a_stack_that_moves_meanwhile_is_read_again(void **state)
     }
 }
 
+static void put_deep_stack(uint64_t at, uint64_t top, uint64_t bottom)
+{
+    put64(target, g_of(DEEP), at);
+    put64(target, g_of(DEEP) + 8, at + DEEP_SIZE);
+    put64(target, g_of(DEEP) + 56, at + 256);
+    put64(target, at + 256, top);
+    put64(target, at + 256 + DEEP_WORD, bottom);
+}
+
+static unsigned moves_left;
+
+/* The collector moves it, and its old memory is another's. */
+static void move_deep_stack(void)
+{
+    if (!moves_left)
+        return;
+    put64(target, DEEP_AT + 256 + DEEP_WORD, 0xbad);
+    put_deep_stack(DEEP_AT + DEEP_SIZE, 0x4000, 0x30);
+    moves_left--;
+}
+
+/* It runs, and parks at the same place in another call. */
+static void run_deep_stack(void)
+{
+    if (!moves_left)
+        return;
+    repark(DEEP);
+    put_deep_stack(DEEP_AT, 0x5000, 0x60);
+    moves_left--;
+}
+
+static void the_rest_of_a_deep_stack_is_of_the_same_park(void **state)
+{
+    static void (*const happens[])(void) = {NULL, move_deep_stack, run_deep_stack};
+    static const uint64_t expected[] = {0x4030, 0x4030, 0x5060};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct test test;
+
+        open_test(&test, 124, 10, ALL);
+        put_deep_stack(DEEP_AT, 0x4000, 0x30);
+        before_deep_read = happens[i];
+        moves_left = 1;
+        scan(&test);
+        assert_int_equal(frame_of(&test, DEEP + 1), expected[i]);
+        assert_int_equal(test.losses.count[LOSS_goroutine_moved], 0);
+        assert_int_equal(test.n_stacks, 6); /* the others' five, and one that is true */
+        close_test(&test);
+    }
+}
+
+static void a_deep_stack_that_never_stands_is_thrown_away(void **state)
+{
+    struct test test;
+
+    (void)state;
+    open_test(&test, 124, 10, ALL);
+    put_deep_stack(DEEP_AT, 0x4000, 0x30);
+    before_deep_read = run_deep_stack;
+    moves_left = 100;
+    scan(&test);
+    assert_null(find(&test.got, DEEP + 1));
+    assert_int_equal(test.got.n_samples, 13);
+    assert_int_equal(test.losses.count[LOSS_goroutine_moved], 1);
+    before_deep_read = NULL;
+    scan(&test);
+    assert_int_equal(frame_of(&test, DEEP + 1), 0x5060);
+    close_test(&test);
+}
+
+/* As copystack() does: gp.stack first, gp.sched.sp later. */
+#define MOVED_TO (STACKS_AT + 300 * STACK_SIZE)
+
+static void begin_to_move(size_t index)
+{
+    put64(target, g_of(index), MOVED_TO);
+    put64(target, g_of(index) + 8, MOVED_TO + STACK_SIZE);
+}
+
+static void end_the_move(struct process *process)
+{
+    if (process->n_reads < 20)
+        return;
+    put64(target, g_of(5) + 56, MOVED_TO + STACK_SIZE - 256);
+}
+
+static void a_stack_that_moves_during_a_look_ends_no_park(void **state)
+{
+    (void)state;
+    /* At whatever read it is there, or not at all. */
+    for (unsigned at = 1; at <= 20; at++) {
+        struct test test;
+        uint64_t first;
+
+        open_test(&test, 124, 10, ALL);
+        scan(&test);
+        first = find(&test.got, 6)->seen_ns;
+        begin_to_move(5);
+        target->n_reads = 20 - at;
+        target->before_read = end_the_move;
+        scan(&test);
+        target->n_reads = 20;
+        scan(&test);
+        assert_int_equal(find(&test.got, 6)->seen_ns, first);
+        assert_int_equal(find(&test.got, 6)->not_before_ns, 0);
+        close_test(&test);
+    }
+}
+
+/* The move ends right after the g was looked at. */
+static int read_in_the_middle(void *context, const struct rpc_range *ranges, size_t n,
+                              const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    int r = process_read_ranges(context, ranges, n, ret_bytes, ret_lengths);
+
+    for (size_t i = 0; i < n; i++)
+        if (ranges[i].address <= g_of(5) && g_of(5) - ranges[i].address < ranges[i].length)
+            put64(target, g_of(5) + 56, MOVED_TO + STACK_SIZE - 256);
+    return r;
+}
+
+static void a_look_at_half_a_move_is_taken_again(void **state)
+{
+    struct test test;
+
+    (void)state;
+    open_test(&test, 124, 10, ALL);
+    scan(&test);
+    begin_to_move(5);
+    target->memory.read_ranges = read_in_the_middle;
+    scan(&test);
+    assert_int_equal(test.got.n_drops, 0);
+    assert_int_equal(test.losses.count[LOSS_goroutine_unreadable], 0);
+    assert_int_equal(test.got.scan.goroutines[GOROUTINE_WAITING], 11);
+    close_test(&test);
+}
+
+/* Nobody knows when its park began, if nothing was to be seen of it before. */
+static void who_was_not_seen_has_no_upper_bound(void **state)
+{
+    struct test test;
+    uint64_t first;
+
+    (void)state;
+    open_test(&test, 124, 10, ALL);
+    put64(target, g_of(7) + 56, 0x10); /* never seen well */
+    scan(&test);
+    assert_null(find(&test.got, 8));
+    first = find(&test.got, 6)->seen_ns;
+    put64(target, g_of(5) + 72, 0x10);
+    put64(target, g_of(6) + 56, 0x10);
+    put64(target, g_of(9) + 72, 0x10);
+    scan(&test);
+    assert_int_equal(test.got.n_drops, 3);
+    for (size_t i = 5; i < 8; i++) {
+        put64(target, g_of(i) + 72, g_of(i));
+        put64(target, g_of(i) + 56, STACKS_AT + i * STACK_SIZE + STACK_SIZE - 256);
+    }
+    put64(target, g_of(9) + 72, g_of(9));
+    repark(6);
+    put64(target, g_of(9) + target->offsets->goid, 99); /* the g is another goroutine's */
+    scan(&test);
+    assert_int_equal(find(&test.got, 6)->seen_ns, first);
+    for (uint64_t goid = 6; goid <= 8; goid++)
+        assert_int_equal(find(&test.got, goid)->not_before_ns, 0);
+    assert_int_equal(find(&test.got, 99)->not_before_ns, 0);
+    repark(6);
+    scan(&test);
+    assert_int_not_equal(find(&test.got, 7)->not_before_ns, 0);
+    close_test(&test);
+}
+
+/* The list is somewhere else each time. */
+static void move_list(struct process *process)
+{
+    uint64_t to = process->n_reads / 2 % 2 ? ARRAY_AT : ARRAY_AT + 0x20000;
+
+    memcpy(process_at(process, ARRAY_AT + 0x20000, 8 * PROCESS_GS),
+           process_at(process, ARRAY_AT, 8 * PROCESS_GS), 8 * PROCESS_GS);
+    process_set_allgs(process, to, process->n_gs, PROCESS_GS);
+}
+
+static void who_was_not_listed_may_have_been_there(void **state)
+{
+    struct test test;
+    uint64_t between;
+
+    (void)state;
+    open_test(&test, 124, 10, ALL);
+    scan(&test);
+    between = clock_now();
+    process_add(target, target->offsets->send, START_OWN);
+    target->n_reads = 0;
+    target->before_read = move_list;
+    scan(&test);
+    assert_int_equal(test.got.n_samples, 14);
+    target->before_read = NULL;
+    process_set_allgs(target, ARRAY_AT, target->n_gs, PROCESS_GS);
+    scan(&test);
+    assert_int_equal(test.got.n_samples, 15);
+    assert_int_not_equal(find(&test.got, 15)->not_before_ns, 0);
+    assert_true(find(&test.got, 15)->not_before_ns < between);
+    /* Who is listed has the bound of the scan before again. */
+    repark(14);
+    scan(&test);
+    assert_true(find(&test.got, 15)->not_before_ns > between);
+    close_test(&test);
+}
+
 static void channels_are_the_objects(void **state)
 {
     struct test test;
@@ -522,6 +752,12 @@ int main(void)
         cmocka_unit_test(new_goroutines_are_found),
         cmocka_unit_test(torn_reads_are_thrown_away),
         cmocka_unit_test(a_stack_that_moves_meanwhile_is_read_again),
+        cmocka_unit_test(the_rest_of_a_deep_stack_is_of_the_same_park),
+        cmocka_unit_test(a_deep_stack_that_never_stands_is_thrown_away),
+        cmocka_unit_test(a_stack_that_moves_during_a_look_ends_no_park),
+        cmocka_unit_test(a_look_at_half_a_move_is_taken_again),
+        cmocka_unit_test(who_was_not_seen_has_no_upper_bound),
+        cmocka_unit_test(who_was_not_listed_may_have_been_there),
         cmocka_unit_test(channels_are_the_objects),
         cmocka_unit_test(hostile_lists_end),
         cmocka_unit_test(another_program_starts_anew),

@@ -448,9 +448,10 @@ static void test_resources(void **state)
 
 static struct wire_usage usage_of(struct store *store)
 {
+    const struct store_clocks now = {.monotonic_ns = FEED_START};
     struct report report;
 
-    store_report(store, FEED_START, 0, &report);
+    store_report(store, &now, &report);
     return report.usage;
 }
 

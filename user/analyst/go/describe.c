@@ -60,7 +60,9 @@ struct describer {
     struct piece pieces[DESCRIBE_MAX];
     struct piece spare[DESCRIBE_MAX];               /* for sorting them */
     struct semaphore_search searches[DESCRIBE_MAX]; /* of each subject */
-    struct raw_frame frames[STACK_FRAMES_MAX];
+    struct raw_frame frames[STACK_FRAMES_MAX];      /* of the stack that was unwound last */
+    size_t n_frames;
+    enum unwind_end end;
     uint8_t copies[DESCRIBE_MAX * STACK_COPY];
 };
 
@@ -468,27 +470,40 @@ static void name_object(struct describer *describer, struct subject *subject,
     }
 }
 
+static struct stack_copy copy_of(const struct describer *describer, const struct subject *subject)
+{
+    return (struct stack_copy){subject->goroutine.sp, describer->copies + subject->copy_at,
+                               subject->copy_size};
+}
+
+bool describe_unwind(struct describer *describer, const struct subject *subject)
+{
+    const struct goroutine *goroutine = &subject->goroutine;
+    struct stack_copy copy = copy_of(describer, subject);
+
+    describer->end = go_code_unwind(describer->code, goroutine->pc, goroutine->sp, &copy,
+                                    describer->frames, STACK_FRAMES_MAX, &describer->n_frames);
+    return goroutine->stack_hi - goroutine->sp > subject->copy_size;
+}
+
 int describe_name(struct describer *describer, struct subject *subject)
 {
     const struct goroutine *goroutine = &subject->goroutine;
-    struct stack_copy copy = {goroutine->sp, describer->copies + subject->copy_at,
-                              subject->copy_size};
+    struct stack_copy copy = copy_of(describer, subject);
     struct raw_stack raw = {
         .reason = goroutine_reason(describer->layout, goroutine),
         .frames = describer->frames,
+        .n_frames = describer->n_frames,
         .creator = goroutine->goid == GOID_MAIN ? 0 : goroutine->gopc,
         .labels = subject->labels,
         .n_labels = (uint32_t)subject->n_labels,
     };
     struct known_stack known;
-    enum unwind_end end;
     int r;
 
-    end = go_code_unwind(describer->code, goroutine->pc, goroutine->sp, &copy, describer->frames,
-                         STACK_FRAMES_MAX, &raw.n_frames);
-    if (end == UNWIND_CUT)
+    if (describer->end == UNWIND_CUT)
         describer->losses->count[LOSS_unwind_cut]++;
-    if (end == UNWIND_CAPPED)
+    if (describer->end == UNWIND_CAPPED)
         describer->losses->count[LOSS_frames_capped]++;
     r = stacks_find(describer->stacks, &raw, &known);
     if (r)

@@ -55,6 +55,10 @@ void describer_free(struct describer **describer);
  * read is left out. -errno of the memory. */
 int describe_read(struct describer *describer, struct subject *subjects, size_t n);
 
-/* Unwinds and names what was read of one, after it was seen that the goroutine has not run
- * meanwhile. -ENOSPC: the monitor has no room for its stack. */
+/* Unwinds what was read of one. True: its stack is larger than the copy of it, and the rest was
+ * read now: what came out of it is true only if the goroutine has not run until now. */
+bool describe_unwind(struct describer *describer, const struct subject *subject);
+
+/* Names what was read of the one that was unwound last, after it was seen that the goroutine has
+ * not run meanwhile. -ENOSPC: the monitor has no room for its stack. */
 int describe_name(struct describer *describer, struct subject *subject);

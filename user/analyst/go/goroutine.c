@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define STATUS_SCAN 0x1000u /* _Gscan: the garbage collector is at its stack */
-
 static uint64_t word_at(const uint8_t *bytes, uint16_t offset)
 {
     uint64_t word;
@@ -20,7 +18,7 @@ static uint8_t status_at(const uint8_t *bytes, uint16_t offset)
     uint32_t status;
 
     memcpy(&status, bytes + offset, sizeof(status));
-    status &= ~STATUS_SCAN;
+    status &= ~GO_STATUS_SCAN;
     return status < GO_STATUS_MAX ? (uint8_t)status : GO_STATUS_MAX;
 }
 
@@ -80,13 +78,22 @@ static bool has_stack(const struct goroutine *goroutine)
            goroutine->sp < goroutine->stack_hi;
 }
 
-bool goroutine_is_parked(const struct g_layout *layout, const struct goroutine *goroutine)
+/* As far as its status tells. */
+static bool is_off_cpu(const struct g_layout *layout, const struct goroutine *goroutine)
 {
-    if (!goroutine->goid || !has_stack(goroutine))
-        return false;
     if (goroutine->status == GO_SYSCALL)
         return true;
     return is_waiting(goroutine) && !runs_in_truth(layout, goroutine);
+}
+
+bool goroutine_is_parked(const struct g_layout *layout, const struct goroutine *goroutine)
+{
+    return goroutine->goid && has_stack(goroutine) && is_off_cpu(layout, goroutine);
+}
+
+bool goroutine_is_torn(const struct g_layout *layout, const struct goroutine *goroutine)
+{
+    return goroutine->goid && !has_stack(goroutine) && is_off_cpu(layout, goroutine);
 }
 
 enum goroutine_state goroutine_state(const struct g_layout *layout,

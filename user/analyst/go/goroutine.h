@@ -28,6 +28,8 @@ enum go_status {
     GO_STATUS_MAX
 };
 
+#define GO_STATUS_SCAN 0x1000u /* _Gscan: the garbage collector is at its stack */
+
 struct goroutine {
     uint64_t address; /* of the g */
     uint64_t goid;
@@ -60,6 +62,10 @@ bool goroutine_is_live(const struct goroutine *goroutine);
 /* Off its CPU, in a wait or a system call, with a stack that can be read. Not: those that only
  * call themselves waiting so that the garbage collector or a trace may look at them. */
 bool goroutine_is_parked(const struct g_layout *layout, const struct goroutine *goroutine);
+
+/* Waits, or is in a system call, but not on its stack: this was copied while the one or the other
+ * was being written. */
+bool goroutine_is_torn(const struct g_layout *layout, const struct goroutine *goroutine);
 
 /* Of a live one. */
 enum goroutine_state goroutine_state(const struct g_layout *layout,

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "hash.h"
 
@@ -10,14 +11,14 @@ static_assert(sizeof(struct memo) <= 80, "there may be a million");
 
 /* Depth, not address: the collector moves the stacks of parked goroutines, and pointers into them
  * with them, but never what is on them. */
+static uint64_t place_at(uint64_t pc, uint64_t depth, uint64_t waiting)
+{
+    return hash_word(hash_word(hash_word(HASH_START, pc), depth), waiting);
+}
+
 static uint64_t place_of(const struct goroutine *goroutine)
 {
-    uint64_t words[] = {goroutine->pc, goroutine->stack_hi - goroutine->sp, goroutine->waiting};
-    uint64_t hash = HASH_START;
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        hash = hash_word(hash, words[i]);
-    return hash;
+    return place_at(goroutine->pc, goroutine->stack_hi - goroutine->sp, goroutine->waiting);
 }
 
 /* The leak detection of Go 1.26 renames a wait, which goes on. */
@@ -45,25 +46,83 @@ static bool counts_in_sequence(const struct look *look)
     return !is_coroutine(look);
 }
 
-static bool has_same_waitsince(const struct memo *memo, const struct look *look)
+/* Coroutines switch without clearing it (coroswitch_m() in runtime/coro.go): then it may be of an
+ * older wait. So it may be at the next other wait of such a goroutine, too, which nothing tells
+ * from any other one: the estimate of that is too old, its proven bounds hold. */
+static uint64_t waitsince_of(const struct look *look)
 {
-    return memo->waitsince && memo->waitsince == look->goroutine->waitsince && !is_coroutine(look);
+    return is_coroutine(look) ? 0 : look->goroutine->waitsince;
 }
 
-bool memo_is_alike(const struct memo *memo, const struct look *look)
+static bool has_same_waitsince(const struct memo *memo, const struct look *look)
+{
+    return memo->waitsince && memo->waitsince == waitsince_of(look);
+}
+
+/* But for the place. */
+static bool looks_alike(const struct memo *memo, const struct look *look)
 {
     const struct goroutine *goroutine = look->goroutine;
 
     return (memo->flags & MEMO_PARKED) && memo->goid == goroutine->goid &&
            memo->status == status_of(goroutine) && memo->reason == goroutine->reason &&
-           memo->sequence == goroutine->sequence && memo->place == place_of(goroutine) &&
-           (!memo->waitsince || memo->waitsince == goroutine->waitsince);
+           memo->sequence == goroutine->sequence &&
+           (!memo->waitsince || memo->waitsince == waitsince_of(look));
+}
+
+/* That what looks alike has not run. */
+static bool is_proven(const struct memo *memo, const struct look *look)
+{
+    return has_same_waitsince(memo, look) || counts_in_sequence(look);
+}
+
+bool memo_is_alike(const struct memo *memo, const struct look *look)
+{
+    return looks_alike(memo, look) && memo->place == place_of(look->goroutine);
 }
 
 bool memo_is_same(const struct memo *memo, const struct look *look)
 {
-    return memo_is_alike(memo, look) &&
-           (has_same_waitsince(memo, look) || counts_in_sequence(look));
+    return memo_is_alike(memo, look) && is_proven(memo, look);
+}
+
+static uint64_t word_at(const uint8_t *bytes, size_t offset)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes + offset, sizeof(word));
+    return word;
+}
+
+static bool waits_on(const struct memo *memo, const struct g_layout *layout, const uint8_t *bytes)
+{
+    uint32_t status;
+
+    memcpy(&status, bytes + layout->status, sizeof(status));
+    return !layout->is_guess && (memo->flags & (MEMO_PARKED | MEMO_UNTOLD)) == MEMO_PARKED &&
+           memo->status == GO_WAITING && (status & ~GO_STATUS_SCAN) == GO_WAITING &&
+           memo->reason == bytes[layout->reason] && memo->reason != layout->coroutine &&
+           memo->sequence == bytes[layout->sequence] &&
+           memo->goid == word_at(bytes, layout->goid) &&
+           memo->waitsince == word_at(bytes, layout->waitsince) &&
+           memo->g == word_at(bytes, GO_G_SELF);
+}
+
+bool memo_stands(const struct memo *memo, const struct g_layout *layout, const uint8_t *bytes)
+{
+    uint64_t lo = word_at(bytes, GO_G_STACK_LO), hi = word_at(bytes, GO_G_STACK_HI);
+    uint64_t sp = word_at(bytes, GO_G_SP);
+
+    return waits_on(memo, layout, bytes) && lo && lo <= sp && sp < hi &&
+           memo->stack_bytes == (uint32_t)(hi - lo) &&
+           memo->place ==
+               place_at(word_at(bytes, GO_G_PC), hi - sp, word_at(bytes, layout->waiting));
+}
+
+bool memo_has_other_stack(const struct memo *memo, const struct look *look)
+{
+    return looks_alike(memo, look) && memo->place != place_of(look->goroutine) &&
+           is_proven(memo, look);
 }
 
 bool memo_is_doubtful(const struct memo *memo)
@@ -72,16 +131,22 @@ bool memo_is_doubtful(const struct memo *memo)
            memo->looks < MEMO_LOOKS_ENOUGH;
 }
 
+bool memo_is_news(const struct memo *memo)
+{
+    return (memo->flags & MEMO_PARKED) && !(memo->flags & MEMO_UNSEEN) &&
+           (!(memo->flags & MEMO_SENT) || (memo->flags & MEMO_DIRTY));
+}
+
 void memo_begin(struct memo *memo, const struct look *look)
 {
     const struct goroutine *goroutine = look->goroutine;
-    uint8_t kept = memo->flags & (MEMO_SYSTEM | MEMO_MET);
+    uint16_t kept = memo->flags & (MEMO_SYSTEM | MEMO_MET);
 
     *memo = (struct memo){
         .g = memo->g,
         .goid = goroutine->goid,
         .place = place_of(goroutine),
-        .waitsince = goroutine->waitsince,
+        .waitsince = waitsince_of(look),
         .seen_ns = look->now_ns,
         .not_before_ns = look->previous_ns,
         .stack_bytes = goroutine->stack_hi - goroutine->stack_lo,
@@ -92,17 +157,24 @@ void memo_begin(struct memo *memo, const struct look *look)
     };
 }
 
+void memo_agree(struct memo *memo)
+{
+    if (memo->looks < MEMO_LOOKS_ENOUGH)
+        memo->looks++;
+}
+
 /* The monitor is told what changed of a sample that it has. */
 void memo_go_on(struct memo *memo, const struct look *look, bool counts)
 {
     const struct goroutine *goroutine = look->goroutine;
     uint32_t stack_bytes = goroutine->stack_hi - goroutine->stack_lo;
 
-    if (memo->waitsince != goroutine->waitsince || memo->stack_bytes != stack_bytes)
+    if (memo->waitsince != waitsince_of(look) || memo->stack_bytes != stack_bytes)
         memo->flags |= MEMO_DIRTY;
-    if (counts && memo->looks < MEMO_LOOKS_ENOUGH)
-        memo->looks++;
-    memo->waitsince = goroutine->waitsince;
+    if (counts)
+        memo_agree(memo);
+    memo->flags &= ~MEMO_UNTOLD;
+    memo->waitsince = waitsince_of(look);
     memo->stack_bytes = stack_bytes;
 }
 

@@ -22,6 +22,11 @@ enum memo_flag {
     MEMO_SYSTEM = 1 << 5,    /* one of the runtime's own goroutines */
     MEMO_MET = 1 << 6,       /* the fields of its goroutine are filled */
     MEMO_DESCRIBED = 1 << 7, /* the fields of its sample are filled */
+    MEMO_NEW = 1 << 8,       /* not looked at yet: it was not in the list at the scan before */
+    MEMO_TORN = 1 << 9,      /* the look told nothing, and there is to be another one */
+    MEMO_UNSEEN = 1 << 10,   /* the looks of the last scan told nothing */
+
+    MEMO_UNTOLD = MEMO_NEW | MEMO_TORN | MEMO_UNSEEN, /* none of them after a look that told */
 };
 
 struct memo {
@@ -39,8 +44,8 @@ struct memo {
     uint8_t reason;
     uint8_t sequence;
     uint8_t object_kind;
-    uint8_t looks; /* that found the same park by its sequence alone */
-    uint8_t flags; /* enum memo_flag */
+    uint8_t looks;  /* that found the same park by its sequence alone */
+    uint16_t flags; /* enum memo_flag */
 };
 
 /* A look at a goroutine. */
@@ -60,16 +65,34 @@ struct look {
  */
 bool memo_is_same(const struct memo *memo, const struct look *look);
 
+/*
+ * Whether the copy of a g, layout->size bytes, shows the wait that is remembered and nothing that
+ * is new of it: the common case of goroutine_decode(), goroutine_is_parked() and memo_is_same(),
+ * and then what they would say. False says nothing. A million of them are looked at for each scan.
+ */
+bool memo_stands(const struct memo *memo, const struct g_layout *layout, const uint8_t *bytes);
+
 /* Whether it looks the same, be it proven or not: enough for two looks at one moment. */
 bool memo_is_alike(const struct memo *memo, const struct look *look);
+
+/* Whether it stands elsewhere, though all else proves that it has not run: so it looks when the g
+ * is copied while the collector moves its stack (copystack() in runtime/stack.go writes gp.stack
+ * first, gp.sched.sp later). */
+bool memo_has_other_stack(const struct memo *memo, const struct look *look);
 
 /* That it is the same hangs on trackingSeq alone, which comes round every 256 parks, and too few
  * looks have agreed on it yet. */
 #define MEMO_LOOKS_ENOUGH 3
 bool memo_is_doubtful(const struct memo *memo);
 
+/* Whether the monitor lacks it or something of it, be it due or not. */
+bool memo_is_news(const struct memo *memo);
+
 /* A new park begins, which the look shows. What the monitor has of the old one is forgotten. */
 void memo_begin(struct memo *memo, const struct look *look);
+
+/* One more look, some time after the last one, found the same park. */
+void memo_agree(struct memo *memo);
 
 /* The park goes on. `counts`: enough time went by since the last look to call it another one. */
 void memo_go_on(struct memo *memo, const struct look *look, bool counts);

@@ -12,7 +12,7 @@
 
 struct memos {
     struct memo *all;
-    size_t n;
+    size_t n, room;
     uint64_t left_out; /* entries of the target's list beyond the bound */
 };
 

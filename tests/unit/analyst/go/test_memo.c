@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -163,6 +164,42 @@ static void coroutines_are_never_the_same(void **state)
     assert_true(memo_is_alike(&memo, &(struct look){g_layout_of(124), &goroutine, 0, 0}));
 }
 
+/* What the collector noted of such a goroutine may be of an older wait. */
+static void coroutines_have_no_estimate(void **state)
+{
+    struct cycles cycles = {.n = 0};
+    struct goroutine goroutine = parked();
+    struct memo memo;
+
+    (void)state;
+    goroutine.reason = 37;
+    goroutine.waitsince = 30 * SECOND;
+    memo = begun(&goroutine, 50 * SECOND, 0);
+    assert_int_equal(memo_sample(&memo, &cycles).since_ns, 50 * SECOND);
+    go_on(&memo, &goroutine);
+    assert_int_equal(memo_sample(&memo, &cycles).since_ns, 50 * SECOND);
+    assert_false(memo.flags & MEMO_DIRTY);
+}
+
+static void what_stands_elsewhere_without_a_run_was_torn(void **state)
+{
+    struct goroutine before = parked(), after = parked();
+    struct memo memo = begun(&before, SECOND, 0);
+    struct look look = look_at(&after, 9 * SECOND, 8 * SECOND);
+
+    (void)state;
+    assert_false(memo_has_other_stack(&memo, &look));
+    after.stack_hi += 4096;
+    assert_true(memo_has_other_stack(&memo, &look));
+    after.sequence++;
+    assert_false(memo_has_other_stack(&memo, &look));
+    /* Of coroutines it proves nothing that the sequence is the same. */
+    before.reason = after.reason = 37;
+    after.sequence = before.sequence;
+    memo = begun(&before, SECOND, 0);
+    assert_false(memo_has_other_stack(&memo, &look));
+}
+
 static void system_calls_of_go_1_26_need_a_waitsince(void **state)
 {
     struct goroutine goroutine = parked();
@@ -201,6 +238,105 @@ static void a_guess_needs_a_waitsince_and_a_name(void **state)
     assert_true(memo_is_same(&memo, &look));
     layout.named = 0;
     assert_false(memo_is_same(&memo, &look));
+}
+
+/* A g as Go 1.(minor - 100) has it. */
+#define G_BYTES 512
+
+static void put_word(uint8_t *g, size_t offset, uint64_t word)
+{
+    memcpy(g + offset, &word, sizeof(word));
+}
+
+static void put_g(const struct g_layout *layout, const struct goroutine *goroutine, uint8_t *ret_g)
+{
+    memset(ret_g, 0, G_BYTES);
+    put_word(ret_g, GO_G_STACK_LO, goroutine->stack_lo);
+    put_word(ret_g, GO_G_STACK_HI, goroutine->stack_hi);
+    put_word(ret_g, GO_G_SP, goroutine->sp);
+    put_word(ret_g, GO_G_PC, goroutine->pc);
+    put_word(ret_g, GO_G_SELF, goroutine->address);
+    put_word(ret_g, layout->goid, goroutine->goid);
+    put_word(ret_g, layout->waitsince, goroutine->waitsince);
+    put_word(ret_g, layout->waiting, goroutine->waiting);
+    ret_g[layout->status] = goroutine->status;
+    ret_g[layout->reason] = goroutine->reason;
+    ret_g[layout->sequence] = goroutine->sequence;
+}
+
+/* What memo_stands() is a shortcut for: the same park, and nothing to note of it. */
+static bool stands_in_detail(const struct memo *memo, const struct g_layout *layout,
+                             const uint8_t *g)
+{
+    struct goroutine goroutine;
+    struct look look = {layout, &goroutine, 9 * SECOND, 8 * SECOND};
+    struct memo after = *memo;
+
+    if (!goroutine_decode(layout, memo->g, g, &goroutine) ||
+        !goroutine_is_parked(layout, &goroutine) || !memo_is_same(memo, &look))
+        return false;
+    memo_go_on(&after, &look, false);
+    return !memcmp(&after, memo, sizeof(after));
+}
+
+/* Whatever bit of the g is another one. */
+static void the_shortcut_says_what_the_long_way_does(void **state)
+{
+    uint8_t g[G_BYTES];
+
+    (void)state;
+    for (int minor = GO_MINOR_FIRST; minor <= GO_MINOR_LAST; minor++) {
+        const struct g_layout *layout = g_layout_of(minor);
+        struct goroutine goroutine = parked();
+        struct look look = {layout, &goroutine, SECOND, 0};
+        struct memo memo = {.g = goroutine.address, .flags = MEMO_MET};
+
+        goroutine.waitsince = minor % 2 ? 5 : 0;
+        memo_begin(&memo, &look);
+        put_g(layout, &goroutine, g);
+        assert_true(memo_stands(&memo, layout, g));
+        for (size_t bit = 0; bit < 8ul * layout->size; bit++) {
+            g[bit / 8] ^= 1 << bit % 8;
+            assert_int_equal(memo_stands(&memo, layout, g), stands_in_detail(&memo, layout, g));
+            g[bit / 8] ^= 1 << bit % 8;
+        }
+        g[layout->status] = GO_LEAKED; /* the one that takes the long way */
+        assert_false(memo_stands(&memo, layout, g));
+        assert_true(stands_in_detail(&memo, layout, g));
+    }
+}
+
+/* What is more to be looked at goes the long way. */
+static void the_shortcut_is_for_waits_that_were_seen(void **state)
+{
+    static const uint16_t untold[] = {MEMO_NEW, MEMO_TORN, MEMO_UNSEEN};
+    const struct g_layout *layout = g_layout_of(124);
+    struct g_layout guess = *layout;
+    struct goroutine goroutine = parked();
+    struct memo memo = begun(&goroutine, SECOND, 0);
+    uint8_t g[G_BYTES];
+
+    (void)state;
+    put_g(layout, &goroutine, g);
+    for (size_t i = 0; i < 3; i++) {
+        memo.flags ^= untold[i];
+        assert_false(memo_stands(&memo, layout, g));
+        memo.flags ^= untold[i];
+    }
+    assert_true(memo_stands(&memo, layout, g));
+    guess.is_guess = true;
+    guess.named = UINT64_MAX;
+    assert_false(memo_stands(&memo, &guess, g));
+    memo_clear(&memo);
+    assert_false(memo_stands(&memo, layout, g));
+    goroutine.reason = layout->coroutine;
+    memo = begun(&goroutine, SECOND, 0);
+    put_g(layout, &goroutine, g);
+    assert_false(memo_stands(&memo, layout, g));
+    goroutine.status = GO_SYSCALL;
+    memo = begun(&goroutine, SECOND, 0);
+    put_g(layout, &goroutine, g);
+    assert_false(memo_stands(&memo, layout, g));
 }
 
 static void ages_are_what_is_known(void **state)
@@ -309,8 +445,12 @@ int main(void)
         cmocka_unit_test(the_leak_detection_ends_no_park),
         cmocka_unit_test(the_sequence_is_doubted_at_first),
         cmocka_unit_test(coroutines_are_never_the_same),
+        cmocka_unit_test(coroutines_have_no_estimate),
+        cmocka_unit_test(what_stands_elsewhere_without_a_run_was_torn),
         cmocka_unit_test(system_calls_of_go_1_26_need_a_waitsince),
         cmocka_unit_test(a_guess_needs_a_waitsince_and_a_name),
+        cmocka_unit_test(the_shortcut_says_what_the_long_way_does),
+        cmocka_unit_test(the_shortcut_is_for_waits_that_were_seen),
         cmocka_unit_test(ages_are_what_is_known),
         cmocka_unit_test(what_begins_anew_forgets),
         cmocka_unit_test(cycles_are_sorted_and_single),

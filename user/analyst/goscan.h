@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts behind goroutines.h share: for them alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyst/go/cycles.h"
+#include "analyst/go/describe.h"
+#include "analyst/go/gather.h"
+#include "analyst/go/memos.h"
+#include "analyst/goroutines.h"
+
+#define LOOK_BATCH 32768 /* g's looked at together */
+#define NEWS_MAX   4096  /* of a scan; beyond them all memos are gone through */
+
+struct goroutines {
+    struct goroutines_options options;
+    struct outbox *outbox;
+    struct losses *losses;
+    struct go_memory memory;
+    struct program *program;
+    uint64_t generation;         /* of the program, that all below is of */
+    struct describer *describer; /* NULL: the program's goroutines can't be read */
+    const struct g_layout *layout;
+    struct memos memos;
+    struct cycles cycles;
+    uint64_t first_ns;    /* end of the first scan; 0: none yet */
+    uint64_t previous_ns; /* start of the scan before; 0: none, or it failed */
+    uint64_t listed_ns;   /* start of the last scan that got all of the list of g's; 0: none yet */
+    uint64_t now_ns;      /* start of this one */
+    size_t n_torn;        /* memos with MEMO_TORN */
+    size_t n_doubtful;    /* parks that memo_is_doubtful() of, after the first look of this scan */
+    size_t n_news;        /* that the monitor may have to be told of */
+    uint32_t news[NEWS_MAX]; /* places of their memos, if they are no more than that */
+    struct piece pieces[LOOK_BATCH];
+    struct goroutine copies[DESCRIBE_MAX]; /* of the first pieces */
+    struct subject subjects[DESCRIBE_MAX];
+};
+
+/* What becomes of a memo whose look told nothing: the g could not be read, or it was copied while
+ * it was being written. */
+enum torn {
+    TORN_LEFT,   /* it stays as it is */
+    TORN_MARKED, /* it is to be looked at once more */
+    TORN_LOST,   /* that was the last look of this scan */
+};
+
+/* One reading of many g's: whose they are, and what to make of them. */
+struct reading {
+    struct goroutines *goroutines;
+    struct memo *const *memos;    /* by a piece's index; NULL: all, in their order */
+    struct goroutine *ret_copies; /* by a piece's position, goid 0: told nothing; NULL: unwanted */
+    uint64_t *ret_states;         /* by enum goroutine_state; NULL: are counted already */
+    uint64_t previous_ns;
+    enum torn torn;
+    bool again;  /* it was looked at in this scan: what was news then is noted */
+    bool counts; /* as for memo_go_on(); false: a look at the same moment as another */
+};
+
+/* golook.c: looks at many g's, and what becomes of their memos. */
+
+/* The park ended. */
+void golook_leave(struct goroutines *goroutines, struct memo *memo);
+
+/* Past the threshold, by the monitor's measure (goroutine_counts() there). */
+bool golook_is_due(const struct goroutines *goroutines, const struct memo *memo);
+
+/* A batch of at most `max` of those memos that are `wanted`, from *at on, into goroutines->pieces.
+ * Returns how many. */
+size_t golook_next(struct goroutines *goroutines, bool (*wanted)(const struct memo *memo),
+                   size_t max, size_t *at);
+
+/* Looks at the g's of the first `n` pieces. 0 or -errno of the memory. */
+int golook_read(struct reading *reading, size_t n);
+
+/* At all that are `wanted`. */
+int golook_read_wanted(struct reading *reading, bool (*wanted)(const struct memo *memo));
+
+/* The next memo that may be news, from *at on; NULL: there is no other. */
+struct memo *golook_next_news(struct goroutines *goroutines, size_t *at);
+
+/* godescribe.c: what the monitor is told. */
+
+/* Describes those of the first `n` pieces, that were copied, that are past the threshold as far as
+ * is known of collections yet: all that are, and some more. 0 or -errno of the memory. */
+int godescribe_copied(struct goroutines *goroutines, size_t n);
+
+/* Tells the monitor what is new; what it does not know yet is described. As above. */
+int godescribe_news(struct goroutines *goroutines);
