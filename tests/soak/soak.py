@@ -43,6 +43,7 @@ KILL_EVERY = 10  # seconds
 RECOVERY = 15  # seconds that a killed analyst's target may lack its stacks
 STAYERS = 50  # goroutines of Go's churn, and those that come and go
 GO_CHURN = 200
+BIRTHS = 1000  # of threads, and deaths, in a second
 GROWN_MAX = 900  # threads that are added at most
 
 # What may be lost: by a machine that is busy, by targets that change under our eyes, and by us.
@@ -55,6 +56,12 @@ LOST = {
 def memory_of(pid):
     text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     return int(re.search(r"^Pss_Anon:\s*(\d+) kB", text, re.M)[1]) * 1024
+
+
+def births():
+    """Of processes and threads since the machine started."""
+    text = pathlib.Path("/proc/stat").read_text(encoding="ascii")
+    return int(re.search(r"^processes (\d+)$", text, re.M)[1])
 
 
 def roles_of(daemon):
@@ -77,7 +84,7 @@ class Soak(LiveTest):
         self.grown = 5
         self.expected = {  # by PID: (function, count)
             self.victim.pid: ("wait_for_work", 3),
-            self.fixture("churn", self.seconds * 2 + 600).pid: ("wait_for_work", 1),
+            self.fixture("churn", self.seconds * 2 + 600, BIRTHS).pid: ("wait_for_work", 1),
             self.fixture("rename", "cond").pid: ("hold", 1),
             self.go_churn(): ("main.stay", STAYERS),
         }
@@ -206,7 +213,10 @@ class Soak(LiveTest):
         warm_up = min(WARM_UP_MAX, self.seconds * WARM_UP)
         self.run_for(warm_up)
         self.samples.clear()
+        start, before = time.monotonic(), births()
         self.run_for(self.seconds - warm_up)
+        rate = (births() - before) / (time.monotonic() - start)
+        self.assertGreater(rate, 0.9 * BIRTHS, "births that there have to be")
         self.check_growth()
         self.check_losses()
         self.assertEqual(self.daemon.stop(), 0)
