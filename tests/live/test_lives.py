@@ -6,7 +6,6 @@ import pathlib
 import re
 import shutil
 import signal
-import subprocess
 import unittest
 
 from harness import (
@@ -15,6 +14,7 @@ from harness import (
     LiveTest,
     comm_of,
     compile_source,
+    libraries,
     plugin_path,
     read_stat,
     report,
@@ -368,12 +368,6 @@ class Namespaces(LiveTest):
         fixture = self.fixture("cond", command=["unshare", "-n", FIXTURES / "cond"])
         devices = report(fixture.pid, "-t", "0").target["resources"]["network"]
         self.assertEqual([device["device"] for device in devices], ["lo"])
-
-
-def libraries(program):
-    done = subprocess.run(["ldd", program], capture_output=True, text=True, check=True, timeout=30)
-    words = done.stdout.split()
-    return [pathlib.Path(word) for word in words if word.startswith("/")]
 
 
 def is_descendant(pid, ancestor, name):
