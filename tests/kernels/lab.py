@@ -148,7 +148,7 @@ class Kernel(unittest.TestCase):
 
     def check_goroutines(self, target):
         truth = self.results["leak.truth"].splitlines()
-        self.assertEqual(truth[-1], "ready")
+        self.assertEqual(truth[-1].split(), ["ready"])
         in_time = len(truth) - 1  # a slow machine's timeouts are late: those goroutines have sent
         (group,) = [group for group in target["groups"] if group["reason"] == "chan send"]
         self.assertEqual(group["count"], LEAKED - in_time)
