@@ -8,6 +8,7 @@ import errno
 import http.client
 import json
 import os
+import signal
 
 import fault
 from harness import BOUND, PARKWATCH, LiveTest, bpf_objects, strangers, wait_for
@@ -144,6 +145,12 @@ SPELLS = {
     "tables of the probe": ("parkwatch", "calloc", errno.ENOMEM),
     "counters": ("parkwatch", "bpf", errno.ENOMEM),
 }
+# Those that only who starts a role needs.
+BIRTHS = {
+    "processes": ("parkwatch", "fork", errno.EAGAIN),
+    "sockets": ("parkwatch", "socketpair", errno.EMFILE),
+    "areas": ("parkwatch", "memfd_create", errno.EMFILE),
+}
 ENOUGH = 3  # failures, at which a spell is over
 
 
@@ -186,8 +193,9 @@ class WhileItRuns(LiveTest):
         for pid, count in counts.items():
             self.assertIn(count, (0, self.targets[pid]))
 
-    def live_through(self, daemon, role, function, error):
+    def live_through(self, daemon, role, function, error, spoil=lambda: None):
         self.state.arm(function, error, role=role, last=fault.ALWAYS)
+        spoil()
 
         def is_over():
             if daemon.process.poll() is None:
@@ -223,14 +231,24 @@ class WhileItRuns(LiveTest):
         self.assertIn(role, ("parkwatch", "pw-monitor"), daemon.log())
         self.check_end(daemon)
 
+    def check_birth(self, role, function, error):
+        """An analyst that has to be started anew meanwhile."""
+        daemon = self.start()
+        self.live_through(
+            daemon, role, function, error, lambda: os.kill(daemon.analysts()[0], signal.SIGKILL)
+        )
+        self.wait_right(daemon)
+        self.assertEqual(daemon.stop(), 0)
+
 
 def add_tests():
-    for name, spell in SPELLS.items():
+    for check, spells in ((WhileItRuns.check_spell, SPELLS), (WhileItRuns.check_birth, BIRTHS)):
+        for name, spell in spells.items():
 
-        def test(self, spell=spell):
-            self.check_spell(*spell)
+            def test(self, check=check, spell=spell):
+                check(self, *spell)
 
-        setattr(WhileItRuns, f"test_{name.replace(' ', '_')}", test)
+            setattr(WhileItRuns, f"test_{name.replace(' ', '_')}", test)
 
 
 add_tests()
