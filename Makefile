@@ -87,7 +87,7 @@ GUARDS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/be
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(sort $(wildcard tests/fixtures/*.c)))
 
-.PHONY: all fixtures guards check unit live bench fuzz lint format install uninstall clean
+.PHONY: all fixtures guards check unit live bench soak nightly fuzz lint format install uninstall clean
 all: $(PROGRAM)
 
 $(PROGRAM): $(BUILD)/obj/user/main.o $(LIBRARY)
@@ -194,6 +194,15 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
 # The table of README's Cost; ARGS=--json, ARGS="--part hour".
 bench: all fixtures
 	$(Q)tests/bench/run.sh $(ARGS)
+
+SOAK_SECONDS ?= 3600
+soak: all fixtures
+	$(Q)scripts/soak.sh $(SOAK_SECONDS)
+
+# Ten minutes of soak, and all kernels.
+nightly: all fixtures
+	$(Q)scripts/soak.sh 600
+	$(Q)scripts/run-in-vm.sh
 
 format:
 	$(Q)$(CLANG_FORMAT) -i $(filter %.c %.h,$(shell git ls-files))

@@ -6,7 +6,6 @@
 #pragma once
 
 #ifndef __bpf__
-#include <assert.h>
 #include <stdint.h>
 #endif
 
@@ -143,7 +142,10 @@ struct kernel_record {
     char name[KERNEL_FRAMES_MAX][KERNEL_NAME_MAX]; /* NUL-terminated */
 };
 
-#ifndef __bpf__
-static_assert(sizeof(struct park) == 48, "shared with BPF");
-static_assert(sizeof(struct thread_record) % 8 == 0, "shared with BPF");
-#endif
+/* Both compilers have to lay them out so: a length of one side for a buffer of the other is how
+ * memory gets into what is told. */
+_Static_assert(sizeof(struct park) == 48, "shared with BPF");
+_Static_assert(sizeof(struct thread_record) == 328, "shared with BPF");
+_Static_assert(sizeof(struct kernel_record) == 776, "shared with BPF");
+_Static_assert(sizeof(struct park_counters) == 1384, "shared with BPF");
+_Static_assert(sizeof(struct followed_process) == 16, "shared with BPF");

@@ -35,6 +35,7 @@ suite scripts/fuzz.sh
 suite scripts/lint.sh
 suite scripts/grafana.sh
 suite scripts/live.sh
+suite scripts/soak.sh 60
 suite scripts/browser.sh
 suite scripts/run-in-vm.sh ci
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -62,11 +62,11 @@ bool diagnosis_conclude(const struct diagnosis *diagnosis)
     FILE *out = diagnosis->out;
 
     if (diagnosis->n_missing)
-        fprintf(out, "parkwatch cannot work here: %u missing, %u reduced\n", diagnosis->n_missing,
-                diagnosis->n_reduced);
+        fprintf(out, "refused: parkwatch cannot work here, %u missing, %u reduced\n",
+                diagnosis->n_missing, diagnosis->n_reduced);
     else if (diagnosis->n_reduced)
-        fprintf(out, "parkwatch can work here, with %u reduced\n", diagnosis->n_reduced);
+        fprintf(out, "reduced: parkwatch can work here, %u reduced\n", diagnosis->n_reduced);
     else
-        fprintf(out, "parkwatch can work here\n");
+        fprintf(out, "full: parkwatch can work here\n");
     return !diagnosis->n_missing;
 }

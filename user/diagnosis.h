@@ -3,9 +3,9 @@
  * What the doctor finds, as aligned lines:
  *
  *     ok       kernel                 6.1.0-18-amd64
- *     reduced  CAP_SYS_PTRACE         not held: only processes of the same user can be read; run
- * as... missing  kernel BTF             /sys/kernel/btf/vmlinux: No such file or directory; use
- * a...
+ *     reduced  CAP_SYS_PTRACE         not held: only processes of the same user can be read; ...
+ *     missing  kernel types           /sys/kernel/btf/vmlinux: No such file or directory; use a...
+ *     refused: parkwatch cannot work here, 1 missing, 1 reduced
  *
  * A line is printed as soon as it is known, so that the last one shows where a check hangs.
  */

@@ -181,8 +181,8 @@ static void check_programs(struct diagnosis *diagnosis)
     check_program(diagnosis, "BPF sched_switch", support.sched_switch);
     check_program(diagnosis, "BPF kernel stacks", support.kernel_stack);
     if (support.futex)
-        diagnosis_reduced(diagnosis, "BPF futex calls", "use --futex off", "cannot be loaded: %s",
-                          strerror(-support.futex));
+        diagnosis_reduced(diagnosis, "BPF futex calls", "see the lines above",
+                          "cannot be loaded: %s: as with --futex off", strerror(-support.futex));
     else
         diagnosis_ok(diagnosis, "BPF futex calls", "can be loaded");
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "doctor.h"
@@ -17,6 +20,15 @@ static int (*const commands[COMMAND_MAX])(const struct options *options) = {
     [COMMAND_DOCTOR] = doctor_run,
 };
 
+/* What was said is no use to anybody who did not get it. Reports are written elsewhere. */
+static int check_output(int status)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return status;
+    log_error("cannot write to standard output: %s", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     CLEANUP(options_free) struct options options = {};
@@ -28,10 +40,10 @@ int main(int argc, char **argv)
     if (!r)
         r = options_parse(command, argc - 1, argv + 1, &options);
     if (r)
-        return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+        return r < 0 ? EXIT_USAGE : check_output(EXIT_SUCCESS);
     if (name_resolve(&options, why)) {
         log_error("%s", why);
         return EXIT_FAILURE;
     }
-    return commands[command](&options);
+    return check_output(commands[command](&options));
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """lab.py KERNEL...: parkwatch on Debian's kernels, in virtual machines (machine.py).
 
-Each environment of each kernel has a declared level: what `doctor` calls reduced or missing there,
-and whether a report is whole or refused in one line. The truth of a whole report comes from the
+Each environment of each kernel has a declared level, full, reduced or refused: what `doctor` calls
+reduced or missing there, and whether a report is whole or refused in one line. The truth of a whole report comes from the
 programs that were watched. The last line is "N passed, N failed, N skipped"."""
 
 import json
@@ -16,8 +16,6 @@ ROOT = machine.ROOT
 GO = ROOT / "build" / "go-fixtures"
 LEAKED = 100  # goroutines, as init says
 
-# What these machines lack on every kernel.
-BARE = {"debug information"}
 CAPABILITIES = {"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_CHECKPOINT_RESTORE"}
 PROGRAMS = {"BPF task iterator", "BPF sched_switch", "BPF kernel stacks"}
 
@@ -44,6 +42,14 @@ LEVELS = {
     "6.12": (WHOLE, set()),
     "6.18": (WHOLE, set()),
     "newest": (WHOLE, set()),
+}
+NEWEST_AT_LEAST = (7, 2)
+
+# What the guest wrote of an environment that is not as others: without it nothing would be shown.
+TAKES_EFFECT = {
+    "memlock": ("memlock.limit", r"\A64\n\Z"),
+    "integrity": ("lockdown-integrity", r"\[integrity\]"),
+    "confidentiality": ("lockdown-confidentiality", r"\[confidentiality\]"),
 }
 
 
@@ -87,12 +93,29 @@ class Kernel(unittest.TestCase):
     def text(self, suffix):
         return self.results[f"{self.environment}.{suffix}"]
 
+    def check_release(self):
+        release = self.results["release"]
+        if self.version != "newest":
+            self.assertTrue(release.startswith(f"{self.version}."), release)
+        else:
+            self.assertGreaterEqual(tuple(map(int, release.split(".")[:2])), NEWEST_AT_LEAST)
+
+    def check_environment(self):
+        self.check_release()
+        if self.environment in TAKES_EFFECT:
+            file, pattern = TAKES_EFFECT[self.environment]
+            self.assertRegex(self.results[file], pattern)
+
     def check(self):
+        self.check_environment()
         environments, lacking = LEVELS[self.version]
         reduced, missing = environments[self.environment]
+        reduced = reduced | lacking
+        level = "refused" if missing else "reduced" if reduced else "full"
         found = verdicts(self.text("doctor"))
+        self.assertEqual(self.text("doctor").splitlines()[-1].split(":")[0], level)
         self.assertEqual(found["missing"], missing, self.text("doctor"))
-        self.assertEqual(found["reduced"], reduced | lacking | BARE, self.text("doctor"))
+        self.assertEqual(found["reduced"], reduced, self.text("doctor"))
         self.assertEqual(self.text("doctor.status"), f"{1 if missing else 0}\n")
         if missing:
             self.check_refused()
@@ -125,7 +148,7 @@ class Kernel(unittest.TestCase):
 
     def check_goroutines(self, target):
         truth = self.results["leak.truth"].splitlines()
-        self.assertEqual(truth[-1], "ready")
+        self.assertEqual(truth[-1].split(), ["ready"])
         in_time = len(truth) - 1  # a slow machine's timeouts are late: those goroutines have sent
         (group,) = [group for group in target["groups"] if group["reason"] == "chan send"]
         self.assertEqual(group["count"], LEAKED - in_time)

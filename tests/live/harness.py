@@ -540,6 +540,13 @@ def compile_source(source, output, *command):
     return output
 
 
+def libraries(program):
+    """Files that a program is linked with, the loader among them."""
+    done = subprocess.run(["ldd", program], capture_output=True, text=True, check=True, timeout=30)
+    words = done.stdout.split()
+    return [pathlib.Path(word) for word in words if word.startswith("/")]
+
+
 def plugin_path(directory):
     """The library that fixture dlopen loads."""
     return compile_source(

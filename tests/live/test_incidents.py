@@ -52,6 +52,25 @@ class Incidents(LiveTest):
         self.assertEqual(os.listdir(place), [])
 
 
+    def test_an_assertion_of_a_library(self):
+        """It aborts who parses, and nobody else (systemd#29585: libdwfl in a process of its own)."""
+        target, other = self.fixture("cond"), self.fixture("sem")
+        watch = self.watch([target.pid, other.pid], "--interval", "200ms", "-t", "100ms")
+        for number in range(1, 4):
+            wait_for(lambda: watch.value("parkwatch_parked", target="cond"), "stacks are there")
+            wait_for(lambda: watch.value("parkwatch_parked", target="sem"), "the other's, too")
+            os.kill(min(watch.analysts()) if number == 1 else max(watch.analysts()), signal.SIGABRT)
+            lost = {"target": "cond", "what": "analyst_restarts"}
+            wait_for(
+                lambda number=number, lost=lost: watch.value("parkwatch_losses_total", **lost) == number,
+                "it is counted",
+            )
+        self.assertEqual(
+            watch.value("parkwatch_losses_total", target="sem", what="analyst_restarts"), 0
+        )
+        self.assertEqual(watch.stop(), 0)
+
+
 def parked(pid):
     with open(f"/proc/{pid}/wchan", encoding="ascii") as wchan:
         return "pause" in wchan.read()

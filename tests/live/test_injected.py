@@ -3,12 +3,15 @@
 whole, or says what is missing, or there is none and one line says why. Nobody crashes or hangs."""
 
 import concurrent.futures
+import contextlib
 import errno
+import http.client
 import json
 import os
+import signal
 
 import fault
-from harness import LiveTest, bpf_objects, strangers, wait_for
+from harness import BOUND, PARKWATCH, LiveTest, bpf_objects, strangers, wait_for
 
 WORKERS = 2
 WAITERS = 3  # of the fixture, in one group
@@ -126,3 +129,126 @@ class EachPlace(LiveTest):
         self.check(KERNEL)
 
 
+# Calls that fail for a while in a daemon that is at work: whose, which, how.
+SPELLS = {
+    "memory of analysts": ("pw-analyst", "malloc", errno.ENOMEM),
+    "tables of analysts": ("pw-analyst", "calloc", errno.ENOMEM),
+    "growth of analysts": ("pw-analyst", "realloc", errno.ENOMEM),
+    "files of readers": ("pw-reader", "openat", errno.EMFILE),
+    "memory of targets": ("pw-reader", "process_vm_readv", errno.ENOMEM),
+    "sweeps of readers": ("pw-reader", "bpf", errno.ENOMEM),
+    "connections": ("pw-monitor", "accept", errno.EMFILE),
+    "answers": ("pw-monitor", "send", errno.ENOBUFS),
+    "messages to the monitor": ("pw-monitor", "recv", errno.ENOMEM),
+    "tables of the monitor": ("pw-monitor", "calloc", errno.ENOMEM),
+    "memory of the monitor": ("pw-monitor", "malloc", errno.ENOMEM),
+    "tables of the probe": ("parkwatch", "calloc", errno.ENOMEM),
+    "counters": ("parkwatch", "bpf", errno.ENOMEM),
+}
+# Those that only who starts a role needs.
+BIRTHS = {
+    "processes": ("parkwatch", "fork", errno.EAGAIN),
+    "sockets": ("parkwatch", "socketpair", errno.EMFILE),
+    "areas": ("parkwatch", "memfd_create", errno.EMFILE),
+}
+ENOUGH = 3  # failures, at which a spell is over
+
+
+class WhileItRuns(LiveTest):
+    """Nothing fails until the daemon is ready; then calls fail for a while. Afterwards it is as if
+    nothing had been, or it has ended and one line says why: with all its roles, and never in a role
+    that has no right to end it."""
+
+    def setUp(self):
+        self.state = fault.Fault(fault.build(self.directory()), self.directory() / "fault")
+        self.addCleanup(self.state.close)
+        self.targets = {self.fixture("cond").pid: 3, self.fixture("sem").pid: 2}
+
+    def start(self):
+        self.state.clear()
+        daemon = self.watch(
+            list(self.targets),
+            *("--interval", "100ms", "-t", "0"),
+            program=[*BOUND, *fault.FIXED, str(PARKWATCH)],
+            env=self.state.environment(),
+        )
+        self.wait_right(daemon)
+        return daemon
+
+    def counts(self, daemon):
+        return {
+            target["pid"]: max([group["count"] for group in target["groups"]], default=0)
+            for target in daemon.report().targets
+        }
+
+    def wait_right(self, daemon):
+        wait_for(lambda: self.counts(daemon) == self.targets, "both targets are right", 60)
+
+    def look(self, daemon):
+        """Numbers are right or missing, whatever fails; a request may fail as well."""
+        try:
+            counts = self.counts(daemon)
+        except (OSError, AssertionError, ValueError, http.client.HTTPException):
+            return
+        for pid, count in counts.items():
+            self.assertIn(count, (0, self.targets[pid]))
+
+    def live_through(self, daemon, role, function, error, spoil=lambda: None):
+        self.state.arm(function, error, role=role, last=fault.ALWAYS)
+        spoil()
+
+        def is_over():
+            if daemon.process.poll() is None:
+                self.look(daemon)
+            return self.state.read("failed") >= ENOUGH or daemon.process.poll() is not None
+
+        wait_for(is_over, f"{ENOUGH} failures of {function} in {role}")
+        self.state.clear()
+
+    def is_right_or_gone(self, daemon):
+        if daemon.process.poll() is not None:
+            return True
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.counts(daemon) == self.targets
+        return False
+
+    def check_end(self, daemon):
+        """One that cannot go on."""
+        lines = daemon.log().splitlines()
+        self.assertEqual(daemon.process.returncode, 1)
+        self.assertTrue(lines and all(line.startswith("parkwatch: ") for line in lines), lines)
+        wait_for(daemon.nothing_lives, "its roles end")
+
+    def check_spell(self, role, function, error):
+        daemon = self.start()
+        self.live_through(daemon, role, function, error)
+        self.assertIn(self.state.read("crashed"), ("", "pw-analyst"))
+        self.assertEqual(self.state.read("own_crashes"), 0)
+        wait_for(lambda: self.is_right_or_gone(daemon), "both targets are right, or it ends", 60)
+        if daemon.process.poll() is None:
+            self.assertEqual(daemon.stop(), 0)
+            return
+        self.assertIn(role, ("parkwatch", "pw-monitor"), daemon.log())
+        self.check_end(daemon)
+
+    def check_birth(self, role, function, error):
+        """An analyst that has to be started anew meanwhile."""
+        daemon = self.start()
+        self.live_through(
+            daemon, role, function, error, lambda: os.kill(daemon.analysts()[0], signal.SIGKILL)
+        )
+        self.wait_right(daemon)
+        self.assertEqual(daemon.stop(), 0)
+
+
+def add_tests():
+    for check, spells in ((WhileItRuns.check_spell, SPELLS), (WhileItRuns.check_birth, BIRTHS)):
+        for name, spell in spells.items():
+
+            def test(self, check=check, spell=spell):
+                check(self, *spell)
+
+            setattr(WhileItRuns, f"test_{name.replace(' ', '_')}", test)
+
+
+add_tests()

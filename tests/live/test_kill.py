@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is killed at any moment: the daemon leaves nothing, an analyst is started anew."""
 
+import concurrent.futures
 import os
 import random
 import signal
@@ -9,6 +10,8 @@ import time
 from harness import LiveTest, bpf_leftovers, wait_for
 
 KILLS = 20
+KILLS_AT_START = 100
+AT_ONCE = 4  # daemons that start beside each other
 START_UP = 0.6  # seconds; it is ready before that
 
 
@@ -23,19 +26,23 @@ class KillDaemon(LiveTest):
         watch.kill()
         wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
 
-    def kill_often(self, ready):
+    def kill_often(self, kills, ready):
         self.fixture_pid = self.fixture("mutex").pid
         before = bpf_leftovers()
         moments = random.Random(17)
-        for _ in range(KILLS):
-            self.check(moments.uniform(0, START_UP), ready)
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            tries = [
+                pool.submit(self.check, moments.uniform(0, START_UP), ready) for _ in range(kills)
+            ]
+            for done in concurrent.futures.as_completed(tries):
+                done.result()
         wait_for(lambda: not bpf_leftovers() - before, "BPF objects are freed", 10)
 
     def test_while_it_starts(self):
-        self.kill_often(ready=False)
+        self.kill_often(KILLS_AT_START, ready=False)
 
     def test_when_it_is_ready(self):
-        self.kill_often(ready=True)
+        self.kill_often(KILLS, ready=True)
 
     def test_the_monitor(self):
         """Without it there is nobody to serve: the daemon ends as a whole."""
@@ -166,3 +173,39 @@ class KillAnalyst(LiveTest):
             90,
         )
         wait_for(lambda: watch.report().having("wait_for_work"), "stacks are back")
+
+
+class StopMonitor(LiveTest):
+    def test_one_that_hangs_ends_the_daemon(self):
+        """It takes nothing any more, so there is nobody to scan for: one line says so."""
+        fixture = self.fixture("cond")
+        watch = self.watch(fixture.pid, "--interval", "100ms", "-t", "0")
+        [monitor] = watch.role("pw-monitor")
+        os.kill(monitor, signal.SIGSTOP)
+        self.assertEqual(watch.process.wait(120), 1)
+        self.assertIn("the monitor hangs", watch.log().splitlines()[-1])
+        wait_for(watch.nothing_lives, f"processes {watch.family} end", 10)
+
+    def test_one_that_goes_on_in_time(self):
+        """Nothing is lost but what was too late."""
+        fixture = self.fixture("cond")
+        watch = self.watch(fixture.pid, "--interval", "100ms", "-t", "0")
+        [monitor] = watch.role("pw-monitor")
+        os.kill(monitor, signal.SIGSTOP)
+        time.sleep(2)  # less than the probe's patience
+        os.kill(monitor, signal.SIGCONT)
+        wait_for(lambda: watch.report().group("wait_for_work")["count"] == 3, "stacks are there")
+        self.assertEqual(watch.stop(), 0)
+
+
+class StopProbe(LiveTest):
+    def test_it_is_served_meanwhile(self):
+        """The monitor needs nobody to answer with what it has."""
+        fixture = self.fixture("cond")
+        watch = self.watch(fixture.pid, "--interval", "100ms", "-t", "0")
+        wait_for(lambda: watch.report().having("wait_for_work"), "first stacks")
+        os.kill(watch.pid, signal.SIGSTOP)
+        for _ in range(10):
+            self.assertEqual(watch.report().group("wait_for_work")["count"], 3)
+        os.kill(watch.pid, signal.SIGCONT)
+        self.assertEqual(watch.stop(), 0)

@@ -6,14 +6,15 @@ import pathlib
 import re
 import shutil
 import signal
-import subprocess
 import unittest
 
 from harness import (
     FIXTURES,
-    Fixture,
+    SOURCES,
     LiveTest,
     comm_of,
+    compile_source,
+    libraries,
     plugin_path,
     read_stat,
     report,
@@ -72,27 +73,20 @@ class Ends(LiveTest):
 
     def test_pid_comes_again(self):
         """Another process with the same PID is not the target."""
+        launcher = compile_source(
+            SOURCES / "lib" / "born_as.c",
+            self.directory() / "born_as",
+            *"gcc -std=gnu17 -O1 -Wall -Wextra -D_GNU_SOURCE".split(),
+        )
         fixture = self.fixture("cond")
         watch = self.watch(fixture.pid, *QUICK)
         wait_for(lambda: watch.value("parkwatch_parked", target="cond"), "first stacks")
         pid = fixture.pid
         fixture.end()
-        self.occupy(pid)
+        stranger = self.fixture("sem", command=[launcher, str(pid), FIXTURES / "sem"])
+        self.assertEqual(stranger.truth["pid"], pid)
         self.check_gone(watch, "cond")
         self.assertNotIn(b"next_job", watch.fetch("/api/v1/report")[2])
-
-    def occupy(self, pid):
-        last = pathlib.Path("/proc/sys/kernel/ns_last_pid")
-        if not last.exists():
-            raise unittest.SkipTest("this kernel cannot choose PIDs (ns_last_pid)")
-        for _ in range(100):
-            last.write_text(str(pid - 1), encoding="ascii")
-            stranger = Fixture("sem")
-            if stranger.pid == pid:
-                self.addCleanup(stranger.end)
-                return
-            stranger.end()
-        raise unittest.SkipTest("other processes are born too fast")
 
 
 class Becomes(LiveTest):
@@ -374,12 +368,6 @@ class Namespaces(LiveTest):
         fixture = self.fixture("cond", command=["unshare", "-n", FIXTURES / "cond"])
         devices = report(fixture.pid, "-t", "0").target["resources"]["network"]
         self.assertEqual([device["device"] for device in devices], ["lo"])
-
-
-def libraries(program):
-    done = subprocess.run(["ldd", program], capture_output=True, text=True, check=True, timeout=30)
-    words = done.stdout.split()
-    return [pathlib.Path(word) for word in words if word.startswith("/")]
 
 
 def is_descendant(pid, ancestor, name):

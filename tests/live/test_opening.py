@@ -3,16 +3,18 @@
 once, and beside it the other target is seen as ever. The name under which it is looked for comes
 from the target, too: it is the debug link of a library."""
 
-import contextlib
 import os
+import pathlib
 import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 import threading
 
-from harness import FIXTURES, LiveTest, plugin_path, report
+from harness import FIXTURES, LiveTest, libraries, plugin_path, report
 
+LARGEST = 2**63 - 4096
 ROUNDS = 6  # of a file that changes while it is read
 
 
@@ -26,13 +28,10 @@ def make_zero(path):
 
 
 def make_sparse(path):
-    """As large as the file system lets it be: 8 EiB less a byte on tmpfs."""
+    """As large as files can be: 8 EiB less a page, which tmpfs lets it be."""
     with open(path, "wb") as file:
         file.write(b"\177ELF")
-        for bits in range(63, 33, -1):
-            with contextlib.suppress(OSError):
-                file.truncate((1 << bits) - 1)
-                return
+        file.truncate(LARGEST)
 
 
 TRICKS = {
@@ -41,7 +40,6 @@ TRICKS = {
     "device": make_zero,
     "directory": os.mkdir,
     "empty_file": lambda path: path.touch(),
-    "sparse_file": make_sparse,
     "link_to_shadow": lambda path: path.symlink_to("/etc/shadow"),
     "link_up_to_shadow": lambda path: path.symlink_to("../" * 60 + "etc/shadow"),
     "link_to_device": lambda path: path.symlink_to("/dev/zero"),
@@ -53,9 +51,9 @@ TRICKS = {
 
 
 class Opening(LiveTest):
-    def linked_plugin(self):
+    def linked_plugin(self, directory=None):
         """A library without debug information, and the file that it says has it."""
-        directory = self.directory()
+        directory = directory or self.directory()
         plugin = plugin_path(directory)
         debug = directory / "plugin.debug"
         for command in (
@@ -83,8 +81,8 @@ class Opening(LiveTest):
         self.assertEqual(len(frames), 1, target["groups"])
         return frames[0]["line"]
 
-    def check_trick(self, make):
-        plugin, debug = self.linked_plugin()
+    def check_trick(self, make, directory=None):
+        plugin, debug = self.linked_plugin(directory)
         debug.unlink()
         make(debug)
         fixture = self.fixture("dlopen", plugin)
@@ -93,6 +91,75 @@ class Opening(LiveTest):
         self.assertNotIn("reader_restarts", target["losses"])
         self.assertNotIn("analyst_restarts", target["losses"])
         self.assertNotIn("scan_failed", target["losses"])
+
+    def test_sparse_file(self):
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="parkwatch-test-", dir="/dev/shm"))
+        self.addCleanup(shutil.rmtree, directory)
+        directory.chmod(0o755)
+
+        def make(path):
+            make_sparse(path)
+            self.assertEqual(path.stat().st_size, LARGEST)
+
+        self.check_trick(make, directory)
+
+    def own_root(self):
+        """A root directory with the program that loads the library, and the library's file there."""
+        root = self.directory()
+        for name in ("proc", "lib", "host"):
+            (root / name).mkdir()
+        for path in [FIXTURES / "dlopen", *libraries(FIXTURES / "dlopen")]:
+            copy = root / (path.name if path.name == "dlopen" else str(path).lstrip("/"))
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
+        plugin, debug = self.linked_plugin()
+        shutil.copy(plugin, root / "lib")
+        return root, debug
+
+    def line_in(self, root):
+        """The line that a report has of the library in this root, as a container's, and the true
+        one; it is loaded from /lib."""
+        enter = (
+            'cd "$1" && mount --bind . . && cd "$1" && mount -t proc proc proc &&'
+            " pivot_root . host && exec /dlopen /lib/plugin.so"
+        )
+        fixture = self.fixture("dlopen", command=["unshare", "-m", "sh", "-c", enter, "sh", root])
+        return self.line_of(self.look(fixture), "plugin_wait"), fixture.threads[0]["line"]
+
+    def test_link_out_of_its_root(self):
+        """An absolute link to a file that is right, and only outside."""
+        root, debug = self.own_root()
+        (root / "lib" / "plugin.debug").symlink_to(debug)
+        self.assertFalse((root / str(debug).lstrip("/")).exists())
+        self.assertIsNone(self.line_in(root)[0])
+
+    def test_link_within_its_root(self):
+        """An absolute link to a file that is only inside: it is followed as the target would."""
+        root, debug = self.own_root()
+        (root / "hidden").mkdir()
+        debug.rename(root / "hidden" / "plugin.debug")
+        (root / "lib" / "plugin.debug").symlink_to("/hidden/plugin.debug")
+        self.assertFalse(os.path.exists("/hidden/plugin.debug"))
+        found, line = self.line_in(root)
+        self.assertEqual(found, line)
+
+    def line_for_nobody(self, mode):
+        """Of the library whose debug file is root's and has this mode, in a process of nobody's."""
+        plugin, debug = self.linked_plugin()
+        debug.chmod(mode)
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        fixture = self.fixture("dlopen", command=[*nobody, FIXTURES / "dlopen", plugin])
+        return self.line_of(self.look(fixture), "plugin_wait"), fixture.threads[0]["line"]
+
+    def test_file_that_it_may_not_read(self):
+        """What a target could not read it does not get read by us."""
+        for mode in (0o600, 0o640):
+            with self.subTest(mode=oct(mode)):
+                self.assertIsNone(self.line_for_nobody(mode)[0])
+
+    def test_file_of_another_that_it_may_read(self):
+        found, line = self.line_for_nobody(0o644)
+        self.assertEqual(found, line)
 
     def test_true_file(self):
         """Otherwise the tricks would show nothing."""

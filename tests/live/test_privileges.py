@@ -100,13 +100,13 @@ class Unprivileged(StrangerTest):
         done = self.run_as({"BPF", "PERFMON"}, "doctor", "-p", own.pid)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertRegex(
-            done.stdout.decode().splitlines()[-1], r"^parkwatch can work here, with \d+ reduced$"
+            done.stdout.decode().splitlines()[-1], r"^reduced: parkwatch can work here, \d+ reduced$"
         )
         done = self.run_as({"BPF", "PERFMON"}, "doctor", "-p", other.pid)
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertRegex(
             done.stdout.decode().splitlines()[-1],
-            r"^parkwatch cannot work here: 1 missing, \d+ reduced$",
+            r"^refused: parkwatch cannot work here, 1 missing, \d+ reduced$",
         )
 
     def test_roles_of_a_service(self):

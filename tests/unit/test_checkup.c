@@ -74,9 +74,9 @@ static void concludes(void **state)
     assert_true(diagnosis_conclude(&page->diagnosis));
     page->diagnosis.n_missing = 1;
     assert_false(diagnosis_conclude(&page->diagnosis));
-    expect(page, "parkwatch can work here\n"
-                 "parkwatch can work here, with 2 reduced\n"
-                 "parkwatch cannot work here: 1 missing, 2 reduced\n");
+    expect(page, "full: parkwatch can work here\n"
+                 "reduced: parkwatch can work here, 2 reduced\n"
+                 "refused: parkwatch cannot work here, 1 missing, 2 reduced\n");
 }
 
 static void *wait_for_end(void *barrier)

@@ -6,6 +6,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -99,13 +100,38 @@ static void names_all_losses(void **state)
     }
 }
 
+/* Nobody reads: the line is dropped, as alarm() would show; and the next ones pass when somebody
+ * does again. */
+static void drops_what_nobody_reads(void **state)
+{
+    struct capture capture = capture_begin();
+    static char page[4096];
+    char text[LINE_MAX_BYTES] = "";
+    ssize_t read_before = 0, n;
+
+    (void)state;
+    assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK), 0);
+    while ((n = write(STDERR_FILENO, page, sizeof(page))) > 0)
+        read_before += n;
+    assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, 0), 0);
+    alarm(10);
+    errno = ENOENT;
+    log_warning("lost");
+    assert_int_equal(errno, ENOENT);
+    alarm(0);
+    while (read_before > 0 && (n = read(capture.reader, page, sizeof(page))) > 0)
+        read_before -= n;
+    log_warning("read again");
+    capture_end(&capture, text);
+    assert_string_equal(text, "parkwatch: read again\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_one_line),
-        cmocka_unit_test(masks_controls),
-        cmocka_unit_test(cuts_long_messages),
-        cmocka_unit_test(names_all_losses),
+        cmocka_unit_test(writes_one_line),         cmocka_unit_test(masks_controls),
+        cmocka_unit_test(cuts_long_messages),      cmocka_unit_test(names_all_losses),
+        cmocka_unit_test(drops_what_nobody_reads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,9 +96,9 @@ static int explain(int error, char *ret_why, size_t why_size)
     return -EOPNOTSUPP;
 }
 
-/* Opens and loads the programs; without what reads kernel memory by address unless `reads_kernel`.
- */
-static int load(const struct bpf_options *options, bool reads_kernel,
+/* Opens and loads the programs; without what reads kernel memory by address unless `reads_kernel`,
+ * and without the one at syscall exit unless `futex`. */
+static int load(const struct bpf_options *options, bool reads_kernel, bool futex,
                 struct parkwatch_bpf **ret_skeleton)
 {
     struct parkwatch_bpf *skeleton = parkwatch_bpf__open();
@@ -107,17 +107,43 @@ static int load(const struct bpf_options *options, bool reads_kernel,
     if (!skeleton)
         return -errno;
     set_constants(skeleton, options, reads_kernel);
-    bpf_program__set_autoload(skeleton->progs.on_sys_exit, options->futex);
+    bpf_program__set_autoload(skeleton->progs.on_sys_exit, futex);
     r = parkwatch_bpf__load(skeleton);
     /* libbpf leaves the variables out, and loads, where its own try of them failed for whatever
      * reason (bpf_object__create_maps(), FEAT_GLOBAL_DATA). */
     if (!r && (!skeleton->rodata || !skeleton->bss))
         r = -ENOMEM;
+    if (!r)
+        r = keep_from_children(skeleton->maps.bss);
+    if (!r)
+        r = attach(skeleton, futex);
     if (r)
         parkwatch_bpf__destroy(skeleton);
     else
         *ret_skeleton = skeleton;
     return r;
+}
+
+/* Whether it is a program that is refused, and not the memory or the rights to load any. */
+static bool is_refused(int error)
+{
+    return error == -EINVAL || error == -EACCES || error == -E2BIG || error == -EOPNOTSUPP;
+}
+
+static int load_allowed(const struct bpf_options *options, bool futex,
+                        struct parkwatch_bpf **ret_skeleton)
+{
+    int r = load(options, true, futex, ret_skeleton);
+
+    return r == -EINVAL ? load(options, false, futex, ret_skeleton) : r;
+}
+
+/* As much as this kernel takes. */
+static int load_most(const struct bpf_options *options, struct parkwatch_bpf **ret_skeleton)
+{
+    int r = load_allowed(options, options->futex, ret_skeleton);
+
+    return is_refused(r) && options->futex ? load_allowed(options, false, ret_skeleton) : r;
 }
 
 int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, struct bpf **ret_bpf)
@@ -132,13 +158,7 @@ int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, s
     bpf->n_cpus = libbpf_num_possible_cpus();
     if (bpf->n_cpus < 0)
         return explain(bpf->n_cpus, ret_why, why_size);
-    r = load(options, true, &bpf->skeleton);
-    if (r == -EINVAL)
-        r = load(options, false, &bpf->skeleton);
-    if (!r)
-        r = keep_from_children(bpf->skeleton->maps.bss);
-    if (!r)
-        r = attach(bpf->skeleton, options->futex);
+    r = load_most(options, &bpf->skeleton);
     if (r)
         return explain(r, ret_why, why_size);
     *ret_bpf = TAKE_PTR(bpf);

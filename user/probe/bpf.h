@@ -18,8 +18,9 @@ struct bpf_options {
     bool futex;           /* attach the program on the exits of syscalls */
 };
 
-/* Loads and attaches. -EPERM: privileges; -ENOENT: no kernel BTF; -EOPNOTSUPP: the kernel refuses
- * the programs; or another -errno. `ret_why` gets one line for people, with the remedy. */
+/* Loads and attaches; where the kernel refuses the program on futex calls, without it. -EPERM:
+ * privileges; -ENOENT: no kernel BTF; -EOPNOTSUPP: the kernel refuses the programs; or another
+ * -errno. `ret_why` gets one line for people, with the remedy. */
 int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size,
             struct bpf **ret_bpf);
 void bpf_free(struct bpf **bpf);

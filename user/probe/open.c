@@ -133,6 +133,10 @@ static int open_bpf(struct probe *probe)
     r = bpf_new(&options, why, sizeof(why), &probe->bpf);
     if (r)
         log_error("%s", why);
+    else if (options.futex && !bpf_has_futex(probe->bpf))
+        log_warning(
+            "this kernel refuses the program at syscall exit: futex waits are not followed, "
+            "as with --futex off");
     return r;
 }
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -206,6 +207,30 @@ static void histograms_add_up(void **state)
     assert_contains(text, "_count{target=\"recommendd\",reason=\"poll\"} 8\n");
     assert_lacks(text, "reason=\"sleep\"");
     assert_contains(text, "source=\"goroutines\",le=\"0.1\"} 1\n");
+    free(text);
+}
+
+/* Counts of an exporter that looped once for each of them, at the scrape, kept it busy for ever
+ * (OBI CVE-2026-45680): as many as there can be cost no more than a few. */
+static void counters_that_jump_cost_nothing(void **state)
+{
+    struct example example;
+    uint64_t *counts = (uint64_t *)&example.target.counters.parks;
+    size_t length;
+    char *text;
+
+    (void)state;
+    example_fill(&example);
+    text = render(&example.report, METRICS_TEXT);
+    length = strlen(text);
+    free(text);
+    for (size_t i = 0; i < sizeof(example.target.counters.parks) / sizeof(*counts); i++)
+        counts[i] = counts[i] ? UINT64_MAX / RECORD_BUCKETS - i : 0;
+    alarm(10);
+    text = render(&example.report, METRICS_TEXT);
+    alarm(0);
+    assert_valid(text);
+    assert_in_range(strlen(text), length, 2 * length);
     free(text);
 }
 
@@ -414,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exports_all_families),
         cmocka_unit_test(histograms_add_up),
+        cmocka_unit_test(counters_that_jump_cost_nothing),
         cmocka_unit_test(openmetrics_differs_in_form_only),
         cmocka_unit_test(unknown_is_left_out),
         cmocka_unit_test(losses_are_there_from_the_start),

@@ -13,6 +13,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
+
+#include "cleanup.h"
 
 #define PAGE      4096ul
 #define ELF_BYTES "\177ELF of a test"
@@ -181,6 +184,32 @@ static void test_path_that_turned_bad(void **state)
     assert_int_equal(fd, -1);
 }
 
+/* A socket is bound there, or a directory is. */
+static void test_path_that_is_no_file(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    AUTO_CLOSE int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct files_mapping mapping;
+    int fd = -1;
+
+    start(fixture, map_file);
+    unlink(fixture->file);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", fixture->file);
+    assert_int_equal(bind(socket_fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    mapping = mapping_of(fixture);
+    mapping.end += PAGE;
+    assert_int_equal(open_mapping(fixture, &mapping, &fd), -EINVAL);
+
+    unlink(fixture->file);
+    assert_int_equal(mkdir(fixture->file, 0755), 0);
+    mapping = mapping_of(fixture);
+    mapping.end += PAGE;
+    assert_int_equal(open_mapping(fixture, &mapping, &fd), -EINVAL);
+    assert_int_equal(rmdir(fixture->file), 0);
+    assert_int_equal(fd, -1);
+}
+
 static void test_debug(void **state)
 {
     struct fixture *fixture = *state;
@@ -344,6 +373,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_mapping, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mapping_by_path, setup, teardown),
         cmocka_unit_test_setup_teardown(test_path_that_turned_bad, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_path_that_is_no_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_debug, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lease_does_not_block, setup, teardown),
         cmocka_unit_test_setup_teardown(test_describe, setup, teardown),
