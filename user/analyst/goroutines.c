@@ -17,6 +17,8 @@
 #define LOOK_BATCH 32768 /* g's looked at together */
 #define LOOK_GAP   512   /* between two that are read together: as large as one */
 
+#define RENEW_MAX 512 /* goroutines of a scan whose channels are looked at anew */
+
 #define DESCRIBE_TRIES 3 /* for stacks that the collector moves while they are read */
 
 /* A park that only trackingSeq vouches for is looked at once more, after a part of the time since
@@ -40,6 +42,8 @@ struct goroutines {
     uint64_t now_ns;      /* start of this one */
     size_t n_doubtful;    /* parks that memo_is_doubtful() of, after the first look of this scan */
     size_t n_news;        /* that the monitor may have to be told of */
+    size_t n_on_channels; /* that is_on_channel() */
+    size_t renewed_at;    /* the memo from which on channels are described again */
     struct piece pieces[LOOK_BATCH];
     struct goroutine copies[DESCRIBE_MAX]; /* of the first pieces */
     struct subject subjects[DESCRIBE_MAX];
@@ -99,6 +103,7 @@ static void start_anew(struct goroutines *goroutines)
     describer_free(&goroutines->describer);
     goroutines->cycles = (struct cycles){.n = 0};
     goroutines->first_ns = goroutines->previous_ns = 0;
+    goroutines->renewed_at = 0;
 }
 
 static void meet(struct goroutines *goroutines, struct memo *memo,
@@ -160,6 +165,12 @@ static bool is_news(const struct memo *memo)
            (!(memo->flags & MEMO_SENT) || (memo->flags & MEMO_DIRTY));
 }
 
+/* How many others wait on its channel may change while its park goes on. */
+static bool is_on_channel(const struct memo *memo)
+{
+    return memo->object_kind == OBJECT_CHANNEL && (memo->flags & MEMO_SENT);
+}
+
 static void see(const struct reading *reading, struct memo *memo, const struct goroutine *goroutine)
 {
     struct goroutines *goroutines = reading->goroutines;
@@ -176,10 +187,11 @@ static void see(const struct reading *reading, struct memo *memo, const struct g
         see_parked(reading, memo, goroutine);
     else
         leave(goroutines, memo);
+    goroutines->n_news += is_news(memo);
     if (!reading->counts)
         return;
     goroutines->n_doubtful += memo_is_doubtful(memo);
-    goroutines->n_news += is_news(memo);
+    goroutines->n_on_channels += is_on_channel(memo);
 }
 
 static void take_g(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
@@ -393,6 +405,57 @@ static int describe_all(struct goroutines *goroutines, size_t left)
     return r;
 }
 
+/* Reads the channels of a batch, between two looks at its g's. Who moved falls out of it. */
+static int read_channels(struct goroutines *goroutines, struct memo **memos, size_t *n)
+{
+    size_t kept = 0;
+    int r;
+
+    r = copy_gs(goroutines, memos, *n);
+    for (size_t i = 0; i < *n && !r; i++) {
+        if (!is_on_channel(memos[i]))
+            continue;
+        goroutines->subjects[kept].goroutine = goroutines->copies[i];
+        memos[kept++] = memos[i];
+    }
+    *n = kept;
+    if (!r)
+        r = describe_read_channels(goroutines->describer, goroutines->subjects, kept);
+    return r ? r : copy_gs(goroutines, memos, kept);
+}
+
+static void renew_channel(struct goroutines *goroutines, struct memo *memo, struct subject *subject,
+                          const struct goroutine *now)
+{
+    if (!subject->has_channel || !is_on_channel(memo) || !has_stood(&subject->goroutine, now))
+        return;
+    describe_channel(goroutines->describer, subject);
+    if (memo->detail == subject->detail)
+        return;
+    memo->detail = subject->detail;
+    put(goroutines, memo);
+}
+
+/* Some in each scan, all of them in turn. Those that meanwhile parked anew are news. */
+static int renew_channels(struct goroutines *goroutines)
+{
+    struct memo *memos[RENEW_MAX];
+    size_t n;
+    int r;
+
+    if (!goroutines->n_on_channels)
+        return 0;
+    n = next_batch(goroutines, is_on_channel, RENEW_MAX, &goroutines->renewed_at);
+    if (goroutines->renewed_at == goroutines->memos.n)
+        goroutines->renewed_at = 0;
+    for (size_t i = 0; i < n; i++)
+        memos[i] = &goroutines->memos.all[goroutines->pieces[i].index];
+    r = n ? read_channels(goroutines, memos, &n) : 0;
+    for (size_t i = 0; i < n && !r; i++)
+        renew_channel(goroutines, memos[i], &goroutines->subjects[i], &goroutines->copies[i]);
+    return r;
+}
+
 static bool is_any(const struct memo *memo)
 {
     return memo->g;
@@ -428,7 +491,7 @@ static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan
     size_t at = 0, n;
     int r;
 
-    goroutines->n_doubtful = goroutines->n_news = 0;
+    goroutines->n_doubtful = goroutines->n_news = goroutines->n_on_channels = 0;
     do {
         n = next_batch(goroutines, is_any, describes ? DESCRIBE_MAX : LOOK_BATCH, &at);
         r = read_gs(&reading, n);
@@ -442,6 +505,7 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan)
 {
     int r;
 
+    describe_begin(goroutines->describer);
     r = memos_grow(&goroutines->memos, program_runtime(goroutines->program));
     if (r == -EAGAIN) /* it is growing: those that there were will do */
         r = 0;
@@ -451,9 +515,9 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan)
         r = look_at_all(goroutines, ret_scan);
     if (!r && goroutines->previous_ns)
         r = look_at_doubtful(goroutines);
-    if (r)
-        return r;
-    return describe_all(goroutines, sort_out(goroutines));
+    if (!r)
+        r = renew_channels(goroutines);
+    return r ? r : describe_all(goroutines, sort_out(goroutines));
 }
 
 /* What the program is, as far as it can be told. */
