@@ -12,7 +12,8 @@
 #   plugin     a plugin that a Go program loads
 #   archive    linked into a C program (c-archive), without symbols
 #
-# `park` is built in each form, the others in `stripped`.
+# `park` is built in each form, the others in `stripped`; `labels` and `ages` in some more, `calls` in
+# `cgo`. What came later than a version (coroutines, bubble, leaked) is left out of it.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -36,6 +37,11 @@ library() {
     version=$1 mode=$2 suffix=$3 out=$4
     shift 4
     cgo=1 go_build "$version" -buildmode="$mode" -o "$out.$suffix" "$@" "$source/shared.go"
+}
+
+# since VERSION FIRST: whether it has what came with FIRST
+since() {
+    [ "${1#1.}" -ge "${2#1.}" ]
 }
 
 # build VERSION FORM PROGRAM
@@ -84,8 +90,18 @@ for version in "$@"; do
     for form in $forms; do
         build "$version" "$form" park || failed=1
     done
-    for program in leak labels churn million finalizer; do
+    for program in ages leak labels churn million finalizer; do
         build "$version" stripped "$program" || failed=1
     done
+    for form in pie cgo shared; do
+        build "$version" "$form" labels || failed=1
+    done
+    for form in bare archive; do
+        build "$version" "$form" ages || failed=1
+    done
+    build "$version" cgo calls || failed=1
+    since "$version" 1.23 && { build "$version" stripped coroutines || failed=1; }
+    since "$version" 1.25 && { build "$version" stripped bubble || failed=1; }
+    since "$version" 1.27 && { build "$version" stripped leaked || failed=1; }
 done
 exit "$failed"

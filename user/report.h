@@ -28,12 +28,21 @@ struct waited_on {
 
 #define GROUP_WAITS_MAX 16 /* things listed per group; the rest is only counted */
 
+/* One waiter of a group. */
+struct waiter {
+    uint64_t id;    /* TID or goid */
+    int64_t age_ns; /* best estimate */
+};
+
+#define GROUP_WAITERS_MAX 16 /* waiters listed per group; the rest is only counted */
+
 struct group {
     const struct stack *stack;
     char site[256]; /* "FUNCTION FILE:LINE", "FUNCTION", "MODULE+0xOFFSET" or "[unknown]" */
     uint64_t count;
-    uint64_t oldest_id; /* TID or goid of the one that has been parked the longest */
-    int64_t oldest_ns;  /* how long parked, best estimate */
+    size_t n_waiters; /* entries of `waiters`, oldest first, then by id */
+    struct waiter waiters[GROUP_WAITERS_MAX];
+    int64_t oldest_ns; /* how long parked, best estimate */
     int64_t newest_ns;
     int64_t at_least_ns; /* proven for the oldest */
     int64_t at_most_ns;  /* upper bound for the oldest; -1: unknown */

@@ -182,7 +182,7 @@ class Incident(BrowserTest):
         self.assertEqual(self.browser.count(".frame .tag"), len(inlined))
         self.assertIn("created by main.recommend", " ".join(self.browser.text(".creator").split()))
         facts = self.browser.text(".facts")
-        self.assertIn(f"{LEAKED} channels, each unbuffered, open, without a receiver", facts)
+        self.assertIn(f"{LEAKED} channels, each unbuffered, open, with 1 sender and no receiver", facts)
         self.assertIn("at least", facts)
         self.assertEqual(self.browser.fragment()["stack"], leak["stack_id"])
 

@@ -16,6 +16,7 @@ import harness
 # the runtime's own that naps between two looks.
 MOVING = ("main.again", "main.serve", "main.answer", "os/signal.loop", "runtime.bgscavenge")
 N_LEAKED = 100
+WAITERS_MAX = 1000  # of one channel that are counted
 
 # Where a thread of the scheduler stands, as a reader of runtime/proc.go knows it.
 SCHEDULER = (
@@ -48,6 +49,28 @@ def counted(goroutines):
     return counts
 
 
+def waiters_text(count, noun):
+    if count > WAITERS_MAX:
+        return f"{WAITERS_MAX:,} or more {noun}s"
+    return f"{count or 'no'} {noun}{'s' if count > 1 else ''}"
+
+
+def channel_text(channel):
+    """What is to be said of a channel that is open, of which the program told this."""
+    length, capacity = channel.length, channel.capacity
+    buffer = (
+        "unbuffered"
+        if not capacity
+        else f"buffer empty (0 of {capacity})"
+        if not length
+        else f"buffer full ({capacity})"
+        if length == capacity
+        else f"buffered {length} of {capacity}"
+    )
+    waiters = [waiters_text(channel.senders, "sender"), waiters_text(channel.receivers, "receiver")]
+    return f"{buffer}, open, with " + " and ".join(waiters if channel.senders else waiters[::-1])
+
+
 def expected_of(stacks):
     return counted((goroutine, 1) for goroutine in stacks)
 
@@ -76,7 +99,7 @@ class Parked(GoTest):
         self.assertEqual(report.target["runtime"], "go")
         self.assertTrue(report.target["runtime_version"].startswith(f"go{version}"))
         go_truth.assert_same(self, found_of(report), expected_of(stacks), "runtime.Stack()")
-        self.check_objects(report, fixture.objects)
+        self.check_objects(report, fixture.objects, fixture.channels)
         self.check_threads(report)
         fixture.collect_garbage()
         report = go_truth.without_plugin(harness.report(fixture.pid, "-t", "0"))
@@ -85,8 +108,9 @@ class Parked(GoTest):
         if form not in go_truth.LIBRARIES:
             self.check_dump(report, go_truth.without_wrappers(fixture.dump(), stacks))
 
-    def check_objects(self, report, objects):
-        self.assertGreaterEqual(len(objects), 9)
+    def check_objects(self, report, objects, channels):
+        self.assertGreaterEqual(len(objects), 12)
+        self.assertGreaterEqual(len(channels), 6)
         for function, address in objects.items():
             groups = report.having(function)
             self.assertTrue(groups, function)
@@ -95,7 +119,8 @@ class Parked(GoTest):
                 (wait,) = group["waits_on"]
                 self.assertEqual((wait["kind"], wait["address"]), (kind, address), function)
                 self.assertEqual(wait["count"], group["count"], function)
-                self.assertEqual(SYNC_TYPES.get(function, wait["detail"]), wait["detail"])
+                expected = SYNC_TYPES.get(function) or channel_text(channels[function])
+                self.assertEqual(wait["detail"], expected, function)
 
     def check_threads(self, report):
         """Those that have no goroutine to run stand in the scheduler."""
@@ -208,6 +233,9 @@ class Leak(GoTest):
         self.assertEqual(group["created_by"]["function"], "main.recommend")
         self.assertEqual(group["created_by"]["line"], go_truth.line_of("leak", "CREATOR"))
         self.assertFalse(group["idle"])
+        leaked = [one for one in fixture.stacks() if go_truth.calls(one, "main.fetchScores")]
+        self.assertEqual(len(group["ids"]), 16)
+        self.assertLessEqual(set(group["ids"]), {one.id for one in leaked})
         self.assertGreaterEqual(group["memory_bytes"], N_LEAKED * 2048)
         self.check_channels(group)
 
@@ -216,8 +244,9 @@ class Leak(GoTest):
         self.assertEqual(len(addresses), len(group["waits_on"]))
         for wait in group["waits_on"]:
             self.assertEqual(wait["count"], 1)
-            for word in ("unbuffered", "open", "without a receiver"):
-                self.assertIn(word, wait["detail"])
+            self.assertEqual(wait["detail"], channel_text(go_truth.Channel(0, 0, 1, 0)))
+        self.assertEqual(group["waits_on_total"], N_LEAKED)
+        self.assertTrue(group["waits_on_same_detail"])
 
     def check_repaired(self, version, how):
         fixture = self.start(version, "stripped", "leak", f"--fixed={how}", N_LEAKED)
@@ -230,8 +259,8 @@ class Leak(GoTest):
 class Labels(GoTest):
     """What programs say of their goroutines, by version: kept in a map up to 1.23."""
 
-    def check(self, version):
-        fixture = self.start(version, "stripped", "labels")
+    def check(self, version, form):
+        fixture = self.start(version, form, "labels")
         report = harness.report(fixture.pid, "-t", "0")
         expected = collections.Counter()
         for labels, functions, count in fixture.labels():
@@ -247,24 +276,81 @@ class Labels(GoTest):
         self.assertEqual(report.target["losses"], {"labels_unreadable": 1})
 
 
-class Ages(GoTest):
-    """A park that goes on, and one that only looks like it."""
+class Special(GoTest):
+    """What few programs have, by version and form: cgo, coroutines, what Go itself finds leaked."""
 
-    def check(self, version):
-        fixture = self.start(version, "stripped", "park")
+    def check(self, version, form, program, functions):
+        """Functions: how many goroutines stand in each."""
+        fixture = self.start(version, form, program)
+        report = harness.report(fixture.pid, "-t", "0")
+        stacks = fixture.stacks()
+        for function, (reason, count) in functions.items():
+            groups = [one for one in report.having(function) if one["kind"] == "goroutine"]
+            self.assertEqual({group["reason"] for group in groups}, {reason}, function)
+            self.assertEqual(sum(group["count"] for group in groups), count, function)
+        go_truth.assert_same(self, found_of(report), expected_of(stacks), "runtime.Stack()")
+
+    def check_calls(self, version):
+        functions = {"main.inC": ("syscall", 2), "main.calledBack": ("chan receive", 1)}
+        self.check(version, "cgo", "calls", functions)
+
+    def check_coroutines(self, version):
+        functions = {
+            "main.numbers": ("coroutine", 5),
+            "main.asks": ("coroutine", 1),
+            "main.receiver.func1": ("chan receive", 1),
+        }
+        self.check(version, "stripped", "coroutines", functions)
+
+    def check_bubble(self, version):
+        functions = {
+            "main.bubbleSend": ("chan send (durable)", 1),
+            "main.bubbleReceive": ("chan receive (durable)", 1),
+            "main.bubbleSelect": ("select (durable)", 1),
+            "main.bubbleWait": ("sync.WaitGroup.Wait (durable)", 1),
+            "main.bubbleRoot": ("syscall", 1),
+        }
+        self.check(version, "stripped", "bubble", functions)
+
+    def check_leaked(self, version):
+        functions = {"main.lost": ("chan send", 10), "main.kept": ("chan receive", 1)}
+        self.check(version, "stripped", "leaked", functions)
+
+
+class Ages(GoTest):
+    """A park that goes on beside those that only look like one: served at one line, every 20 ms and
+    at full speed, where trackingSeq comes round between two scans."""
+
+    SCANS = 50
+
+    def check(self, version, form):
+        fixture = self.start(version, form, "ages")
         watch = self.watch(fixture.pid, "-t", "1500ms", "--interval", "200ms")
         harness.wait_for(
-            lambda: watch.report().having("main.shrunk"), "a goroutine's age is proven", 10
+            lambda: watch.report().having("main.leaked"), "a goroutine's age is proven", 10
         )
-        before = watch.report().group("main.shrunk")["oldest_seconds_at_least"]
-        for _ in range(3):
-            fixture.collect_garbage()
-            time.sleep(0.3)
-        report = watch.report()
-        after = report.group("main.shrunk")["oldest_seconds_at_least"]
-        self.assertGreater(after, before + 0.5)
-        self.assertEqual(report.group("main.receive")["count"], 3)
-        self.assertEqual(report.having("main.again"), [])
+        first = watch.report()
+        end = scans_of(watch) + self.SCANS
+        while scans_of(watch) < end:
+            report = watch.report()
+            for function in ("main.again", "main.pong"):
+                self.assertEqual(report.having(function), [], function)
+            self.assertEqual(report.group("main.leaked")["count"], 1)
+            time.sleep(0.1)
+        fixture.collect_garbage()
+        older, passed = (
+            last - before
+            for last, before in zip(
+                (watch.report().group("main.leaked")["oldest_seconds_at_least"], report.started),
+                (first.group("main.leaked")["oldest_seconds_at_least"], first.ended),
+            )
+        )
+        self.assertGreater(older, passed - 1)
+
+
+def scans_of(watch):
+    """How many scans of goroutines there have been."""
+    return int(watch.value("parkwatch_scan_duration_seconds_count", source="goroutines") or 0)
 
 
 class Churn(GoTest):
@@ -273,20 +359,35 @@ class Churn(GoTest):
     STAYERS = 50
     LIMIT = 1000
     SCANS = 200
-    KNOWN = ("main.stay", "main.live", "main.breed", "main.answer", "main.main", "os/signal.")
+    PATIENCE = 300  # seconds; where scans take long, there are fewer a second
+    KNOWN = ("main.stay", "main.live", "main.breed", "main.answer", "main.main", "main.control")
 
     def check(self, version):
         fixture = self.start(version, "stripped", "churn", self.STAYERS, self.LIMIT)
         watch = self.watch(fixture.pid, "-t", "0", "--interval", "100ms")
-        end = harness.monotonic() + self.SCANS * 0.1
-        while harness.monotonic() < end:
-            self.check_report(watch.report())
-            time.sleep(0.1)
+        first = scans_of(watch)
+        deadline = harness.monotonic() + self.PATIENCE
+        while scans_of(watch) < first + self.SCANS:
+            self.assertLess(harness.monotonic(), deadline, f"{self.SCANS} scans")
+            for _ in range(20):
+                self.check_report(watch.report())
+                time.sleep(0.1)
+            self.check_count(fixture, watch)
         self.assertEqual(len(watch.analysts()), 1)
         self.assertEqual(watch.value("parkwatch_losses_total", what="analyst_restarts"), 0)
         self.assertTrue(harness.alive(fixture.pid))
         stayers = [one for one in fixture.stacks() if go_truth.calls(one, "main.stay")]
         self.assertEqual(len(stayers), self.STAYERS)
+
+    def check_count(self, fixture, watch):
+        """When it stands still a scan finds as many as the program says, before and after."""
+        before = fixture.count()
+        scan = scans_of(watch)
+        harness.wait_for(lambda: scans_of(watch) >= scan + 2, "a scan that began since")
+        report = watch.report()
+        self.assertEqual(fixture.count(), before)
+        self.assertEqual(report.target["goroutines"]["total"], before)
+        self.check_report(report)
 
     def check_report(self, report):
         total = report.target["goroutines"]["total"]
@@ -299,7 +400,8 @@ class Churn(GoTest):
             if shown.frames:
                 functions = [frame.function for frame in shown.frames]
                 self.assertTrue(
-                    any(name.startswith(self.KNOWN) for name in functions), functions
+                    any(name.startswith(self.KNOWN + ("os/signal.",)) for name in functions),
+                    functions,
                 )
 
 
@@ -308,6 +410,10 @@ def define(case, name, method, *arguments):
         getattr(self, method)(*arguments)
 
     setattr(case, f"test_{name}", test)
+
+
+# What came with which version.
+SPECIAL = {"coroutines": (1, 23), "bubble": (1, 25), "leaked": (1, 27)}
 
 
 def define_all():
@@ -320,13 +426,21 @@ def define_all():
         for how in ("select", "call"):
             define(Leak, f"{tag}_fixed_by_{how}", "check_repaired", version, how)
         define(Later, tag, "check", version)
-        define(Labels, tag, "check", version)
-        define(Ages, tag, "check", version)
+        for form in ("stripped", "pie", "cgo", "shared"):
+            define(Labels, f"{tag}_{form}", "check", version, form)
+        define(Ages, f"{tag}_stripped", "check", version, "stripped")
+        define(Special, f"{tag}_calls", "check_calls", version)
+        for program, since in SPECIAL.items():
+            if go_truth.version_number(version) >= since:
+                define(Special, f"{tag}_{program}", f"check_{program}", version)
         define(Patched, f"{tag}_obfuscated", "check_obfuscated", version)
         define(Patched, f"{tag}_as_older", "check_older", version)
     if versions:
         newest = versions[-1]
         define(Patched, "as_another", "check_refused", newest, "go1.19")
+        for form in ("bare", "archive"):
+            define(Ages, f"newest_{form}", "check", newest, form)
+    # The two ways to tell parks apart: up to 1.25 system calls count in trackingSeq, then no more.
     for version in {versions[0], versions[-1]} if versions else ():
         define(Churn, "go" + version.replace(".", "_"), "check", version)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Profiles, as Go's own tool reads them from a file and over HTTP."""
 
+import collections
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import go_truth
 import harness
 
 N_LEAKED = 30
+LISTED = 16  # of them
 
 
 class Pprof(harness.LiveTest):
@@ -61,13 +63,35 @@ class Pprof(harness.LiveTest):
         self.assertRegex(counts, rf"(?m)^{N_LEAKED} @( 0x[0-9a-f]+)+$")
 
     def test_stacks(self):
-        """?debug=2 reads like Go's own: the reader of tracebacks takes it."""
+        """?debug=2 reads like Go's own: the reader of tracebacks takes it, goroutine by goroutine as
+        far as they are listed."""
         watch = self.watch(self.go.pid, "-t", "0", "--interval", "500ms")
         text = watch.fetch("/debug/pprof/goroutine?debug=2")[2].decode()
-        self.assertIn(f"# {N_LEAKED} goroutines stand here", text)
-        ids = {goroutine.id for goroutine in self.go.stacks()}
-        [leak] = [one for one in go_truth.parse(text) if go_truth.calls(one, "main.fetchScores")]
-        self.assertIn(leak.id, ids)
-        self.assertEqual(leak.reason, "chan send")
-        self.assertEqual(leak.creator.function, "main.recommend")
-        self.assertEqual(leak.frames[0].line, go_truth.line_of("leak", "LEAK"))
+        truth = [one for one in self.go.stacks() if go_truth.calls(one, "main.fetchScores")]
+        leaks = [one for one in go_truth.parse(text) if go_truth.calls(one, "main.fetchScores")]
+        self.assertEqual(len({leak.id for leak in leaks}), LISTED)
+        self.assertEqual(len(leaks), LISTED)
+        self.assertLessEqual({leak.id for leak in leaks}, {one.id for one in truth})
+        self.assertIn(f"\n# and {N_LEAKED - LISTED} more goroutines, parked no longer", text)
+        for leak in leaks:
+            self.assertEqual(leak.reason, "chan send")
+            self.assertEqual(leak.creator.function, "main.recommend")
+            self.assertEqual(leak.frames[0].line, go_truth.line_of("leak", "LEAK"))
+
+    def test_labels(self):
+        """?debug=1 has the labels that Go's own has, beside the reason."""
+        labelled = go_truth.GoFixture(go_truth.versions()[-1], "stripped", "labels")
+        self.addCleanup(labelled.end)
+        watch = self.watch(labelled.pid, "-t", "0", "--interval", "500ms")
+        text = watch.fetch("/debug/pprof/goroutine?debug=1")[2].decode()
+        found, expected = collections.Counter(), collections.Counter()
+        for labels, functions, count in go_truth.parse_profile(text):
+            self.assertIn("wait_reason", labels)
+            if "main.hold" in functions:
+                labels.pop("wait_reason")
+                found[tuple(labels.items())] += count
+        for labels, functions, count in labelled.labels():
+            if "main.hold" in functions:
+                expected[tuple(labels.items())] += count
+        self.assertGreater(len(expected), 180)
+        self.assertEqual(found, expected)

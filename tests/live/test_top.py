@@ -92,7 +92,7 @@ class GoLeak(TopTest):
         created = go_truth.line_of("leak", "CREATOR")
         terminal.wait_text(rf"main\.fetchScores +leak\.go:{line}$")
         terminal.wait_text(rf"created by main\.recommend +leak\.go:{created}$")
-        terminal.wait_text(rf"on {n} channels, each unbuffered, open, without a receiver$")
+        terminal.wait_text(rf"on {n} channels, each unbuffered, open, with 1 sender and no receiver$")
         terminal.press("Escape")
         terminal.wait(rows_of, "the table again")
 

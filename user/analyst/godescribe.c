@@ -6,7 +6,7 @@
 
 #define DESCRIBE_TRIES 3 /* for stacks that the collector moves while they are read */
 
-static void put(struct goroutines *goroutines, struct memo *memo)
+void godescribe_put(struct goroutines *goroutines, struct memo *memo)
 {
     struct sample sample = memo_sample(memo, &goroutines->cycles);
 
@@ -27,7 +27,7 @@ static size_t sort_out(struct goroutines *goroutines)
         if (!memo_is_news(memo) || (!is_sent && !golook_is_due(goroutines, memo)))
             continue;
         if (is_sent || (memo->flags & MEMO_DESCRIBED)) {
-            put(goroutines, memo);
+            godescribe_put(goroutines, memo);
         } else {
             memo->flags |= MEMO_DUE;
             marked++;
@@ -41,8 +41,7 @@ static bool is_marked(const struct memo *memo)
     return memo->flags & MEMO_DUE;
 }
 
-/* Copies of the g's of a batch of memos as they are now. */
-static int copy_gs(struct goroutines *goroutines, struct memo *const *memos, size_t n)
+int godescribe_copy(struct goroutines *goroutines, struct memo *const *memos, size_t n)
 {
     struct reading reading = {
         .goroutines = goroutines,
@@ -56,8 +55,7 @@ static int copy_gs(struct goroutines *goroutines, struct memo *const *memos, siz
     return golook_read(&reading, n);
 }
 
-/* Whether the copies show one park, with its stack at one place. */
-static bool has_stood(const struct goroutine *a, const struct goroutine *b)
+bool godescribe_stood(const struct goroutine *a, const struct goroutine *b)
 {
     return a->goid == b->goid && a->sequence == b->sequence && a->sp == b->sp && a->pc == b->pc &&
            a->stack_lo == b->stack_lo && a->stack_hi == b->stack_hi && a->waiting == b->waiting &&
@@ -87,7 +85,7 @@ static bool still_stands(struct goroutines *goroutines, const struct goroutine *
     struct piece piece = {before->address, goroutines->layout->size, 0};
 
     *ret_r = gather(&goroutines->memory, &piece, 1, 0, take_second_look, &look);
-    return !*ret_r && has_stood(before, &look.goroutine);
+    return !*ret_r && godescribe_stood(before, &look.goroutine);
 }
 
 static int take_description(struct goroutines *goroutines, struct memo *memo,
@@ -128,9 +126,9 @@ static int describe_copies(struct goroutines *goroutines, struct memo **memos, s
     }
     r = describe_read(goroutines->describer, subjects, kept);
     if (!r)
-        r = copy_gs(goroutines, memos, kept);
+        r = godescribe_copy(goroutines, memos, kept);
     for (size_t i = 0; i < kept && !r; i++)
-        if (is_marked(memos[i]) && has_stood(&subjects[i].goroutine, &goroutines->copies[i]))
+        if (is_marked(memos[i]) && godescribe_stood(&subjects[i].goroutine, &goroutines->copies[i]))
             r = take_description(goroutines, memos[i], &subjects[i]);
     return r;
 }
@@ -139,12 +137,12 @@ static int describe_marked(struct goroutines *goroutines, struct memo **memos, s
 {
     int r;
 
-    r = copy_gs(goroutines, memos, n);
+    r = godescribe_copy(goroutines, memos, n);
     if (!r)
         r = describe_copies(goroutines, memos, n);
     for (size_t i = 0; i < n && !r; i++)
         if ((memos[i]->flags & MEMO_DESCRIBED) && !(memos[i]->flags & MEMO_SENT))
-            put(goroutines, memos[i]);
+            godescribe_put(goroutines, memos[i]);
     return r;
 }
 

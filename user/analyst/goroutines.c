@@ -52,6 +52,7 @@ static void start_anew(struct goroutines *goroutines)
     describer_free(&goroutines->describer);
     goroutines->cycles = (struct cycles){.n = 0};
     goroutines->first_ns = goroutines->previous_ns = goroutines->listed_ns = 0;
+    goroutines->renewed_at = 0;
 }
 
 static bool is_any(const struct memo *memo)
@@ -132,6 +133,7 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan, b
 {
     int r;
 
+    describe_begin(goroutines->describer);
     r = memos_grow(&goroutines->memos, program_runtime(goroutines->program));
     *ret_listed = !r;
     if (r == -EAGAIN) /* it is growing: those that there were will do */
@@ -144,9 +146,9 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan, b
         r = look_at_torn(goroutines, ret_scan);
     if (!r && goroutines->previous_ns)
         r = look_at_doubtful(goroutines);
-    if (r)
-        return r;
-    return godescribe_news(goroutines);
+    if (!r)
+        r = godescribe_news(goroutines);
+    return r ? r : gorenew_channels(goroutines);
 }
 
 /* What the program is, as far as it can be told. */

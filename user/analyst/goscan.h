@@ -33,6 +33,7 @@ struct goroutines {
     size_t n_torn;        /* memos with MEMO_TORN */
     size_t n_doubtful;    /* parks that memo_is_doubtful() of, after the first look of this scan */
     size_t n_news;        /* that the monitor may have to be told of */
+    size_t renewed_at;    /* the memo from which on channels are described again */
     uint32_t news[NEWS_MAX]; /* places of their memos, if they are no more than that */
     struct piece pieces[LOOK_BATCH];
     struct goroutine copies[DESCRIBE_MAX]; /* of the first pieces */
@@ -89,3 +90,16 @@ int godescribe_copied(struct goroutines *goroutines, size_t n);
 
 /* Tells the monitor what is new; what it does not know yet is described. As above. */
 int godescribe_news(struct goroutines *goroutines);
+
+/* Copies the g's of at most DESCRIBE_MAX memos as they are now. As above. */
+int godescribe_copy(struct goroutines *goroutines, struct memo *const *memos, size_t n);
+
+/* Whether the copies show one park, with its stack at one place. */
+bool godescribe_stood(const struct goroutine *a, const struct goroutine *b);
+
+/* Sends the sample. */
+void godescribe_put(struct goroutines *goroutines, struct memo *memo);
+
+/* gorenew.c: who else waits on the channels of those that the monitor knows, looked at anew for
+ * some of them. Who parked anew meanwhile is told of by the next scan. As above. */
+int gorenew_channels(struct goroutines *goroutines);

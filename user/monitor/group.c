@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "site.h"
@@ -171,10 +172,29 @@ static void add_oldest(struct group *group, const struct sample *sample, uint64_
         group->at_most_ns = bound;
     else if (age == group->oldest_ns)
         group->at_most_ns = wider(group->at_most_ns, bound);
-    if (!group->count || age > group->oldest_ns)
-        group->oldest_id = sample->id;
     if (age > group->oldest_ns)
         group->oldest_ns = age;
+}
+
+static bool comes_before(const struct waiter *a, const struct waiter *b)
+{
+    return a->age_ns != b->age_ns ? a->age_ns > b->age_ns : a->id < b->id;
+}
+
+/* Puts it in its place among the oldest; the last one falls off a full list. */
+static void list_waiter(struct group *group, const struct waiter *waiter)
+{
+    size_t at = group->n_waiters;
+
+    while (at > 0 && comes_before(waiter, &group->waiters[at - 1]))
+        at--;
+    if (at == GROUP_WAITERS_MAX)
+        return;
+    if (group->n_waiters < GROUP_WAITERS_MAX)
+        group->n_waiters++;
+    memmove(&group->waiters[at + 1], &group->waiters[at],
+            (group->n_waiters - at - 1) * sizeof(group->waiters[0]));
+    group->waiters[at] = *waiter;
 }
 
 static void add_sample(struct group *group, const struct sample *sample, uint64_t now_ns)
@@ -182,6 +202,7 @@ static void add_sample(struct group *group, const struct sample *sample, uint64_
     int64_t age = (int64_t)age_at(now_ns, sample->since_ns);
     int64_t proven = (int64_t)age_at(now_ns, sample->seen_ns);
 
+    list_waiter(group, &(struct waiter){sample->id, age});
     add_oldest(group, sample, now_ns, age);
     if (proven > age)
         proven = age;
@@ -284,6 +305,8 @@ int groups_age(struct groups *groups, const struct table *samples, const struct 
 
         group->oldest_ns += passed;
         group->newest_ns += passed;
+        for (size_t j = 0; j < group->n_waiters; j++)
+            group->waiters[j].age_ns += passed;
         group->at_least_ns += passed;
         if (group->at_most_ns >= 0)
             group->at_most_ns += passed;

@@ -255,6 +255,7 @@ static void write_wait(struct jsontext *to, const struct waited_on *wait)
 static void write_waits(struct jsontext *to, const struct group *group)
 {
     put_number(to, "waits_on_total", group->n_objects);
+    put_bool(to, "waits_on_same_detail", group->same_detail);
     begin_list(to, "waits_on");
     for (size_t i = 0; i < group->n_waits; i++)
         write_wait(to, &group->waits[i]);
@@ -270,6 +271,15 @@ static void write_growth(struct jsontext *to, const struct group *group)
     put_seconds(to, "observed_seconds", group->observed_ns);
     put_bool(to, "growing", group->growing);
     jsontext_end(to, '}');
+}
+
+/* TIDs or goids, oldest first. */
+static void write_ids(struct jsontext *to, const struct group *group)
+{
+    begin_list(to, "ids");
+    for (size_t i = 0; i < group->n_waiters; i++)
+        jsontext_number(to, group->waiters[i].id);
+    jsontext_end(to, ']');
 }
 
 static void put_ages(struct jsontext *to, const struct group *group)
@@ -311,6 +321,7 @@ static void write_group(struct jsontext *to, const struct group *group)
     put_stack_id(to, stack->id);
     put_string(to, "reason", stack->reason);
     put_number(to, "count", group->count);
+    write_ids(to, group);
     put_ages(to, group);
     put_number(to, "rewaits", group->rewaits);
     put_number(to, "memory_bytes", group->memory_bytes);

@@ -14,6 +14,8 @@
 
 #define NS_PER_MINUTE (60 * INT64_C(1000000000))
 
+#define STACKS_REPEATED_MAX 4096 /* stacks that are printed for further waiters of a group */
+
 static const char *const profile_names[SAMPLE_KIND_MAX] = {
     [SAMPLE_THREAD] = "threads",
     [SAMPLE_GOROUTINE] = "goroutine",
@@ -78,15 +80,33 @@ static void write_count_frame(FILE *out, const struct frame *frame)
     putc('\n', out);
 }
 
+static void write_label(FILE *out, const char *key, const char *value)
+{
+    write_quoted(out, key);
+    putc(':', out);
+    write_quoted(out, value);
+}
+
+/* As Go prints labels, with the reason as one more, which Go does not tell here. */
+static void write_labels(FILE *out, const struct stack *stack)
+{
+    fputs("# labels: {", out);
+    write_label(out, "wait_reason", stack->reason);
+    for (uint32_t i = 0; i < stack->n_labels; i++) {
+        fputs(", ", out);
+        write_label(out, stack->labels[i].key, stack->labels[i].value);
+    }
+    fputs("}\n", out);
+}
+
 static void write_count(FILE *out, const struct group *group)
 {
     const struct stack *stack = group->stack;
 
     fprintf(out, "%" PRIu64 " @", group->count);
     write_addresses(out, stack);
-    fputs("\n# labels: {\"wait_reason\":", out);
-    write_quoted(out, stack->reason);
-    fputs("}\n", out);
+    putc('\n', out);
+    write_labels(out, stack);
     for (uint32_t i = first_frame(stack); i < stack->n_frames; i++)
         if (!is_goexit(&stack->frames[i]))
             write_count_frame(out, &stack->frames[i]);
@@ -115,15 +135,11 @@ static void write_creator(FILE *out, const struct frame *creator)
         fprintf(out, "\t%s:%" PRIu32 "\n", creator->file, creator->line);
 }
 
-static void write_stack(FILE *out, const struct group *group)
+static void write_waiter(FILE *out, const struct stack *stack, const struct waiter *waiter)
 {
-    const struct stack *stack = group->stack;
-    const int64_t minutes = group->oldest_ns / NS_PER_MINUTE;
+    const int64_t minutes = waiter->age_ns / NS_PER_MINUTE;
 
-    if (group->count > 1)
-        fprintf(out, "# %" PRIu64 " %ss stand here; this one has been parked the longest\n",
-                group->count, waiter_names[stack->kind]);
-    fprintf(out, "%s %" PRIu64 " [%s", waiter_names[stack->kind], group->oldest_id, stack->reason);
+    fprintf(out, "%s %" PRIu64 " [%s", waiter_names[stack->kind], waiter->id, stack->reason);
     if (minutes)
         fprintf(out, ", %" PRId64 " minutes", minutes);
     fputs("]:\n", out);
@@ -133,6 +149,21 @@ static void write_stack(FILE *out, const struct group *group)
     if (stack->creator)
         write_creator(out, stack->creator);
     putc('\n', out);
+}
+
+/* Each that is listed as one of its own, as Go does; the first at least, others as long as there
+ * are `*left` to write beyond the first ones. */
+static void write_stack(FILE *out, const struct group *group, uint64_t *left)
+{
+    uint64_t more = group->count;
+
+    for (size_t i = 0; i < group->n_waiters && (!i || *left); i++, more--) {
+        write_waiter(out, group->stack, &group->waiters[i]);
+        *left -= i > 0;
+    }
+    if (more)
+        fprintf(out, "# and %" PRIu64 " more %s%s, parked no longer, with the stack above\n\n",
+                more, waiter_names[group->stack->kind], more > 1 ? "s" : "");
 }
 
 static bool is_wanted(const struct target_report *report, const char *target)
@@ -163,7 +194,7 @@ static bool has_target(const struct report *report, const char *target)
 }
 
 static void write_target(FILE *out, const struct target_report *target, enum sample_kind kind,
-                         enum pprof_text text)
+                         enum pprof_text text, uint64_t *left)
 {
     for (size_t i = 0; i < target->n_groups; i++) {
         if (target->groups[i].stack->kind != kind)
@@ -171,13 +202,15 @@ static void write_target(FILE *out, const struct target_report *target, enum sam
         if (text == PPROF_TEXT_COUNTS)
             write_count(out, &target->groups[i]);
         else
-            write_stack(out, &target->groups[i]);
+            write_stack(out, &target->groups[i], left);
     }
 }
 
 int pprof_text_write(const struct report *report, const char *target, enum sample_kind kind,
                      enum pprof_text text, FILE *out)
 {
+    uint64_t left = STACKS_REPEATED_MAX;
+
     if (!has_target(report, target))
         return -ENOENT;
     if (text == PPROF_TEXT_COUNTS)
@@ -185,6 +218,6 @@ int pprof_text_write(const struct report *report, const char *target, enum sampl
                 total_of(report, target, kind));
     for (size_t i = 0; i < report->n_targets; i++)
         if (is_wanted(&report->targets[i], target))
-            write_target(out, &report->targets[i], kind, text);
+            write_target(out, &report->targets[i], kind, text, &left);
     return ferror(out) ? -EIO : 0;
 }

@@ -5,7 +5,7 @@
  *    14,235 goroutines   chan send    2h51m (at most 2h53m)   27.8 MiB
  *           main.fetchScores            recommend.go:153
  *           created by main.recommend   recommend.go:141
- *           on 14,235 channels, each unbuffered, open, without a receiver
+ *           on 14,235 channels, each unbuffered, open, with 1 sender and no receiver
  *
  *        11 threads      futex lock   2h50m                     88 KiB
  *           __lll_lock_wait             libc.so.6

@@ -17,7 +17,7 @@ struct thing {
     uint32_t position; /* of the group */
     uint32_t count;
     uint32_t owner;  /* 0: no sample knew */
-    uint32_t detail; /* likewise */
+    uint32_t detail; /* 0: likewise */
     uint32_t kind;   /* enum object_kind */
 };
 
@@ -65,7 +65,8 @@ int waits_add(struct waits *waits, uint32_t position, const struct sample *sampl
     known->count++;
     if (!known->owner)
         known->owner = sample->owner;
-    if (!known->detail)
+    /* Those that came last were described last. */
+    if (sample->detail)
         known->detail = sample->detail;
     return 0;
 }

@@ -698,6 +698,52 @@ static void channels_are_the_objects(void **state)
     close_test(&test);
 }
 
+/* A sudog of the channel at THINGS_AT + 512, of goroutine `index`, the one behind it. */
+static void put_sudog(size_t index, uint64_t at, uint64_t behind)
+{
+    put64(target, g_of(index) + target->offsets->waiting, at);
+    put64(target, at + 8, behind);
+    put64(target, at + target->offsets->sudog_channel, THINGS_AT + 512);
+}
+
+static void put_senders(uint64_t first, uint64_t last)
+{
+    put64(target, THINGS_AT + 512 + target->offsets->recvq + 16, first);
+    put64(target, THINGS_AT + 512 + target->offsets->recvq + 24, last);
+}
+
+static void who_else_waits_is_looked_at_anew(void **state)
+{
+    const uint64_t a = THINGS_AT, b = THINGS_AT + 256;
+    uint32_t two, alone;
+    struct test test;
+
+    (void)state;
+    open_test(&test, 126, 10, ALL);
+    put_sudog(5, a, b);
+    put_sudog(6, b, 0);
+    put_senders(a, b);
+    scan(&test);
+    two = find(&test.got, 6)->detail;
+    assert_int_equal(find(&test.got, 7)->detail, two);
+    /* The first is served, and goes its way. */
+    put64(target, g_of(5) + target->offsets->waiting, 0);
+    put_senders(b, b);
+    scan(&test);
+    alone = find(&test.got, 7)->detail;
+    assert_int_not_equal(alone, two);
+    scan(&test);
+    assert_int_equal(test.got.n_puts, 0);
+    /* Another one comes. */
+    put_sudog(8, a, 0);
+    put64(target, b + 8, a);
+    put_senders(b, a);
+    scan(&test);
+    assert_int_equal(find(&test.got, 7)->detail, two);
+    assert_int_equal(find(&test.got, 9)->detail, two);
+    close_test(&test);
+}
+
 static void hostile_lists_end(void **state)
 {
     struct test test;
@@ -759,6 +805,7 @@ int main(void)
         cmocka_unit_test(who_was_not_seen_has_no_upper_bound),
         cmocka_unit_test(who_was_not_listed_may_have_been_there),
         cmocka_unit_test(channels_are_the_objects),
+        cmocka_unit_test(who_else_waits_is_looked_at_anew),
         cmocka_unit_test(hostile_lists_end),
         cmocka_unit_test(another_program_starts_anew),
     };

@@ -82,7 +82,8 @@ static inline void example_fill_groups(struct example *example)
     *leak = (struct group){.stack = &example->stacks[0],
                            .site = "main.fetchScores recommend.go:153",
                            .count = 14235,
-                           .oldest_id = 4711,
+                           .n_waiters = 2,
+                           .waiters = {{4711, 10260 * EXAMPLE_S}, {18, 3 * EXAMPLE_S}},
                            .oldest_ns = 10260 * EXAMPLE_S,
                            .newest_ns = 3 * EXAMPLE_S,
                            .at_least_ns = 10260 * EXAMPLE_S,
@@ -98,14 +99,16 @@ static inline void example_fill_groups(struct example *example)
                            .same_detail = true,
                            .n_waits = GROUP_WAITS_MAX};
     for (uint64_t i = 0; i < GROUP_WAITS_MAX; i++)
-        leak->waits[i] = (struct waited_on){.kind = OBJECT_CHANNEL,
-                                            .object = 0xc000012060 + i * 96,
-                                            .count = 1,
-                                            .detail = "unbuffered, open, without a receiver"};
+        leak->waits[i] =
+            (struct waited_on){.kind = OBJECT_CHANNEL,
+                               .object = 0xc000012060 + i * 96,
+                               .count = 1,
+                               .detail = "unbuffered, open, with 1 sender and no receiver"};
     *lock = (struct group){.stack = &example->stacks[1],
                            .site = "cache_refresh cache.c:88",
                            .count = 11,
-                           .oldest_id = 4122,
+                           .n_waiters = 1,
+                           .waiters = {{4122, 10200 * EXAMPLE_S}},
                            .oldest_ns = 10200 * EXAMPLE_S,
                            .newest_ns = 9000 * EXAMPLE_S,
                            .at_least_ns = 1 * EXAMPLE_S,
@@ -129,6 +132,8 @@ static inline void example_fill_groups(struct example *example)
     *idle = (struct group){.stack = &example->stacks[2],
                            .site = "loop_run loop.c:9",
                            .count = 1012,
+                           .n_waiters = 1,
+                           .waiters = {{4200, 11520 * EXAMPLE_S}},
                            .oldest_ns = 11520 * EXAMPLE_S,
                            .newest_ns = 11520 * EXAMPLE_S,
                            .at_least_ns = 1 * EXAMPLE_S,

@@ -117,6 +117,23 @@ static void test_no_samples(void **state)
     assert_int_equal(build(*state)->n, 0);
 }
 
+/* The oldest are listed, in whatever order they come; of equal ones those with the lower ids. */
+static void test_listed_waiters(void **state)
+{
+    const struct group *group;
+
+    for (uint64_t i = 0; i < 101; i++)
+        add(*state, aged(1 + i * 37 % 101, 1, 20 + i * 37 % 101 / 4));
+    group = &build(*state)->list[0];
+    assert_int_equal(group->count, 101);
+    assert_int_equal(group->n_waiters, GROUP_WAITERS_MAX);
+    assert_int_equal(group->waiters[0].id, 101);
+    for (uint64_t i = 1; i < GROUP_WAITERS_MAX; i++) {
+        assert_int_equal(group->waiters[i].id, 97 - (i - 1) / 4 * 4 + (i - 1) % 4);
+        assert_int_equal(group->waiters[i].age_ns, (20 + (group->waiters[i].id - 1) / 4) * SECOND);
+    }
+}
+
 static void test_totals(void **state)
 {
     const struct groups *groups;
@@ -135,7 +152,11 @@ static void test_totals(void **state)
     assert_int_equal(groups->n_parked[SAMPLE_GOROUTINE], 0);
     assert_int_equal(groups->list[0].count, 3);
     assert_int_equal(groups->list[0].oldest_ns, 22 * SECOND);
-    assert_int_equal(groups->list[0].oldest_id, 3);
+    assert_int_equal(groups->list[0].n_waiters, 3);
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_int_equal(groups->list[0].waiters[i].id, 3 - i);
+        assert_int_equal(groups->list[0].waiters[i].age_ns, (22 - i) * SECOND);
+    }
     assert_int_equal(groups->list[0].newest_ns, 20 * SECOND);
     assert_int_equal(groups->list[0].rewaits, 30);
     assert_int_equal(groups->list[0].memory_bytes, 3 * 8192);
@@ -339,7 +360,8 @@ static void assert_same_groups(const struct groups *a, const struct groups *b)
 
         assert_int_equal(x->stack->id, y->stack->id);
         assert_int_equal(x->count, y->count);
-        assert_int_equal(x->oldest_id, y->oldest_id);
+        assert_int_equal(x->n_waiters, y->n_waiters);
+        assert_memory_equal(x->waiters, y->waiters, x->n_waiters * sizeof(x->waiters[0]));
         assert_int_equal(x->oldest_ns, y->oldest_ns);
         assert_int_equal(x->newest_ns, y->newest_ns);
         assert_int_equal(x->at_least_ns, y->at_least_ns);
@@ -449,6 +471,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_no_samples),
+        TEST(test_listed_waiters),
         TEST(test_totals),
         TEST(test_threshold_is_reached_exactly),
         TEST(test_order),

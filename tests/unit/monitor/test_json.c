@@ -161,6 +161,24 @@ static void group_has_its_fields(void **state)
     json_decref(json);
 }
 
+static void waiters_are_listed_by_id(void **state)
+{
+    struct example example;
+    json_t *ids;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    json = parse(&example.report);
+    ids = json_object_get(group_of(json, 0), "ids");
+    assert_int_equal(json_array_size(ids), 2);
+    assert_int_equal(json_integer_value(json_array_get(ids, 0)), 4711);
+    assert_int_equal(json_integer_value(json_array_get(ids, 1)), 18);
+    ids = json_object_get(group_of(json, 1), "ids");
+    assert_int_equal(json_array_size(ids), 1);
+    json_decref(json);
+}
+
 static void unknown_parts_of_frames_are_null(void **state)
 {
     struct example example;
@@ -192,6 +210,8 @@ static void waits_name_addresses_or_files(void **state)
     (void)state;
     example_fill(&example);
     json = parse(&example.report);
+    assert_true(json_is_true(json_object_get(group_of(json, 0), "waits_on_same_detail")));
+    assert_true(json_is_false(json_object_get(group_of(json, 1), "waits_on_same_detail")));
     wait = json_array_get(json_object_get(group_of(json, 1), "waits_on"), 0);
     assert_string_equal(string_in(wait, "address"), "0x55e0b86050a0");
     assert_integer(wait, "owner_tid", 4130);
@@ -273,6 +293,7 @@ int main(void)
         cmocka_unit_test(target_has_its_fields),
         cmocka_unit_test(resources_are_numbers_or_null),
         cmocka_unit_test(group_has_its_fields),
+        cmocka_unit_test(waiters_are_listed_by_id),
         cmocka_unit_test(unknown_parts_of_frames_are_null),
         cmocka_unit_test(waits_name_addresses_or_files),
         cmocka_unit_test(deadlocks_list_their_members),

@@ -53,6 +53,53 @@ static void counts_by_stack(void **state)
            "\n");
 }
 
+static void labels_follow_the_reason(void **state)
+{
+    static const struct label labels[] = {{"shard \"7\"", "a\\b"}, {"tenant", ""}};
+    struct example example;
+
+    (void)state;
+    example_fill(&example);
+    example.stacks[0].n_frames = 0;
+    example.stacks[0].labels = labels;
+    example.stacks[0].n_labels = 2;
+    expect(&example.report, NULL, SAMPLE_GOROUTINE, PPROF_TEXT_COUNTS,
+           "goroutine profile: total 14235\n"
+           "14235 @ 0x0\n"
+           "# labels: {\"wait_reason\":\"chan send\", \"shard \\\"7\\\"\":\"a\\\\b\", "
+           "\"tenant\":\"\"}\n"
+           "\n");
+}
+
+/* A report of 65,536 stacks that are long, 16 of each, would be gigabytes. */
+static void few_stacks_are_repeated(void **state)
+{
+    static struct group groups[1000];
+    struct example example;
+    char *bytes = NULL;
+    size_t size = 0, n = 0;
+    FILE *out = open_memstream(&bytes, &size);
+
+    (void)state;
+    example_fill(&example);
+    for (size_t i = 0; i < 1000; i++) {
+        groups[i] = (struct group){.stack = &example.stacks[0], .count = 16, .n_waiters = 16};
+        for (size_t j = 0; j < 16; j++)
+            groups[i].waiters[j].id = 1 + i * 16 + j;
+    }
+    example.target.groups = groups;
+    example.target.n_groups = 1000;
+    assert_int_equal(
+        pprof_text_write(&example.report, NULL, SAMPLE_GOROUTINE, PPROF_TEXT_STACKS, out), 0);
+    fclose(out);
+    for (const char *at = bytes; (at = strstr(at, "goroutine ")) != NULL; at++)
+        n++;
+    assert_int_equal(n, 1000 + 4096);
+    assert_non_null(strstr(bytes, "goroutine 15985 ["));
+    assert_non_null(strstr(bytes, "# and 15 more goroutines"));
+    free(bytes);
+}
+
 static void stacks_as_a_panic_prints_them(void **state)
 {
     struct example example;
@@ -60,16 +107,23 @@ static void stacks_as_a_panic_prints_them(void **state)
     (void)state;
     example_fill(&example);
     expect(&example.report, NULL, SAMPLE_GOROUTINE, PPROF_TEXT_STACKS,
-           "# 14235 goroutines stand here; this one has been parked the longest\n"
            "goroutine 4711 [chan send, 171 minutes]:\n"
            "main.fetchScores(...)\n"
            "\t/src/recommend.go:153\n"
            "created by main.recommend\n"
            "\t/src/recommend.go:141\n"
+           "\n"
+           "goroutine 18 [chan send]:\n"
+           "main.fetchScores(...)\n"
+           "\t/src/recommend.go:153\n"
+           "created by main.recommend\n"
+           "\t/src/recommend.go:141\n"
+           "\n"
+           "# and 14233 more goroutines, parked no longer, with the stack above\n"
            "\n");
     example.target.n_groups = 2;
     example.groups[1].count = 1;
-    example.groups[1].oldest_ns = 59 * EXAMPLE_S;
+    example.groups[1].waiters[0].age_ns = 59 * EXAMPLE_S;
     expect(&example.report, NULL, SAMPLE_THREAD, PPROF_TEXT_STACKS,
            "thread 4122 [futex lock]:\n"
            "__lll_lock_wait\n"
@@ -91,7 +145,7 @@ static void runtime_frames_show_where_there_are_no_others(void **state)
     example_fill(&example);
     example.stacks[0].n_frames = 1;
     example.stacks[0].creator = NULL;
-    example.groups[0].count = 1;
+    example.groups[0].count = example.groups[0].n_waiters = 1;
     expect(&example.report, NULL, SAMPLE_GOROUTINE, PPROF_TEXT_STACKS,
            "goroutine 4711 [chan send, 171 minutes]:\n"
            "runtime.gopark(...)\n"
@@ -161,7 +215,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_by_stack),
+        cmocka_unit_test(labels_follow_the_reason),
         cmocka_unit_test(stacks_as_a_panic_prints_them),
+        cmocka_unit_test(few_stacks_are_repeated),
         cmocka_unit_test(runtime_frames_show_where_there_are_no_others),
         cmocka_unit_test(inlined_frames_share_an_address_and_goexit_is_left_out),
         cmocka_unit_test(nothing_parked_and_no_stack),

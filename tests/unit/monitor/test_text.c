@@ -55,7 +55,7 @@ static void reads_well(void **state)
         "       runtime.gopark              proc.go:364\n"
         "       main.fetchScores            recommend.go:153 (inlined)\n"
         "       created by main.recommend   recommend.go:141\n"
-        "       on 14,235 channels, each unbuffered, open, without a receiver\n"
+        "       on 14,235 channels, each unbuffered, open, with 1 sender and no receiver\n"
         "       newest 3.0s, growing: +12 in 30s\n"
         "\n"
         "    11 threads      futex lock   2h50m                     88 KiB\n"
@@ -229,7 +229,8 @@ static void waits_are_listed_or_summed(void **state)
     example.groups[0].same_detail = false;
     text = render(&example.report, 0, false);
     assert_contains(
-        text, "on the channel 0xc000012060, unbuffered, open, without a receiver, 1 waiter\n");
+        text,
+        "on the channel 0xc000012060, unbuffered, open, with 1 sender and no receiver, 1 waiter\n");
     assert_contains(text, "and on 14,232 more\n");
     free(text);
 

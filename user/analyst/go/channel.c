@@ -5,12 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "human.h"
+
 #define SUDOG_G 0 /* in struct sudog (runtime/runtime2.go), of every version */
 
 /* Offsets in struct hchan (runtime/chan.go) that no version from 1.17 on has moved. */
 #define CHANNEL_LENGTH   0
 #define CHANNEL_CAPACITY 8
 #define CHANNEL_CLOSED   28
+
+#define SUDOG_NEXT 8 /* in struct sudog, in all of these versions */
+#define WAITQ_LAST 8 /* in struct waitq */
 
 static uint64_t word_at(const uint8_t *bytes, uint16_t offset)
 {
@@ -26,8 +31,21 @@ struct sudog sudog_decode(const struct g_layout *layout, const uint8_t *bytes)
         .g = word_at(bytes, SUDOG_G),
         .element = word_at(bytes, layout->sudog_elem),
         .next = word_at(bytes, layout->sudog_waitlink),
+        .behind = word_at(bytes, SUDOG_NEXT),
         .channel = word_at(bytes, layout->sudog_channel),
     };
+}
+
+static struct waitq waitq_decode(const uint8_t *bytes, uint16_t offset)
+{
+    struct waitq waitq = {
+        .first = word_at(bytes, offset),
+        .last = word_at(bytes, offset + WAITQ_LAST),
+    };
+
+    waitq.more = waitq.first && waitq.first != waitq.last;
+    waitq.n = waitq.first ? waitq.more + 1 : 0;
+    return waitq;
 }
 
 struct channel channel_decode(const struct g_layout *layout, const uint8_t *bytes)
@@ -39,8 +57,8 @@ struct channel channel_decode(const struct g_layout *layout, const uint8_t *byte
         .length = word_at(bytes, CHANNEL_LENGTH),
         .capacity = word_at(bytes, CHANNEL_CAPACITY),
         .closed = closed,
-        .has_receiver = word_at(bytes, layout->channel_recvq),
-        .has_sender = word_at(bytes, layout->channel_sendq),
+        .receivers = waitq_decode(bytes, layout->channel_recvq),
+        .senders = waitq_decode(bytes, layout->channel_sendq),
     };
 }
 
@@ -54,13 +72,29 @@ bool channel_is_select(const char *reason)
     return begins_with(reason, "select") && strcmp(reason, "select (no cases)");
 }
 
-static const char *counterpart(const struct channel *channel, const char *reason)
+/* "no sender", "14 senders", "1,000 or more senders". */
+static void format_waitq(const struct waitq *waitq, const char *noun, char *text, size_t size)
 {
-    if (begins_with(reason, "chan send") && !channel->has_receiver)
-        return ", without a receiver";
-    if (begins_with(reason, "chan receive") && !channel->has_sender)
-        return ", without a sender";
-    return "";
+    if (!waitq->n)
+        snprintf(text, size, "no %s", noun);
+    else
+        snprintf(text, size, "%s%s %s%s", human_count(waitq->n).text, waitq->more ? " or more" : "",
+                 noun, waitq->n > 1 ? "s" : "");
+}
+
+/* Those that wait come first. */
+static void format_waiters(const struct channel *channel, char *text, size_t size)
+{
+    char senders[64], receivers[64];
+    bool sends = channel->senders.n;
+
+    text[0] = '\0';
+    if (!sends && !channel->receivers.n)
+        return;
+    format_waitq(&channel->senders, "sender", senders, sizeof(senders));
+    format_waitq(&channel->receivers, "receiver", receivers, sizeof(receivers));
+    snprintf(text, size, ", with %s and %s", sends ? senders : receivers,
+             sends ? receivers : senders);
 }
 
 static void format_buffer(const struct channel *channel, char *text, size_t size)
@@ -79,11 +113,12 @@ static void format_buffer(const struct channel *channel, char *text, size_t size
 void channel_text(const struct channel *channel, const char *reason, unsigned n_cases,
                   char ret_text[static CHANNEL_TEXT_MAX])
 {
-    char buffer[64], cases[48] = "";
+    char buffer[64], waiters[144], cases[48] = "";
 
     if (channel_is_select(reason) && n_cases > 1)
         snprintf(cases, sizeof(cases), "one of %u channels of a select, ", n_cases);
     format_buffer(channel, buffer, sizeof(buffer));
+    format_waiters(channel, waiters, sizeof(waiters));
     snprintf(ret_text, CHANNEL_TEXT_MAX, "%s%s, %s%s", cases, buffer,
-             channel->closed ? "closed" : "open", counterpart(channel, reason));
+             channel->closed ? "closed" : "open", waiters);
 }

@@ -10,6 +10,7 @@
 #include "analyst/go/labelmap.h"
 #include "analyst/go/semaphore.h"
 #include "analyst/go/site.h"
+#include "analyst/go/waitqs.h"
 #include "analyst/stacks.h"
 #include "cleanup.h"
 #include "hash.h"
@@ -47,6 +48,7 @@ struct describer {
     struct outbox *outbox;
     struct losses *losses;
     struct stacks *stacks;
+    struct waitqs *waitqs;
     struct interns *interns; /* of labels */
     struct table label_sets;
     struct subject *subjects; /* of this batch */
@@ -98,6 +100,9 @@ int describer_new(struct go_code *code, const struct g_layout *layout,
     r = interns_new(&describer->interns);
     if (r)
         return r;
+    r = waitqs_new(layout, memory, &describer->waitqs);
+    if (r)
+        return r;
     r = stacks_new(SAMPLE_GOROUTINE, &(struct namer){name_frame, find_site, describer}, outbox,
                    losses, &describer->stacks);
     if (r)
@@ -111,6 +116,7 @@ void describer_free(struct describer **describer)
     if (!*describer)
         return;
     stacks_free(&(*describer)->stacks);
+    waitqs_free(&(*describer)->waitqs);
     interns_free(&(*describer)->interns);
     table_clear(&(*describer)->label_sets);
     free(*describer);
@@ -196,13 +202,19 @@ static void take_channel(void *context, const struct piece *piece, const uint8_t
 static int read_channels(struct describer *describer, size_t n)
 {
     size_t asked = 0;
+    int r;
 
     for (size_t i = 0; i < n; i++)
         if (describer->subjects[i].sudog.channel)
             describer->pieces[asked++] = (struct piece){
                 describer->subjects[i].sudog.channel, describer->layout->channel_size, (uint32_t)i};
     gather_sort(describer->pieces, describer->spare, asked);
-    return gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_channel, describer);
+    r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_channel, describer);
+    for (size_t i = 0; i < n && !r; i++)
+        if (describer->subjects[i].has_channel)
+            waitqs_count(describer->waitqs, describer->subjects[i].sudog.channel,
+                         &describer->subjects[i].channel);
+    return r;
 }
 
 /* And where that one is, is known. */
@@ -346,10 +358,8 @@ static void copy_labels(struct subject *subject, const struct subject *from)
     memcpy(subject->labels, from->labels, from->n_labels * sizeof(subject->labels[0]));
 }
 
-int describe_read(struct describer *describer, struct subject *subjects, size_t n)
+static void begin_subjects(struct describer *describer, struct subject *subjects, size_t n)
 {
-    int r;
-
     describer->subjects = subjects;
     for (size_t i = 0; i < n; i++) {
         size_t known = sizeof(subjects[i].goroutine);
@@ -358,11 +368,29 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
         subjects[i].next_sudog = subjects[i].goroutine.waiting;
         subjects[i].n_labels = subjects[i].goroutine.labels ? LABELS_UNKNOWN : 0;
     }
-    r = read_stacks(describer, n);
+}
+
+void describe_begin(struct describer *describer)
+{
+    waitqs_begin(describer->waitqs);
+}
+
+int describe_read_channels(struct describer *describer, struct subject *subjects, size_t n)
+{
+    int r;
+
+    begin_subjects(describer, subjects, n);
+    r = read_sudogs(describer, n);
+    return r ? r : read_channels(describer, n);
+}
+
+int describe_read(struct describer *describer, struct subject *subjects, size_t n)
+{
+    int r;
+
+    r = describe_read_channels(describer, subjects, n);
     if (!r)
-        r = read_sudogs(describer, n);
-    if (!r)
-        r = read_channels(describer, n);
+        r = read_stacks(describer, n);
     if (!r)
         r = find_semaphores(describer, n);
     if (!r)
@@ -376,10 +404,15 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
     return r;
 }
 
+static bool is_same_waitq(const struct waitq *a, const struct waitq *b)
+{
+    return a->n == b->n && a->more == b->more;
+}
+
 static bool is_same_channel(const struct channel *a, const struct channel *b)
 {
     return a->length == b->length && a->capacity == b->capacity && a->closed == b->closed &&
-           a->has_receiver == b->has_receiver && a->has_sender == b->has_sender;
+           is_same_waitq(&a->receivers, &b->receivers) && is_same_waitq(&a->senders, &b->senders);
 }
 
 /* Neighbours often wait on one channel, or on those that look the same. */
@@ -457,17 +490,22 @@ static void name_semaphore(struct describer *describer, struct subject *subject,
         subject->detail = outbox_string(describer->outbox, type);
 }
 
+void describe_channel(struct describer *describer, struct subject *subject)
+{
+    const char *reason = goroutine_reason(describer->layout, &subject->goroutine);
+
+    subject->object_kind = OBJECT_CHANNEL;
+    subject->object = subject->sudog.channel;
+    subject->detail = name_channel(describer, subject, reason);
+}
+
 static void name_object(struct describer *describer, struct subject *subject,
                         const struct raw_stack *raw, const struct stack_copy *copy)
 {
-
-    if (subject->has_channel) {
-        subject->object_kind = OBJECT_CHANNEL;
-        subject->object = subject->sudog.channel;
-        subject->detail = name_channel(describer, subject, raw->reason);
-    } else if (!subject->sudog.channel && waits_on_semaphore(describer, raw->reason)) {
+    if (subject->has_channel)
+        describe_channel(describer, subject);
+    else if (!subject->sudog.channel && waits_on_semaphore(describer, raw->reason))
         name_semaphore(describer, subject, raw, copy);
-    }
 }
 
 static struct stack_copy copy_of(const struct describer *describer, const struct subject *subject)

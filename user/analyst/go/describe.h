@@ -32,7 +32,7 @@ struct subject {
     uint64_t labels_at;          /* the list or the map of them, of which label_list is a copy */
     uint32_t copy_at, copy_size; /* of its stack */
 
-    /* What describe_name() made of it. */
+    /* What describe_name() made of it; describe_channel() those from `object` on. */
     uint64_t stack_id;
     uint64_t object;
     enum object_kind object_kind;
@@ -51,6 +51,9 @@ int describer_new(struct go_code *code, const struct g_layout *layout,
                   struct describer **ret_describer);
 void describer_free(struct describer **describer);
 
+/* A scan begins: what was read for the one before no longer counts. */
+void describe_begin(struct describer *describer);
+
 /* Reads the stacks, sudogs, channels and labels of at most DESCRIBE_MAX subjects. What could not be
  * read is left out. -errno of the memory. */
 int describe_read(struct describer *describer, struct subject *subjects, size_t n);
@@ -62,3 +65,9 @@ bool describe_unwind(struct describer *describer, const struct subject *subject)
 /* Names what was read of the one that was unwound last, after it was seen that the goroutine has
  * not run meanwhile. -ENOSPC: the monitor has no room for its stack. */
 int describe_name(struct describer *describer, struct subject *subject);
+
+/* The first half for those that were named before, but may have other company by now. */
+int describe_read_channels(struct describer *describer, struct subject *subjects, size_t n);
+
+/* The second: names the channel of one that has_channel. */
+void describe_channel(struct describer *describer, struct subject *subject);

@@ -169,9 +169,9 @@ static bool is_queued(const struct witness *witness)
 {
     switch (witness->parker->kind) {
     case PARKER_SENDS:
-        return witness->channel.has_sender;
+        return witness->channel.senders.n > 0;
     case PARKER_RECEIVES:
-        return witness->channel.has_receiver;
+        return witness->channel.receivers.n > 0;
     default:
         return true;
     }

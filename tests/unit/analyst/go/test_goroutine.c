@@ -223,28 +223,36 @@ static void sudogs_and_channels_are_decoded(void **state)
         struct sudog sudog;
         struct channel channel;
 
+        put64(process, THINGS_AT + 8, 222);
         put64(process, THINGS_AT + offsets->sudog_link, 111);
         put64(process, THINGS_AT + offsets->sudog_channel, THINGS_AT + 512);
         put64(process, THINGS_AT + (process->minor < 126 ? 24 : 32), 333);
         sudog = sudog_decode(layout, process_at(process, THINGS_AT, layout->sudog_size));
         assert_int_equal(sudog.next, 111);
+        assert_int_equal(sudog.behind, 222);
         assert_int_equal(sudog.channel, THINGS_AT + 512);
         assert_int_equal(sudog.element, 333);
         put64(process, THINGS_AT + 512, 3);
         put64(process, THINGS_AT + 512 + 8, 5);
         put32(process, THINGS_AT + 512 + 28, 1);
         put64(process, THINGS_AT + 512 + offsets->recvq, 1);
+        put64(process, THINGS_AT + 512 + offsets->recvq + 8, 1);
         channel =
             channel_decode(layout, process_at(process, THINGS_AT + 512, layout->channel_size));
         assert_int_equal(channel.length, 3);
         assert_int_equal(channel.capacity, 5);
         assert_true(channel.closed);
-        assert_true(channel.has_receiver);
-        assert_false(channel.has_sender);
+        assert_int_equal(channel.receivers.n, 1);
+        assert_false(channel.receivers.more);
+        assert_int_equal(channel.senders.n, 0);
         put64(process, THINGS_AT + 512 + offsets->recvq + 16, 1);
+        put64(process, THINGS_AT + 512 + offsets->recvq + 24, 2);
         channel =
             channel_decode(layout, process_at(process, THINGS_AT + 512, layout->channel_size));
-        assert_true(channel.has_sender);
+        assert_int_equal(channel.senders.first, 1);
+        assert_int_equal(channel.senders.last, 2);
+        assert_int_equal(channel.senders.n, 2);
+        assert_true(channel.senders.more);
         free(process);
     }
 }
@@ -257,24 +265,46 @@ static void channels_are_described(void **state)
         unsigned n_cases;
         const char *text;
     } cases[] = {
-        {{0, 0, false, false, true}, "chan send", 1, "unbuffered, open, without a receiver"},
-        {{0, 0, false, true, false}, "chan receive", 1, "unbuffered, open, without a sender"},
-        {{5, 5, false, false, true}, "chan send", 1, "buffer full (5), open, without a receiver"},
-        {{0, 4, false, true, false},
+        {{.senders = {.n = 1}}, "chan send", 1, "unbuffered, open, with 1 sender and no receiver"},
+        {{.receivers = {.n = 1}},
          "chan receive",
          1,
-         "buffer empty (0 of 4), open, without a sender"},
-        {{2, 4, true, true, true}, "chan send", 1, "buffered 2 of 4, closed"},
-        {{0, 0, false, true, false},
+         "unbuffered, open, with 1 receiver and no sender"},
+        {{.senders = {.n = 14}},
+         "chan send",
+         1,
+         "unbuffered, open, with 14 senders and no receiver"},
+        {{.senders = {.n = 1000, .more = true}},
+         "chan send",
+         1,
+         "unbuffered, open, with 1,000 or more senders and no receiver"},
+        {{.length = 5, .capacity = 5, .senders = {.n = 2, .more = true}},
+         "chan send",
+         1,
+         "buffer full (5), open, with 2 or more senders and no receiver"},
+        {{.capacity = 4, .receivers = {.n = 3}},
+         "chan receive",
+         1,
+         "buffer empty (0 of 4), open, with 3 receivers and no sender"},
+        {{.length = 2, .capacity = 4, .closed = true}, "chan send", 1, "buffered 2 of 4, closed"},
+        {{.receivers = {.n = 1}},
          "select",
          3,
-         "one of 3 channels of a select, unbuffered, open"},
-        {{0, 0, false, true, false}, "select", 1, "unbuffered, open"},
-        {{UINT64_MAX - 1, UINT64_MAX, true, true, true},
+         "one of 3 channels of a select, unbuffered, open, with 1 receiver and no sender"},
+        {{.receivers = {.n = 1}, .senders = {.n = 1}},
+         "select",
+         1,
+         "unbuffered, open, with 1 sender and 1 receiver"},
+        {{UINT64_MAX - 1,
+          UINT64_MAX,
+          true,
+          {.n = UINT32_MAX, .more = true},
+          {.n = UINT32_MAX, .more = true}},
          "select (durable)",
          UINT32_MAX,
          "one of 4294967295 channels of a select, buffered 18446744073709551614 of "
-         "18446744073709551615, closed"},
+         "18446744073709551615, closed, with 4,294,967,295 or more senders and 4,294,967,295 or "
+         "more receivers"},
     };
 
     (void)state;

@@ -183,7 +183,7 @@ static void opens_a_stack(void **state)
     find(stage, "14,235 goroutines   chan send   2h51m (at most 2h53m)   27.8 MiB");
     find(stage, "main.fetchScores            recommend.go:153 (inlined)");
     find(stage, "created by main.recommend   recommend.go:141");
-    find(stage, "on 14,235 channels, each unbuffered, open, without a receiver");
+    find(stage, "on 14,235 channels, each unbuffered, open, with 1 sender and no receiver");
     find(stage, "Esc back");
     assert_int_equal(canvas_cell(&stage->canvas, find(stage, "main.fetchScores"), 7)->style,
                      STYLE_BOLD);
