@@ -55,13 +55,6 @@ int godescribe_copy(struct goroutines *goroutines, struct memo *const *memos, si
     return golook_read(&reading, n);
 }
 
-bool godescribe_stood(const struct goroutine *a, const struct goroutine *b)
-{
-    return a->goid == b->goid && a->sequence == b->sequence && a->sp == b->sp && a->pc == b->pc &&
-           a->stack_lo == b->stack_lo && a->stack_hi == b->stack_hi && a->waiting == b->waiting &&
-           (!a->waitsince || a->waitsince == b->waitsince);
-}
-
 /* One goroutine as its g is now. */
 struct second_look {
     const struct g_layout *layout;
@@ -85,7 +78,7 @@ static bool still_stands(struct goroutines *goroutines, const struct goroutine *
     struct piece piece = {before->address, goroutines->layout->size, 0};
 
     *ret_r = gather(&goroutines->memory, &piece, 1, 0, take_second_look, &look);
-    return !*ret_r && godescribe_stood(before, &look.goroutine);
+    return !*ret_r && goroutine_stood(before, &look.goroutine);
 }
 
 static int take_description(struct goroutines *goroutines, struct memo *memo,
@@ -128,7 +121,7 @@ static int describe_copies(struct goroutines *goroutines, struct memo **memos, s
     if (!r)
         r = godescribe_copy(goroutines, memos, kept);
     for (size_t i = 0; i < kept && !r; i++)
-        if (is_marked(memos[i]) && godescribe_stood(&subjects[i].goroutine, &goroutines->copies[i]))
+        if (is_marked(memos[i]) && goroutine_stood(&subjects[i].goroutine, &goroutines->copies[i]))
             r = take_description(goroutines, memos[i], &subjects[i]);
     return r;
 }

@@ -86,6 +86,8 @@ static bool see_parked(const struct reading *reading, struct memo *memo,
     }
     if (reading->torn != TORN_LOST && memo_has_other_stack(memo, &look))
         return false;
+    if (memo_may_be_same(memo, &look))
+        look.previous_ns = memo->not_before_ns;
     golook_leave(goroutines, memo);
     look.now_ns = clock_now();
     memo_begin(memo, &look);

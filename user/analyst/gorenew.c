@@ -48,8 +48,7 @@ static int read_channels(struct goroutines *goroutines, struct memo **memos, siz
 static void renew(struct goroutines *goroutines, struct memo *memo, struct subject *subject,
                   const struct goroutine *now)
 {
-    if (!subject->has_channel || !is_on_channel(memo) ||
-        !godescribe_stood(&subject->goroutine, now))
+    if (!subject->has_channel || !is_on_channel(memo) || !goroutine_stood(&subject->goroutine, now))
         return;
     describe_channel(goroutines->describer, subject);
     if (memo->detail == subject->detail)

@@ -94,9 +94,6 @@ int godescribe_news(struct goroutines *goroutines);
 /* Copies the g's of at most DESCRIBE_MAX memos as they are now. As above. */
 int godescribe_copy(struct goroutines *goroutines, struct memo *const *memos, size_t n);
 
-/* Whether the copies show one park, with its stack at one place. */
-bool godescribe_stood(const struct goroutine *a, const struct goroutine *b);
-
 /* Sends the sample. */
 void godescribe_put(struct goroutines *goroutines, struct memo *memo);
 

@@ -20,7 +20,8 @@ struct auth;
 int auth_new(int fd, struct auth **ret_auth);
 void auth_free(struct auth **auth);
 
-/* Goes on with another verifier, whose socket is ours from now on. What the one before was asked is
+/* Goes on with another verifier, whose socket is ours from now on; -1: with none, till
+ * there is one. What the one before was asked is
  * not asked again: it may be what ended it. */
 void auth_replace(struct auth *auth, int fd);
 

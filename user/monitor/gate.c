@@ -281,9 +281,10 @@ static void take_answers_of_verifier(struct gate *gate)
             refuse(gate, gate->clients.slots[slot], REFUSAL_PASSWORD);
         advance(gate, slot);
     }
-    /* The verifier is gone: all that wait for it will be told so in time. */
+    /* The verifier is gone, or is to go: it ends when its socket does, and the probe starts another
+     * one. All that wait for it will be told so in time. */
     if (r < 0)
-        epoll_ctl(gate->epoll_fd, EPOLL_CTL_DEL, auth_fd(gate->auth), NULL);
+        auth_replace(gate->auth, -1);
 }
 
 /* Who has waited longest goes on, where there is room now. */

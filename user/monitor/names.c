@@ -96,6 +96,7 @@ static void give_budget(struct names *names, size_t bytes)
     names->cost -= bytes;
 }
 
+/* Is not of the budget: WIRE_STRINGS_MAX bounds it to a little. */
 static int grow_strings(struct names *names, uint32_t id)
 {
     uint32_t n = names->n_strings ? names->n_strings : STRINGS_MIN;
@@ -105,8 +106,6 @@ static int grow_strings(struct names *names, uint32_t id)
         return 0;
     while (n <= id)
         n *= 2;
-    if (!take_budget(names, (n - names->n_strings) * sizeof(*strings)))
-        return -ENOMEM;
     strings = reallocarray(names->strings, n, sizeof(*strings));
     if (!strings)
         return -ENOMEM;

@@ -32,9 +32,8 @@ int names_new(const struct idle *idle, struct budget *budget, struct names **ret
 void names_free(struct names **names);
 
 /* Both take the payload of a message that intake_check() let pass. What goes beyond a bound, or the
- * budget, is left
- * out and counted in `losses`: such a string reads as unknown. -EBADMSG: the id is taken, or names
- * a string that was not sent or is not what it has to be; -ENOMEM. */
+ * budget, is left out and counted in `losses`: such a string reads as unknown. -EBADMSG: the id is
+ * taken, or names a string that was not sent or is not what it has to be; -ENOMEM. */
 int names_add_string(struct names *names, const void *payload, size_t length,
                      struct losses *losses);
 int names_add_stack(struct names *names, const void *payload, struct losses *losses);

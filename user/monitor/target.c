@@ -323,15 +323,14 @@ int target_regroup(struct target *target)
     return r;
 }
 
-/* A scan may be asked for once more of another analyst, but no analyst takes one twice: grouping is
- * the dearest thing that it can ask for. */
+/* No analyst takes a scan twice: grouping is the dearest thing that it can ask for. What one before
+ * it said of numbers and times binds it to nothing. */
 static bool is_next(const struct target *target, const struct wire_scan *scan)
 {
     const struct wire_scan *last = &target->report.scan;
 
-    if (scan->number == last->number && target->first_scan_ns)
-        return false;
-    return scan->number >= last->number && scan->time_ns >= last->time_ns;
+    return !target->first_scan_ns ||
+           (scan->number > last->number && scan->time_ns >= last->time_ns);
 }
 
 /* What is shown until the next scan. */

@@ -65,7 +65,7 @@ int waits_add(struct waits *waits, uint32_t position, const struct sample *sampl
     known->count++;
     if (!known->owner)
         known->owner = sample->owner;
-    /* Those that came last were described last. */
+    /* Descriptions of one thing differ in how many wait there, by the moment: any will do. */
     if (sample->detail)
         known->detail = sample->detail;
     return 0;

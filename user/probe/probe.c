@@ -45,10 +45,12 @@ static int tell_usage(const struct probe *probe)
 
     usage_add(&usage.roles[ROLE_PROBE], getpid());
     usage_add(&usage.roles[ROLE_MONITOR], probe->monitor);
-    if (probe->web.verifier)
+    if (probe->web.is_used) {
         usage_add(&usage.roles[ROLE_VERIFIER], probe->web.verifier);
-    else
+        usage_add_ended(&usage.roles[ROLE_VERIFIER], probe->web.verifier_cpu_us);
+    } else {
         usage.roles[ROLE_VERIFIER] = (struct wire_role_usage){WIRE_UNKNOWN, WIRE_UNKNOWN};
+    }
     for (size_t i = 0; i < probe->n_targets; i++) {
         const struct crew *crew = &probe->targets[i].crew;
 

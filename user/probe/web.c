@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "log.h"
+#include "probe/usage.h"
 #include "role.h"
 #include "verifier.h"
 #include "wire_send.h"
@@ -113,15 +114,18 @@ int web_check(struct web *web, uint64_t now_ns, int monitor_fd)
 
 void web_reap(struct web *web)
 {
+    struct rusage usage;
     int status;
 
-    if (!web->verifier || waitpid(web->verifier, &status, WNOHANG | WUNTRACED) != web->verifier)
+    if (!web->verifier ||
+        wait4(web->verifier, &status, WNOHANG | WUNTRACED, &usage) != web->verifier)
         return;
     if (WIFSTOPPED(status)) {
         kill(web->verifier, SIGKILL);
         return;
     }
     web->verifier = 0;
+    web->verifier_cpu_us += usage_cpu_us(&usage);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS)
         log_warning("the checker of passwords ended; another one is started");
 }

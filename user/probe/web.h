@@ -15,7 +15,8 @@ struct web {
     struct wire_web *bundle; /* read and not yet sent */
     size_t size;             /* of it */
     uint64_t checked_ns;
-    pid_t verifier; /* 0: none */
+    pid_t verifier;           /* 0: none */
+    uint64_t verifier_cpu_us; /* of those before it */
 };
 
 /* Reads the files; `path` may be NULL. Plain connections may come from elsewhere if `is_exposed`.

@@ -348,6 +348,23 @@ static void who_parks_again_starts_anew(void **state)
     close_test(&test);
 }
 
+/* Nothing proves that a coroutine's park went on, and nothing that it did not. */
+static void what_may_be_the_same_park_is_not_bounded_from_above(void **state)
+{
+    struct test test;
+    uint64_t first;
+
+    (void)state;
+    open_test(&test, 124, 10, ALL);
+    process_set_status(target, 5, GO_WAITING, target->offsets->coroutine);
+    scan(&test);
+    first = find(&test.got, 6)->seen_ns;
+    scan(&test);
+    assert_true(find(&test.got, 6)->seen_ns > first);
+    assert_int_equal(find(&test.got, 6)->not_before_ns, 0);
+    close_test(&test);
+}
+
 /* Exactly 256 parks between two looks; the second look finds it moving. */
 static void repark_by_reads(struct process *process)
 {
@@ -793,6 +810,7 @@ int main(void)
         cmocka_unit_test(only_what_is_past_the_threshold_is_sent),
         cmocka_unit_test(without_proof_the_upper_bound_decides),
         cmocka_unit_test(who_parks_again_starts_anew),
+        cmocka_unit_test(what_may_be_the_same_park_is_not_bounded_from_above),
         cmocka_unit_test(a_sequence_that_came_round_is_found_out),
         cmocka_unit_test(a_goroutine_that_ended_is_dropped),
         cmocka_unit_test(new_goroutines_are_found),

@@ -96,6 +96,16 @@ bool goroutine_is_torn(const struct g_layout *layout, const struct goroutine *go
     return goroutine->goid && !has_stack(goroutine) && is_off_cpu(layout, goroutine);
 }
 
+bool goroutine_stood(const struct goroutine *before, const struct goroutine *after)
+{
+    return before->goid == after->goid && before->status == after->status &&
+           before->reason == after->reason && before->sequence == after->sequence &&
+           before->sp == after->sp && before->pc == after->pc &&
+           before->stack_lo == after->stack_lo && before->stack_hi == after->stack_hi &&
+           before->waiting == after->waiting &&
+           (!before->waitsince || before->waitsince == after->waitsince);
+}
+
 enum goroutine_state goroutine_state(const struct g_layout *layout,
                                      const struct goroutine *goroutine)
 {

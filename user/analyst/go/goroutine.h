@@ -67,6 +67,10 @@ bool goroutine_is_parked(const struct g_layout *layout, const struct goroutine *
  * was being written. */
 bool goroutine_is_torn(const struct g_layout *layout, const struct goroutine *goroutine);
 
+/* Whether two copies, the first made before the second, show one park, with its stack at one place.
+ * The collector may note a waitsince meanwhile. */
+bool goroutine_stood(const struct goroutine *before, const struct goroutine *after);
+
 /* Of a live one. */
 enum goroutine_state goroutine_state(const struct g_layout *layout,
                                      const struct goroutine *goroutine);

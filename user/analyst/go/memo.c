@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "analyst/go/arch.h"
 #include "hash.h"
 
 static_assert(sizeof(struct memo) <= 80, "there may be a million");
@@ -59,8 +60,7 @@ static bool has_same_waitsince(const struct memo *memo, const struct look *look)
     return memo->waitsince && memo->waitsince == waitsince_of(look);
 }
 
-/* But for the place. */
-static bool looks_alike(const struct memo *memo, const struct look *look)
+bool memo_may_be_same(const struct memo *memo, const struct look *look)
 {
     const struct goroutine *goroutine = look->goroutine;
 
@@ -78,20 +78,12 @@ static bool is_proven(const struct memo *memo, const struct look *look)
 
 bool memo_is_alike(const struct memo *memo, const struct look *look)
 {
-    return looks_alike(memo, look) && memo->place == place_of(look->goroutine);
+    return memo_may_be_same(memo, look) && memo->place == place_of(look->goroutine);
 }
 
 bool memo_is_same(const struct memo *memo, const struct look *look)
 {
     return memo_is_alike(memo, look) && is_proven(memo, look);
-}
-
-static uint64_t word_at(const uint8_t *bytes, size_t offset)
-{
-    uint64_t word;
-
-    memcpy(&word, bytes + offset, sizeof(word));
-    return word;
 }
 
 static bool waits_on(const struct memo *memo, const struct g_layout *layout, const uint8_t *bytes)
@@ -103,25 +95,25 @@ static bool waits_on(const struct memo *memo, const struct g_layout *layout, con
            memo->status == GO_WAITING && (status & ~GO_STATUS_SCAN) == GO_WAITING &&
            memo->reason == bytes[layout->reason] && memo->reason != layout->coroutine &&
            memo->sequence == bytes[layout->sequence] &&
-           memo->goid == word_at(bytes, layout->goid) &&
-           memo->waitsince == word_at(bytes, layout->waitsince) &&
-           memo->g == word_at(bytes, GO_G_SELF);
+           memo->goid == go_u64(bytes + layout->goid) &&
+           memo->waitsince == go_u64(bytes + layout->waitsince) &&
+           memo->g == go_u64(bytes + GO_G_SELF);
 }
 
 bool memo_stands(const struct memo *memo, const struct g_layout *layout, const uint8_t *bytes)
 {
-    uint64_t lo = word_at(bytes, GO_G_STACK_LO), hi = word_at(bytes, GO_G_STACK_HI);
-    uint64_t sp = word_at(bytes, GO_G_SP);
+    uint64_t lo = go_u64(bytes + GO_G_STACK_LO), hi = go_u64(bytes + GO_G_STACK_HI);
+    uint64_t sp = go_u64(bytes + GO_G_SP);
 
     return waits_on(memo, layout, bytes) && lo && lo <= sp && sp < hi &&
            memo->stack_bytes == (uint32_t)(hi - lo) &&
            memo->place ==
-               place_at(word_at(bytes, GO_G_PC), hi - sp, word_at(bytes, layout->waiting));
+               place_at(go_u64(bytes + GO_G_PC), hi - sp, go_u64(bytes + layout->waiting));
 }
 
 bool memo_has_other_stack(const struct memo *memo, const struct look *look)
 {
-    return looks_alike(memo, look) && memo->place != place_of(look->goroutine) &&
+    return memo_may_be_same(memo, look) && memo->place != place_of(look->goroutine) &&
            is_proven(memo, look);
 }
 

@@ -75,6 +75,10 @@ bool memo_stands(const struct memo *memo, const struct g_layout *layout, const u
 /* Whether it looks the same, be it proven or not: enough for two looks at one moment. */
 bool memo_is_alike(const struct memo *memo, const struct look *look);
 
+/* Whether it may be the same, wherever it stands. Then nothing tells that the park which the look
+ * shows began after the look before: it is younger than memo->not_before_ns in any case. */
+bool memo_may_be_same(const struct memo *memo, const struct look *look);
+
 /* Whether it stands elsewhere, though all else proves that it has not run: so it looks when the g
  * is copied while the collector moves its stack (copystack() in runtime/stack.go writes gp.stack
  * first, gp.sched.sp later). */

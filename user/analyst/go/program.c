@@ -160,10 +160,11 @@ static int prove_guess(struct program *program)
     r = go_runtime_prove(program->runtime, program->code, program->why);
     if (r == -ENOTSUP) {
         refuse(program);
+        program->n_updates = 0; /* it may have been a moment's: it is tried again soon */
         return 0;
     }
     tell_guess(program);
-    return r;
+    return r == -EAGAIN ? 0 : r; /* its list is growing: what was proven of it stays so */
 }
 
 /* What is wrong with the program is no error. */
@@ -178,7 +179,7 @@ static int open_program(struct program *program)
     program->is_go = !r || r == -ENOTSUP;
     if (!r)
         r = go_runtime_new(program->code, &program->memory, program->why, &program->runtime);
-    if (r == -ENOTSUP) {
+    if (r == -ENOTSUP || r == -EAGAIN) {
         refuse(program);
         return 0;
     }

@@ -70,7 +70,7 @@ int go_runtime_prove(struct go_runtime *runtime, struct go_code *code,
     r = read_proof_gs(runtime, gs, &n);
     if (r) {
         snprintf(ret_why, GO_WHY_MAX, "its list of goroutines could not be read");
-        return r == -EAGAIN ? -ENOTSUP : r;
+        return r;
     }
     r = proof_check(&runtime->layout, code, runtime->memory, gs, n, clock_now(), &named, ret_why);
     if (!r)

@@ -40,7 +40,7 @@ struct hearing {
 };
 
 /* Whatever the layout takes its reason for. */
-static bool is_off_cpu(const struct goroutine *goroutine)
+static bool seems_parked(const struct goroutine *goroutine)
 {
     return (goroutine->status == GO_WAITING || goroutine->status == GO_LEAKED) &&
            goroutine->stack_lo <= goroutine->sp && goroutine->sp < goroutine->stack_hi;
@@ -53,7 +53,7 @@ static void choose(struct hearing *hearing, const struct goroutine *goroutines, 
     for (size_t i = 0; i < n; i++) {
         uint8_t reason = goroutines[i].reason;
 
-        if (!is_off_cpu(&goroutines[i]) || reason >= REASONS_MAX || chosen[reason] == EACH_MAX)
+        if (!seems_parked(&goroutines[i]) || reason >= REASONS_MAX || chosen[reason] == EACH_MAX)
             continue;
         chosen[reason]++;
         hearing->witnesses[hearing->n++].goroutine = &goroutines[i];
@@ -137,10 +137,7 @@ static void take_again(void *context, const struct piece *piece, const uint8_t *
 
     if (got < piece->size || !goroutine_decode(hearing->layout, piece->address, bytes, &now))
         return;
-    witness->has_stood = now.goid == before->goid && now.status == before->status &&
-                         now.reason == before->reason && now.sequence == before->sequence &&
-                         now.sp == before->sp && now.pc == before->pc &&
-                         now.stack_lo == before->stack_lo && now.waiting == before->waiting;
+    witness->has_stood = goroutine_stood(before, &now);
 }
 
 static int read_again(struct hearing *hearing)
@@ -164,9 +161,13 @@ static void find_parker(struct hearing *hearing, struct witness *witness)
     witness->parker = parker_find(hearing->code, frames, n);
 }
 
-/* A channel's queues have no name in a select, whose direction is not known. */
+/* A channel's queues have no name in a select, whose direction is not known. One that is being
+ * closed has let go of all its waiters before it wakes the first (closechan() in runtime/chan.go).
+ */
 static bool is_queued(const struct witness *witness)
 {
+    if (witness->channel.closed)
+        return true;
     switch (witness->parker->kind) {
     case PARKER_SENDS:
         return witness->channel.senders.n > 0;
@@ -186,6 +187,8 @@ static const char *check_object(const struct witness *witness, const char *reaso
         return NULL;
     if (strstr(reason, "(nil chan)"))
         return goroutine->waiting ? "waits on no channel, and yet has a sudog" : NULL;
+    if (witness->parker->kind == PARKER_SELECTS && !goroutine->waiting)
+        return NULL; /* all its channels are nil: selectgo() leaves those out */
     if (!witness->has_sudog || witness->sudog.g != goroutine->address)
         return "has no sudog that points back to it";
     if (!witness->has_channel || !is_queued(witness))
