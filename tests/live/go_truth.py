@@ -166,7 +166,8 @@ def parse_profile(text):
         start = next((i for i, line in enumerate(lines) if RECORD.match(line)), None)
         if start is None:
             continue
-        labels = LABELS.match(lines[start + 1])
+        # The goroutine of a thread of C code has a record without a line of its own.
+        labels = next((found for line in lines[start + 1 :] if (found := LABELS.match(line))), None)
         pairs = LABEL.findall(labels[1]) if labels else []
         functions = [call[1] for line in lines if (call := CALL.match(line))]
         count = int(RECORD.match(lines[start])[1])
