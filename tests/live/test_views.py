@@ -121,9 +121,15 @@ class BadInput(LiveTest):
         self.assertIn(str(tid), self.check(1, "report", "-p", tid))
 
     def test_not_a_pid(self):
-        for text in ("", "x", "0", "-1", "1,", ",1", "1,,2", "99999999999999999999", "1 2", "0x10"):
+        for text in ("", "0", "1,", ",1", "1,,2", "99999999999999999999"):
             with self.subTest(text=text):
                 self.check(2, "report", "-p", text)
+
+    def test_name_of_no_process(self):
+        """What is no number is a name, and nothing is wrong with it."""
+        for text in ("x", "-1", "1 2", "0x10"):
+            with self.subTest(text=text):
+                self.check(1, "report", "-p", text)
 
     def test_no_pid(self):
         self.check(2, "report")
