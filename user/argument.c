@@ -200,6 +200,16 @@ int argument_futex(const char *text, struct options *options, char ret_why[stati
     return 0;
 }
 
+/* glibc takes them in extended expressions, where POSIX has none, and then matches by trial, for as
+ * long as the names that a target chooses make it. */
+static bool has_back_reference(const char *pattern)
+{
+    for (const char *at = strchr(pattern, '\\'); at && at[1]; at = strchr(at + 2, '\\'))
+        if (at[1] >= '1' && at[1] <= '9')
+            return true;
+    return false;
+}
+
 int argument_ignore(const char *text, struct options *options,
                     char ret_why[static ARGUMENT_WHY_MAX])
 {
@@ -208,6 +218,8 @@ int argument_ignore(const char *text, struct options *options,
 
     if (options->n_ignores == OPTIONS_IGNORE_MAX)
         return refuse(ret_why, "given more than %d times", OPTIONS_IGNORE_MAX);
+    if (has_back_reference(text))
+        return refuse(ret_why, "'%.*s': back-references are not taken", ARGUMENT_WHY_MAX / 2, text);
     rule = &options->ignores[options->n_ignores];
     error = regcomp(&rule->regex, text, REG_EXTENDED | REG_NOSUB);
     if (error) {

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/oom.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,6 +15,9 @@
 
 #include "cleanup.h"
 #include "log.h"
+
+/* As if it had half of the memory there is, besides what it has (proc(5), oom_score_adj). */
+#define SPARE_SCORE 500L
 
 static int by_number(const void *a, const void *b)
 {
@@ -75,6 +80,22 @@ static void leave_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* On top of what the probe was given. Where it cannot be said all roles stay alike: a process that
+ * is not root's and not dumpable may not. O_RDWR is what the probe's filter lets through. */
+static void offer_to_end(void)
+{
+    AUTO_CLOSE int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    char text[32] = "";
+    long score;
+
+    if (fd < 0 || pread(fd, text, sizeof(text) - 1, 0) <= 0)
+        return;
+    score = strtol(text, NULL, 10) + SPARE_SCORE;
+    snprintf(text, sizeof(text), "%ld", score < OOM_SCORE_ADJ_MAX ? score : OOM_SCORE_ADJ_MAX);
+    if (pwrite(fd, text, strlen(text), 0) < 0)
+        return;
+}
+
 static int become(const struct role *role, pid_t parent)
 {
     int r;
@@ -84,6 +105,8 @@ static int become(const struct role *role, pid_t parent)
     if (getppid() != parent)
         return -ECHILD;
     prctl(PR_SET_NAME, role->name);
+    if (role->spare)
+        offer_to_end();
     leave_signals();
     r = silence_standard(role);
     return r ? r : close_others(role);

@@ -16,6 +16,7 @@ struct role {
     size_t n_keep;
     bool quiet; /* standard error is /dev/null, too: for a child that nothing may be able to end, so
                  * that nobody waits with it who reads the probe's output to its end */
+    bool spare; /* can be started anew: without memory the kernel is to end it before others */
 };
 
 /* Forks. The child ends with the probe, however that ends, and leaves signals from the terminal to

@@ -59,6 +59,12 @@ class Modules(BrowserTest):
     def test_history(self):
         self.check("history")
 
+    def test_notices(self):
+        self.check("notices")
+
+    def test_summary(self):
+        self.check("summary")
+
     def test_layers(self):
         self.check("layers")
 

@@ -34,6 +34,10 @@ def status(pid):
     return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
 
+def oom_score(pid):
+    return int(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text(encoding="ascii"))
+
+
 class Unprivileged(StrangerTest):
     def run_as(self, capabilities, *arguments):
         return subprocess.run(
@@ -122,6 +126,9 @@ class Unprivileged(StrangerTest):
             for name in ("cpu_seconds_total", "resident_memory_bytes"):
                 self.assertGreater(watch.value(f"parkwatch_role_{name}", role=role), 0)
         kept = {"pw-reader": capabilities & READER, "pw-analyst": set(), "pw-monitor": set()}
+        scores = {comm_of(pid): oom_score(pid) for pid in children(watch.pid)}
+        for name in ("pw-reader", "pw-analyst"):
+            self.assertGreater(scores[name], max(oom_score(watch.pid), scores["pw-monitor"]), name)
         roles = {comm_of(pid): status(pid) for pid in children(watch.pid)}
         self.assertEqual(set(roles), set(kept))
         roles["parkwatch"] = status(watch.pid)
@@ -178,6 +185,15 @@ class Roles(LiveTest):
             self.assert_nobody(self.assert_holds(reader, READER))
         for analyst in roles["pw-analyst"]:
             self.assert_nobody(self.assert_holds(analyst, set()))
+
+    def test_who_goes_first(self):
+        """Without memory the kernel ends first what can be started anew."""
+        roles = self.roles()
+        score = oom_score(roles["parkwatch"][0])
+        self.assertEqual(score, oom_score(os.getpid()))
+        self.assertEqual(oom_score(roles["pw-monitor"][0]), score)
+        for pid in roles["pw-reader"] + roles["pw-analyst"]:
+            self.assertEqual(oom_score(pid), min(score + 500, 1000))
 
     def open_files(self, pid):
         """(name, whether it can be written to), standard input, output and error aside."""

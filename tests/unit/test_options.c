@@ -335,6 +335,31 @@ static void says_what_is_wrong_with_a_regex(void **state)
                                        "'parkwatch report --help'\n");
 }
 
+/* They would be matched by trial, on names that a target chooses. */
+static void takes_no_back_references(void **state)
+{
+    static const char *const refused[] = {"--ignore=(a)\\1", "--ignore=\\\\(.*)\\.x\\9"};
+    static const char *const taken[] = {"--ignore=a\\\\1", "--ignore=\\0", "--ignore=a\\.1\\(9"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char why[128];
+
+        snprintf(why, sizeof(why), "--ignore: '%s': back-references are not taken",
+                 strchr(refused[i], '=') + 1);
+        refuses(COMMAND_REPORT, WORDS("-p1", (char *)refused[i]), why);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        struct options options;
+        struct printed printed;
+
+        assert_int_equal(parse(COMMAND_REPORT, WORDS("-p1", (char *)taken[i]), &options, &printed),
+                         0);
+        assert_int_equal(options.n_ignores, 1);
+        options_free(&options);
+    }
+}
+
 static void refuses_options_of_other_commands(void **state)
 {
     (void)state;
@@ -451,6 +476,7 @@ int main(void)
         cmocka_unit_test(bounds_what_repeats),
         cmocka_unit_test(refuses_bad_arguments),
         cmocka_unit_test(says_what_is_wrong_with_a_regex),
+        cmocka_unit_test(takes_no_back_references),
         cmocka_unit_test(refuses_options_of_other_commands),
         cmocka_unit_test(refuses_wrong_usage),
         cmocka_unit_test(prints_help),

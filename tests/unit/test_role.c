@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -249,6 +250,36 @@ static void test_role_ends_with_its_parent(void **state)
     close(ends[0]);
 }
 
+static long oom_score(void)
+{
+    FILE *file = fopen("/proc/self/oom_score_adj", "r");
+    long score = -1;
+
+    if (!file || fscanf(file, "%ld", &score) != 1)
+        score = -1;
+    if (file)
+        fclose(file);
+    return score;
+}
+
+/* By how many hundreds it would go before its parent. */
+static int go_before(void *context)
+{
+    return (int)((oom_score() - *(const long *)context) / 100);
+}
+
+static void test_spare_ones_go_first(void **state)
+{
+    long score = oom_score();
+    struct role role = {.name = "test", .run = go_before, .context = &score};
+
+    (void)state;
+    assert_int_equal(status_of(&role), 0);
+    role.spare = true;
+    assert_int_equal(status_of(&role), score < 500 ? 5 : (1000 - score) / 100);
+    assert_int_equal(oom_score(), score);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_standard_input_and_output_are_null),
         cmocka_unit_test(test_signals_and_name),
         cmocka_unit_test(test_role_ends_with_its_parent),
+        cmocka_unit_test(test_spare_ones_go_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,8 +19,8 @@
 #include "clock.h"
 #include "monitor/accept.h"
 #include "monitor/assets.h"
+#include "monitor/body.h"
 #include "monitor/gate.h"
-#include "monitor/gzip.h"
 #include "monitor/query.h"
 #include "monitor/strict.h"
 
@@ -38,14 +38,16 @@ struct http {
     int epoll_fd;
     struct gate *gate;
     struct MHD_Daemon *daemon;
+    size_t pool; /* bytes that bodies may still take */
 };
 
 /* One answer on its way. */
 struct answer {
     unsigned int status;
     const char *type;
-    char *body;        /* owned; malloc()ed */
-    const char *asset; /* instead of a body: bytes that stay */
+    struct body *body; /* owned; or */
+    const char *text;  /* a literal; or */
+    const char *asset; /* bytes that stay, `size` of them */
     size_t size;
     char etag[ASSET_ETAG_SIZE]; /* of an asset */
     bool gzip;
@@ -67,51 +69,35 @@ enum route {
 
 static void answer_clean(struct answer *answer)
 {
-    free(answer->body);
+    body_free(&answer->body);
 }
 
-static int fill(struct answer *answer, const char *text)
+/* A short answer, in place of whatever was to be, without anything of the request in it. */
+static int fill_status(struct answer *answer, unsigned int status, const char *text)
 {
-    answer->body = strdup(text);
-    if (!answer->body)
-        return -ENOMEM;
-    answer->size = strlen(text);
+    answer_clean(answer);
+    *answer =
+        (struct answer){.status = status, .type = TYPE_TEXT, .text = text, .size = strlen(text)};
     return 0;
 }
 
-/* A short answer without anything of the request in it. */
-static int fill_status(struct answer *answer, unsigned int status, const char *text)
-{
-    answer->status = status;
-    answer->type = TYPE_TEXT;
-    return fill(answer, text);
-}
-
-static int open_body(struct answer *answer, FILE **ret_out)
-{
-    if (answer->gzip)
-        return gzip_open(&answer->body, &answer->size, ret_out);
-    *ret_out = open_memstream(&answer->body, &answer->size);
-    return *ret_out ? 0 : -errno;
-}
-
 /* Has the callback write a page into memory. */
-static int render(const struct http *http, const struct http_request *request,
-                  struct answer *answer)
+static int render(struct http *http, const struct http_request *request, struct answer *answer)
 {
     FILE *out;
-    int r;
+    int r, closed;
 
-    r = open_body(answer, &out);
-    if (r < 0)
+    answer->body = body_new(&http->pool);
+    if (!answer->body)
+        return -ENOMEM;
+    r = body_open(answer->body, answer->gzip, &out);
+    if (r)
         return r;
     r = http->options.render(http->options.context, request, out);
-    if (!r && ferror(out))
-        r = -ENOMEM;
-    /* glibc's fclose() is silent when its last realloc() fails, and the bytes are gone. */
-    if ((fclose(out) || !answer->body) && !r)
-        r = -ENOMEM;
-    return r;
+    closed = body_close(answer->body, out);
+    answer->size = answer->body->size;
+    /* What the callback says of a stream that failed is less than what is known of it here. */
+    return closed == -EFBIG || !r ? closed : r;
 }
 
 static const char *header_of(struct MHD_Connection *connection, const char *name)
@@ -119,7 +105,7 @@ static const char *header_of(struct MHD_Connection *connection, const char *name
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-static int fill_page(const struct http *http, struct MHD_Connection *connection,
+static int fill_page(struct http *http, struct MHD_Connection *connection,
                      const struct http_request *request, struct answer *answer)
 {
     static const char *const types[HTTP_PAGE_MAX] = {
@@ -135,8 +121,7 @@ static int fill_page(const struct http *http, struct MHD_Connection *connection,
     return render(http, request, answer);
 }
 
-static int fill_metrics(const struct http *http, struct MHD_Connection *connection,
-                        struct answer *answer)
+static int fill_metrics(struct http *http, struct MHD_Connection *connection, struct answer *answer)
 {
     const bool openmetrics = accept_openmetrics(header_of(connection, MHD_HTTP_HEADER_ACCEPT));
     const struct http_request request = {
@@ -146,8 +131,7 @@ static int fill_metrics(const struct http *http, struct MHD_Connection *connecti
     return fill_page(http, connection, &request, answer);
 }
 
-static int fill_report(const struct http *http, struct MHD_Connection *connection,
-                       struct answer *answer)
+static int fill_report(struct http *http, struct MHD_Connection *connection, struct answer *answer)
 {
     return fill_page(http, connection, &(struct http_request){.page = HTTP_PAGE_REPORT}, answer);
 }
@@ -157,35 +141,23 @@ static const char *argument_of(struct MHD_Connection *connection, const char *na
     return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-/* What a client asked for by a name that there is not. */
-static int fill_unknown_target(struct answer *answer)
-{
-    answer_clean(answer);
-    *answer = (struct answer){0};
-    return fill_status(answer, MHD_HTTP_NOT_FOUND, "no such target\n");
-}
-
-static int fill_history(const struct http *http, struct MHD_Connection *connection,
-                        struct answer *answer)
+static int fill_history(struct http *http, struct MHD_Connection *connection, struct answer *answer)
 {
     struct http_request request = {
         .page = HTTP_PAGE_HISTORY,
         .target = argument_of(connection, "target"),
     };
-    int r;
 
     if (query_since(argument_of(connection, "since"), &request.since_ms) < 0)
         return fill_status(answer, MHD_HTTP_BAD_REQUEST, "since is seconds since 1970\n");
-    r = fill_page(http, connection, &request, answer);
-    return r == -ENOENT ? fill_unknown_target(answer) : r;
+    return fill_page(http, connection, &request, answer);
 }
 
 /* A profile, in the types that Go's net/http/pprof answers with. */
-static int fill_profile(const struct http *http, struct MHD_Connection *connection,
-                        enum http_page page, struct answer *answer)
+static int fill_profile(struct http *http, struct MHD_Connection *connection, enum http_page page,
+                        struct answer *answer)
 {
     struct http_request request = {.page = page, .target = argument_of(connection, "target")};
-    int r;
 
     if (query_debug(argument_of(connection, "debug"), &request.debug) < 0)
         return fill_status(answer, MHD_HTTP_BAD_REQUEST, "debug is 0, 1 or 2\n");
@@ -193,8 +165,7 @@ static int fill_profile(const struct http *http, struct MHD_Connection *connecti
     if (!request.debug)
         answer->disposition = page == HTTP_PAGE_THREADS ? "attachment; filename=\"threads\""
                                                         : "attachment; filename=\"goroutine\"";
-    r = render(http, &request, answer);
-    return r == -ENOENT ? fill_unknown_target(answer) : r;
+    return render(http, &request, answer);
 }
 
 /* Whether the client has these very bytes: its If-None-Match lists the tag, or "*". */
@@ -248,7 +219,7 @@ static enum route find_route(const struct http *http, const char *path)
     return ROUTE_ASSET;
 }
 
-static int fill_route(const struct http *http, struct MHD_Connection *connection, const char *path,
+static int fill_route(struct http *http, struct MHD_Connection *connection, const char *path,
                       struct answer *answer)
 {
     switch (find_route(http, path)) {
@@ -316,27 +287,63 @@ static bool add_headers(const struct http *http, struct MHD_Response *response,
     return add_strict_headers(http, response);
 }
 
+/* Called by libmicrohttpd when the response is of no more use. */
+static void end_body(void *context)
+{
+    struct body *body = context;
+
+    body_free(&body);
+}
+
+/* The response owns the body. */
+static struct MHD_Response *make_response(struct answer *answer)
+{
+    const char *bytes = answer->asset ? answer->asset : answer->text;
+    struct MHD_Response *response;
+
+    if (!answer->body)
+        return MHD_create_response_from_buffer(answer->size, (void *)bytes, MHD_RESPMEM_PERSISTENT);
+    response = MHD_create_response_from_buffer_with_free_callback_cls(
+        answer->size, answer->body->bytes, end_body, answer->body);
+    if (response)
+        answer->body = NULL;
+    return response;
+}
+
 /* Hands the answer over; of its body only the length where the method is HEAD, which libmicrohttpd
  * sees to. MHD_NO closes the connection. */
 static enum MHD_Result send_answer(const struct http *http, struct MHD_Connection *connection,
                                    struct answer *answer)
 {
-    struct MHD_Response *response;
+    struct MHD_Response *response = make_response(answer);
     enum MHD_Result result = MHD_NO;
 
-    if (answer->asset)
-        response = MHD_create_response_from_buffer(answer->size, (void *)answer->asset,
-                                                   MHD_RESPMEM_PERSISTENT);
-    else
-        response =
-            MHD_create_response_from_buffer(answer->size, answer->body, MHD_RESPMEM_MUST_FREE);
     if (!response)
         return MHD_NO;
-    answer->body = NULL; /* the response's now */
     if (add_headers(http, response, answer))
         result = MHD_queue_response(connection, answer->status, response);
     MHD_destroy_response(response);
     return result;
+}
+
+/* What there is instead of an answer that failed. */
+static int fill_failure(struct http *http, int error, struct answer *answer)
+{
+    switch (error) {
+    case -ENOENT:
+        return fill_status(answer, MHD_HTTP_NOT_FOUND, "no such target\n");
+    case -EFBIG:
+        http_losses(http)->count[WEBLOSS_answers_too_large]++;
+        return fill_status(answer, MHD_HTTP_SERVICE_UNAVAILABLE,
+                           "too large: choose one with ?target=, leave ?debug= out, or have fewer "
+                           "series with --max-stacks\n");
+    case -ENOSPC:
+        http_losses(http)->count[WEBLOSS_answers_capped]++;
+        return fill_status(answer, MHD_HTTP_SERVICE_UNAVAILABLE,
+                           "too much is being sent: try again later\n");
+    default:
+        return fill_status(answer, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error\n");
+    }
 }
 
 /* Called by libmicrohttpd when a request's head is complete, for each part of its body, and once
@@ -359,12 +366,9 @@ static enum MHD_Result take_request(void *context, struct MHD_Connection *connec
     }
 
     r = fill_route(http, connection, path, &answer);
-    if (r < 0) {
-        answer_clean(&answer);
-        answer = (struct answer){0};
-        r = fill_status(&answer, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error\n");
-    }
-    return r < 0 ? MHD_NO : send_answer(http, connection, &answer);
+    if (r < 0)
+        fill_failure(http, r, &answer);
+    return send_answer(http, connection, &answer);
 }
 
 /* Called by the gate. */
@@ -431,6 +435,7 @@ int http_new(const struct http_options *options, struct http **ret_http)
     if (!http)
         return -ENOMEM;
     http->options = *options;
+    http->pool = BODY_POOL;
     http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (http->epoll_fd < 0)
         return -errno;

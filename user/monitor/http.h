@@ -52,8 +52,9 @@ struct http_options {
     bool is_configured_later;       /* nobody is served before http_configure() */
     const char *telemetry_path;     /* borrowed; starts with '/', needs no escapes in URL or HTML */
 
-    /* Writes a page to `out`. 0, or -errno: then the answer is 404 for -ENOENT, which says that
-     * there is no such target, and else 500. */
+    /* Writes a page to `out`, which takes BODY_MAX bytes (body.h) and fails beyond. 0, or -errno:
+     * then the answer is 404 for -ENOENT, which says that there is no such target, and else 500. Of
+     * what did not fit it is 503. */
     int (*render)(void *context, const struct http_request *request, FILE *out);
     /* True once there is something to tell: what /-/ready answers by. */
     bool (*ready)(void *context);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The report as JSON. A report of 65,536 groups is 370 MB: it is written as it goes, and made of
- * nothing but its own numbers and strings.
+ * The report as JSON. A report of 65,536 groups is 370 MB, and one of a target that makes each name
+ * as long as it may be is thousands of times its own size: it is written as it goes, made of
+ * nothing but its own numbers and strings, and measured before where it has to stay within a bound.
  */
 #include "monitor/json.h"
 
@@ -15,6 +16,9 @@
 
 #define US_DIGITS      6
 #define STACK_ID_WIDTH 16
+
+/* Bytes at the end of a target: what was left out, brackets, commas. */
+#define TARGET_END 256
 
 /* NULL or empty: null. */
 static void put_text(struct jsontext *to, const char *name, const char *value)
@@ -353,12 +357,64 @@ static void write_deadlock(struct jsontext *to, const struct deadlock *deadlock)
     jsontext_end(to, '}');
 }
 
-static void write_deadlocks(struct jsontext *to, const struct target_report *target)
+/* Whether the document has room for what was measured until it is `end` bytes long. */
+static bool has_room(const struct jsontext *to, const struct jsontext *measure, size_t end)
 {
+    const size_t written = jsontext_written(to);
+
+    return written <= end && jsontext_written(measure) <= end - written;
+}
+
+static bool deadlock_fits(const struct jsontext *to, const struct deadlock *deadlock, size_t end)
+{
+    struct jsontext measure;
+
+    if (end == JSON_MAX_NONE)
+        return true;
+    jsontext_init(&measure, NULL);
+    write_deadlock(&measure, deadlock);
+    return has_room(to, &measure, end);
+}
+
+static bool group_fits(const struct jsontext *to, const struct group *group, size_t end)
+{
+    struct jsontext measure;
+
+    if (end == JSON_MAX_NONE)
+        return true;
+    jsontext_init(&measure, NULL);
+    write_group(&measure, group);
+    return has_room(to, &measure, end);
+}
+
+/* Returns how many there was no room for. */
+static size_t write_deadlocks(struct jsontext *to, const struct target_report *target, size_t end)
+{
+    size_t i = 0;
+
     begin_list(to, "deadlocks");
-    for (size_t i = 0; i < target->n_deadlocks; i++)
+    for (; i < target->n_deadlocks && deadlock_fits(to, &target->deadlocks[i], end); i++)
         write_deadlock(to, &target->deadlocks[i]);
     jsontext_end(to, ']');
+    put_number(to, "deadlocks_left_out", target->n_deadlocks - i);
+    return target->n_deadlocks - i;
+}
+
+/* Returns how many there was no room for. */
+static size_t write_groups(struct jsontext *to, const struct target_report *target, size_t end)
+{
+    uint64_t waiters = 0;
+    size_t n = 0;
+
+    begin_list(to, "groups");
+    for (; n < target->n_groups && group_fits(to, &target->groups[n], end); n++)
+        write_group(to, &target->groups[n]);
+    jsontext_end(to, ']');
+    for (size_t i = n; i < target->n_groups; i++)
+        waiters += target->groups[i].count;
+    put_number(to, "groups_left_out", target->n_groups - n);
+    put_number(to, "waiters_left_out", waiters);
+    return target->n_groups - n;
 }
 
 static void write_losses(struct jsontext *to, const struct losses *losses)
@@ -386,25 +442,39 @@ static void put_identity(struct jsontext *to, const struct target_report *target
     put_text(to, "note", target->note);
 }
 
-static void write_target(struct jsontext *to, const struct target_report *target)
+/* Where the document may be when a target ends that has `left` of its own kind to come, itself
+ * among them. */
+static size_t end_of(const struct jsontext *to, size_t max, size_t left)
 {
+    const size_t written = jsontext_written(to);
+    const size_t part = max > written ? (max - written) / left : 0;
+
+    if (max == JSON_MAX_NONE)
+        return JSON_MAX_NONE;
+    return written + (part > TARGET_END ? part - TARGET_END : 0);
+}
+
+/* True if something was left out. */
+static bool write_target(struct jsontext *to, const struct target_report *target, size_t end)
+{
+    size_t n_left_out;
+
     jsontext_line(to);
     jsontext_begin(to, '{');
     put_identity(to, target);
     write_resources(to, target);
     write_threads(to, target);
     write_goroutines(to, target);
-    write_deadlocks(to, target);
     write_losses(to, &target->losses);
-    begin_list(to, "groups");
-    for (size_t i = 0; i < target->n_groups; i++)
-        write_group(to, &target->groups[i]);
-    jsontext_end(to, ']');
+    n_left_out = write_deadlocks(to, target, end);
+    n_left_out += write_groups(to, target, end);
     jsontext_end(to, '}');
+    return n_left_out > 0;
 }
 
-int json_write(const struct report *report, FILE *out)
+int json_write(const struct report *report, size_t max, FILE *out)
 {
+    bool is_cut = false;
     struct jsontext to;
     int r;
 
@@ -415,10 +485,10 @@ int json_write(const struct report *report, FILE *out)
     put_seconds(&to, "threshold_seconds", report->threshold_ns);
     begin_list(&to, "targets");
     for (size_t i = 0; i < report->n_targets; i++)
-        write_target(&to, &report->targets[i]);
+        is_cut |= write_target(&to, &report->targets[i], end_of(&to, max, report->n_targets - i));
     jsontext_end(&to, ']');
     jsontext_end(&to, '}');
     r = jsontext_finish(&to);
     putc('\n', out);
-    return r;
+    return r ? r : is_cut;
 }

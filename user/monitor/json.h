@@ -5,11 +5,19 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "report.h"
 
-/* Takes no memory of its own. 0, or -EIO when `out` has failed: what is written is then not
- * complete.
+#define JSON_MAX_NONE SIZE_MAX
+
+/*
+ * Takes no memory of its own. `max`: bytes that it is to stay within. Each target has its part of
+ * them, and of what those before it did not need; what there is no room for, of the groups those
+ * with the fewest waiters, is left out, and told in groups_left_out, waiters_left_out and
+ * deadlocks_left_out.
+ *
+ * 0; 1: something was left out; -EIO when `out` has failed: what is written is then not complete.
  */
-int json_write(const struct report *report, FILE *out);
+int json_write(const struct report *report, size_t max, FILE *out);

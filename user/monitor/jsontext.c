@@ -13,19 +13,32 @@ void jsontext_init(struct jsontext *to, FILE *out)
 {
     to->out = out;
     to->comma = false;
+    to->passed = 0;
     to->used = 0;
+}
+
+size_t jsontext_written(const struct jsontext *to)
+{
+    return to->passed + to->used;
+}
+
+static void pass(struct jsontext *to, const char *bytes, size_t n)
+{
+    if (to->out)
+        fwrite(bytes, 1, n, to->out);
+    to->passed += n;
 }
 
 static void flush(struct jsontext *to)
 {
-    fwrite(to->buffer, 1, to->used, to->out);
+    pass(to, to->buffer, to->used);
     to->used = 0;
 }
 
 int jsontext_finish(struct jsontext *to)
 {
     flush(to);
-    return ferror(to->out) ? -EIO : 0;
+    return to->out && ferror(to->out) ? -EIO : 0;
 }
 
 static void put(struct jsontext *to, const char *bytes, size_t n)
@@ -33,7 +46,7 @@ static void put(struct jsontext *to, const char *bytes, size_t n)
     if (n > sizeof(to->buffer) - to->used)
         flush(to);
     if (n > sizeof(to->buffer)) {
-        fwrite(bytes, 1, n, to->out);
+        pass(to, bytes, n);
         return;
     }
     memcpy(to->buffer + to->used, bytes, n);

@@ -15,12 +15,17 @@
 
 struct jsontext {
     FILE *out;
-    bool comma; /* the next value or key needs one before it */
-    size_t used;
+    bool comma;    /* the next value or key needs one before it */
+    size_t passed; /* bytes that went on to `out` */
+    size_t used;   /* bytes held back in the buffer */
     char buffer[JSONTEXT_BUFFER];
 };
 
+/* With `out` NULL nothing is written, and what would be is only counted. */
 void jsontext_init(struct jsontext *to, FILE *out);
+
+/* Bytes so far. */
+size_t jsontext_written(const struct jsontext *to);
 
 /* Writes what is still held back. 0, or -EIO when `out` has failed, now or before. */
 int jsontext_finish(struct jsontext *to);

@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
+#include "monitor/body.h"
 #include "monitor/history.h"
 #include "monitor/history_json.h"
 #include "monitor/http.h"
@@ -27,8 +28,11 @@
 #include "sandbox.h"
 #include "webbundle.h"
 
-/* Of one analyst's messages before others have their turn. The end of a scan ends it, too. */
+/* Of one analyst's messages before others have their turn, which the end of a scan ends, too. Time
+ * does because a look at names, which a target chooses, by --ignore may take their length squared.
+ */
 #define TURN_BYTES (4 * 1024 * 1024)
+#define TURN_NS    (50ull * 1000000)
 
 /* How long what analysts sent before the probe asked for the report is read on. An honest one has
  * sent some scans at most; one that was taken over does not stop. */
@@ -83,6 +87,15 @@ static int render_metrics(struct monitor *monitor, const struct report *report,
     return metrics_write(report, &self, format, out);
 }
 
+/* Within what an answer may have: a target that is too large is cut by itself. */
+static int render_report(struct monitor *monitor, const struct report *report, FILE *out)
+{
+    const int r = json_write(report, BODY_MAX, out);
+
+    http_losses(monitor->http)->count[WEBLOSS_reports_cut] += r > 0;
+    return r < 0 ? r : 0;
+}
+
 static int render_profile(const struct report *report, const struct http_request *request,
                           enum sample_kind kind, FILE *out)
 {
@@ -130,7 +143,7 @@ static int render(void *context, const struct http_request *request, FILE *out)
     case HTTP_PAGE_OPENMETRICS:
         return render_metrics(monitor, &report, METRICS_OPENMETRICS, out);
     case HTTP_PAGE_REPORT:
-        return json_write(&report, out);
+        return render_report(monitor, &report, out);
     case HTTP_PAGE_HISTORY:
         return render_history(monitor, request, out);
     case HTTP_PAGE_GOROUTINES:
@@ -356,6 +369,7 @@ static int take_analyst_message(struct monitor *monitor, uint32_t index)
  * starts another one, which tells all anew. */
 static bool read_analyst(struct monitor *monitor, uint32_t index)
 {
+    const uint64_t end_ns = clock_now() + TURN_NS;
     struct inbox *inbox = &monitor->analysts[index];
     bool is_over = false;
     size_t taken = 0;
@@ -370,6 +384,7 @@ static bool read_analyst(struct monitor *monitor, uint32_t index)
         taken += sizeof(inbox->header) + inbox->header.length;
         is_over = inbox->header.type == WIRE_SCAN || taken >= TURN_BYTES;
         r = take_analyst_message(monitor, index);
+        is_over |= clock_now() >= end_ns;
     }
     if (r < 0 && r != -ECONNRESET && r != -EBADMSG)
         store_analyst_lost(monitor->store, index);

@@ -14,6 +14,7 @@
 #include "monitor/gzip.h"
 #include "monitor/pool.h"
 #include "monitor/protobuf.h"
+#include "table.h"
 
 enum profile_field {
     PROFILE_SAMPLE_TYPE = 1,
@@ -56,6 +57,26 @@ static const char *const type_names[SAMPLE_KIND_MAX] = {
     [SAMPLE_GOROUTINE] = "goroutine",
 };
 
+/* The number of a string, by where it stands: a million frames may share one of 4 KiB, which is not
+ * looked at in each. What is beyond the bound is. */
+struct known_string {
+    const char *text; /* stays as it is as long as the profile */
+    uint32_t number;
+};
+
+static struct table_key known_key(const void *element)
+{
+    const struct known_string *known = element;
+
+    return (struct table_key){.low = (uintptr_t)known->text};
+}
+
+static const struct table_type known_type = {
+    .size = sizeof(struct known_string),
+    .max = 4 * WIRE_STRINGS_MAX,
+    .key = known_key,
+};
+
 /* A profile in the making. The first failure is kept, and everything after it is void. */
 struct profile {
     const struct target_report *target; /* whose samples are being added */
@@ -63,6 +84,7 @@ struct profile {
     bool names_targets;
     bool has_kind[SAMPLE_KIND_MAX]; /* among its samples */
     struct pool strings;
+    struct table known; /* of them */
     struct pool mappings;
     struct pool functions;
     struct pool locations;
@@ -75,6 +97,7 @@ struct profile {
 static void profile_free(struct profile *profile)
 {
     pool_free(&profile->strings);
+    table_clear(&profile->known);
     pool_free(&profile->mappings);
     pool_free(&profile->functions);
     pool_free(&profile->locations);
@@ -105,7 +128,18 @@ static uint64_t keep_message(struct profile *profile, struct pool *pool,
 /* The string table starts with "", which stands for none. */
 static uint64_t string_of(struct profile *profile, const char *text)
 {
-    return text ? keep(profile, &profile->strings, text, strlen(text)) : 0;
+    struct known_string string = {.text = text};
+    const struct known_string *known;
+
+    if (!text)
+        return 0;
+    known = table_find(&profile->known, known_key(&string));
+    if (known)
+        return known->number;
+    string.number = keep(profile, &profile->strings, text, strlen(text));
+    /* Without memory for it, it is looked at again. */
+    table_add(&profile->known, &string, NULL);
+    return string.number;
 }
 
 static const char *base_of(const char *path)
@@ -394,6 +428,7 @@ int pprof_write(const struct report *report, const char *target, enum sample_kin
     CLEANUP(protobuf_free) struct protobuf message = {0};
     bool is_found = !target;
 
+    table_init(&profile.known, &known_type);
     string_of(&profile, "");
     for (size_t i = 0; i < report->n_targets; i++) {
         if (target && strcmp(target, report->targets[i].name))

@@ -196,7 +196,7 @@ static bool has_target(const struct report *report, const char *target)
 static void write_target(FILE *out, const struct target_report *target, enum sample_kind kind,
                          enum pprof_text text, uint64_t *left)
 {
-    for (size_t i = 0; i < target->n_groups; i++) {
+    for (size_t i = 0; i < target->n_groups && !ferror(out); i++) {
         if (target->groups[i].stack->kind != kind)
             continue;
         if (text == PPROF_TEXT_COUNTS)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -11,19 +12,29 @@
 #include "monitor/pprof.h"
 #include "monitor/text.h"
 
-static int write_whole(int fd, const char *bytes, size_t size)
+/* Where a report goes. */
+struct sink {
+    int fd;
+    int error; /* of the first write that failed, negative; 0: none */
+};
+
+/* As much as is asked for, or nothing. */
+static ssize_t sink_write(void *cookie, const char *bytes, size_t size)
 {
-    while (size) {
-        ssize_t n = write(fd, bytes, size);
+    struct sink *sink = cookie;
+
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = write(sink->fd, bytes + done, size - done);
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
-            return -errno;
-        bytes += n;
-        size -= n;
+        if (n < 0) {
+            sink->error = -errno;
+            return 0;
+        }
+        done += (size_t)n;
     }
-    return 0;
+    return (ssize_t)size;
 }
 
 static int format_report(const struct report *report, enum report_format format, unsigned width,
@@ -33,7 +44,7 @@ static int format_report(const struct report *report, enum report_format format,
 
     switch (format) {
     case FORMAT_JSON:
-        return json_write(report, out);
+        return json_write(report, JSON_MAX_NONE, out);
     case FORMAT_FOLDED:
         return folded_write(report, out);
     case FORMAT_PPROF:
@@ -45,20 +56,22 @@ static int format_report(const struct report *report, enum report_format format,
 
 int print_report(const struct report *report, enum report_format format, unsigned width, int fd)
 {
-    AUTO_FREE char *bytes = NULL;
-    size_t size = 0;
+    static const cookie_io_functions_t functions = {.write = sink_write};
+    AUTO_FREE char *piece = malloc(PRINT_PIECE);
+    struct sink sink = {.fd = fd};
     FILE *out;
     int r;
 
-    out = open_memstream(&bytes, &size);
+    if (!piece)
+        return -ENOMEM;
+    out = fopencookie(&sink, "w", functions);
     if (!out)
         return -ENOMEM;
+    setvbuf(out, piece, _IOFBF, PRINT_PIECE);
     r = format_report(report, format, width, out);
-    /* fclose() does not tell of what did not fit before, nor that the last realloc() failed, by
-     * which the bytes are gone (glibc libio/memstream.c, _IO_mem_finish()). */
     if (ferror(out) && !r)
-        r = -ENOMEM;
-    if ((fclose(out) || !bytes) && !r)
-        r = -ENOMEM;
-    return r ? r : write_whole(fd, bytes, size);
+        r = -EIO;
+    if (fclose(out) && !r)
+        r = -EIO;
+    return sink.error ? sink.error : r;
 }

@@ -5,6 +5,9 @@
 #include "options.h"
 #include "report.h"
 
-/* `width`: columns of the terminal that text is for; 0: it is for none. Made whole before its first
- * byte is written: what is printed is never half a report. -ENOMEM, or -errno of write(). */
+#define PRINT_PIECE (1024 * 1024) /* bytes; most reports are one */
+
+/* `width`: columns of the terminal that text is for; 0: it is for none. Written as it is made,
+ * in pieces of PRINT_PIECE: of what makes it fail nothing but write() comes after the first of
+ * them. -ENOMEM, or -errno of write(). */
 int print_report(const struct report *report, enum report_format format, unsigned width, int fd);

@@ -12,7 +12,9 @@
     X(evicted, "connections closed to make room for newer ones: these kept waiting longest")       \
     X(late, "connections closed because their request took too long to come")                      \
     X(slow, "connections closed because their answer took too long to be read")                    \
-    X(answers_capped, "requests refused with 503: too many under way")                             \
+    X(answers_capped, "requests refused with 503: too many, or too much, under way")               \
+    X(answers_too_large, "requests refused with 503: more than one answer may have")               \
+    X(reports_cut, "reports without all of their stacks: more than one answer may have")           \
     X(passwords_capped, "requests refused with 429 or 503: too many passwords to check")           \
     X(tls_failed, "connections whose TLS handshake failed")                                        \
     X(accept_failed, "connections closed at once: no descriptors or memory")                       \

@@ -117,6 +117,7 @@ static int start_reader(struct crew *crew, struct start *start)
         .keep = keep,
         .n_keep = sizeof(keep) / sizeof(keep[0]),
         .quiet = true,
+        .spare = true,
     };
 
     return role_start(&role, &crew->reader);
@@ -146,6 +147,7 @@ static int start_analyst(struct crew *crew, struct start *start)
         .keep = keep,
         .n_keep = sizeof(keep) / sizeof(keep[0]),
         .quiet = true,
+        .spare = true,
     };
 
     return role_start(&role, &crew->analyst);

@@ -22,6 +22,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
+#include "monitor/body.h"
 #include "monitor/clients.h"
 
 #define DEADLINE_MS  5000
@@ -622,6 +623,57 @@ static void sends_much(void **state)
     client_close(&client);
 }
 
+#define LINE "parkwatch_parked 1\n"
+
+/* However well it would compress. */
+static void refuses_what_is_too_large(void **state)
+{
+    static const char *const headers[] = {"", "Accept-Encoding: gzip\r\n"};
+    struct fixture *fixture = *state;
+
+    fixture->n_lines = BODY_MAX / strlen(LINE) + 1;
+    for (size_t i = 0; i < 2; i++) {
+        expect(fixture, "/metrics", headers[i], 503, TYPE_TEXT,
+               "too large: choose one with ?target=, leave ?debug= out, or have fewer series with "
+               "--max-stacks\n");
+        assert_int_equal(http_losses(fixture->http)->count[WEBLOSS_answers_too_large], i + 1);
+    }
+    expect(fixture, "/api/v1/report", "", 200, "application/json", "{}\n");
+}
+
+/* A client that asks for much and reads nothing of it. */
+static struct visitor client_stall(struct fixture *fixture)
+{
+    struct visitor client = client_open(fixture);
+
+    client_send(&client, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    serve_until_text(fixture, &client, LINE);
+    return client;
+}
+
+/* Clients that do not read what they asked for take no more than there is for all of them, and
+ * leave others what each has to itself. */
+static void bounds_what_all_take(void **state)
+{
+    struct visitor stalled[BODY_POOL / (BODY_MAX - BUDGET_OWN)];
+    const size_t n = sizeof(stalled) / sizeof(stalled[0]);
+    struct fixture *fixture = *state;
+
+    fixture->n_lines = BODY_MAX / strlen(LINE);
+    for (size_t i = 0; i < n; i++)
+        stalled[i] = client_stall(fixture);
+    expect(fixture, "/metrics", "", 503, TYPE_TEXT, "too much is being sent: try again later\n");
+    assert_int_equal(http_losses(fixture->http)->count[WEBLOSS_answers_capped], 1);
+    fixture->n_lines = 1;
+    expect(fixture, "/metrics", "", 200, TYPE_METRICS, LINE);
+
+    client_close(&stalled[0]);
+    fixture->n_lines = BODY_MAX / strlen(LINE);
+    stalled[0] = client_stall(fixture);
+    for (size_t i = 0; i < n; i++)
+        client_close(&stalled[i]);
+}
+
 static void hides_failures(void **state)
 {
     struct fixture *fixture = *state;
@@ -854,6 +906,8 @@ int main(void)
         WITH_SERVER(reads_split_requests),
         WITH_SERVER(answers_one_request),
         WITH_SERVER(sends_much),
+        WITH_SERVER(refuses_what_is_too_large),
+        WITH_SERVER(bounds_what_all_take),
         WITH_SERVER(hides_failures),
         WITH_SERVER(refuses_a_huge_header),
         WITH_SERVER(refuses_garbage),

@@ -12,22 +12,21 @@
 
 #define BAD "\xef\xbf\xbd"
 
-static char *render(const struct report *report)
+static char *render(const struct report *report, size_t max, bool is_cut)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
     assert_non_null(out);
-    assert_int_equal(json_write(report, out), 0);
+    assert_int_equal(json_write(report, max, out), is_cut);
     assert_int_equal(fclose(out), 0);
+    assert_true(size <= max);
     return text;
 }
 
-/* Written and read again: no duplicate keys, valid UTF-8. */
-static json_t *parse(const struct report *report)
+static json_t *load(char *text)
 {
-    char *text = render(report);
     json_error_t error;
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
 
@@ -35,6 +34,12 @@ static json_t *parse(const struct report *report)
         fail_msg("%s in line %d of:\n%s", error.text, error.line, text);
     free(text);
     return json;
+}
+
+/* Written and read again: no duplicate keys, valid UTF-8. */
+static json_t *parse(const struct report *report)
+{
+    return load(render(report, JSON_MAX_NONE, false));
 }
 
 static json_t *target_of(json_t *json)
@@ -287,6 +292,110 @@ static void empty_report_is_valid(void **state)
     json_decref(json);
 }
 
+#define MANY 2000
+
+/* Groups of 1, 2, ... waiters, most first. */
+static void fill_many(const struct example *example, struct group ret_groups[static MANY])
+{
+    for (size_t i = 0; i < MANY; i++) {
+        ret_groups[i] = example->groups[2];
+        ret_groups[i].count = MANY - i;
+    }
+}
+
+/* What is listed, from the first group on, and what is said to be left out are all there is. */
+static size_t count_listed(json_t *target)
+{
+    json_t *groups = json_object_get(target, "groups");
+    const json_int_t n = (json_int_t)json_array_size(groups);
+    const json_int_t n_left_out = MANY - n;
+
+    assert_integer(target, "groups_left_out", n_left_out);
+    assert_integer(target, "waiters_left_out", n_left_out * (n_left_out + 1) / 2);
+    for (json_int_t i = 0; i < n; i++)
+        assert_integer(json_array_get(groups, (size_t)i), "count", MANY - i);
+    return (size_t)n;
+}
+
+static void stays_within_a_bound(void **state)
+{
+    static struct group groups[MANY];
+    struct example example;
+    size_t whole, before = 0;
+    json_t *json;
+    char *text;
+
+    (void)state;
+    example_fill(&example);
+    fill_many(&example, groups);
+    example.target.groups = groups;
+    example.target.n_groups = MANY;
+    text = render(&example.report, JSON_MAX_NONE, false);
+    whole = strlen(text);
+    json = load(text);
+    assert_int_equal(count_listed(target_of(json)), MANY);
+    json_decref(json);
+    /* What did not fit is that for which there was no room. */
+    for (size_t max = 4096; max < whole; max += whole / 10) {
+        json = load(render(&example.report, max, true));
+        assert_true(before < count_listed(target_of(json)) || max == 4096);
+        before = count_listed(target_of(json));
+        assert_true(before * (whole / MANY) + 4096 > max || max == 4096);
+        json_decref(json);
+    }
+    json = load(render(&example.report, whole + 4096, false));
+    assert_int_equal(count_listed(target_of(json)), MANY);
+    json_decref(json);
+}
+
+/* A target that would fill it leaves the others their part; they leave it what they do not need. */
+static void targets_share_the_bound(void **state)
+{
+    static struct group groups[MANY];
+    struct target_report targets[3];
+    struct example example;
+    size_t first, last;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    fill_many(&example, groups);
+    for (size_t i = 0; i < 3; i++)
+        targets[i] = example.target;
+    targets[0].groups = targets[2].groups = groups;
+    targets[0].n_groups = targets[2].n_groups = MANY;
+    example.report.targets = targets;
+    example.report.n_targets = 3;
+    json = load(render(&example.report, 300000, true));
+    first = count_listed(json_array_get(json_object_get(json, "targets"), 0));
+    assert_integer(json_array_get(json_object_get(json, "targets"), 1), "groups_left_out", 0);
+    last = count_listed(json_array_get(json_object_get(json, "targets"), 2));
+    assert_in_range(first, 1, MANY / 2);
+    assert_in_range(last, first + 1, 2 * first);
+    json_decref(json);
+}
+
+/* A cycle as long as that of a hostile program. */
+static void deadlocks_are_within_the_bound(void **state)
+{
+    static struct deadlock_member members[MANY];
+    struct deadlock deadlocks[2];
+    struct example example;
+    json_t *json;
+
+    (void)state;
+    example_fill(&example);
+    deadlocks[0] = example.deadlock;
+    deadlocks[1] = (struct deadlock){MANY, members};
+    example.target.deadlocks = deadlocks;
+    example.target.n_deadlocks = 2;
+    json = load(render(&example.report, 32768, true));
+    assert_integer(target_of(json), "deadlocks_left_out", 1);
+    assert_int_equal(json_array_size(json_object_get(target_of(json), "deadlocks")), 1);
+    assert_integer(target_of(json), "groups_left_out", 0);
+    json_decref(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +409,9 @@ int main(void)
         cmocka_unit_test(target_not_scanned_has_nulls),
         cmocka_unit_test(hostile_names_stay_strings),
         cmocka_unit_test(empty_report_is_valid),
+        cmocka_unit_test(stays_within_a_bound),
+        cmocka_unit_test(targets_share_the_bound),
+        cmocka_unit_test(deadlocks_are_within_the_bound),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,6 +161,31 @@ static void says_when_its_output_fails(void **state)
     fclose(full);
 }
 
+/* As many bytes without a stream as with one, also those that no buffer holds. */
+static void measures(void **state)
+{
+    static char text[3 * JSONTEXT_BUFFER];
+    struct page *page = *state;
+    struct jsontext measure;
+
+    memset(text, 'a', sizeof(text) - 1);
+    jsontext_init(&measure, NULL);
+    for (int i = 0; i < 2; i++) {
+        struct jsontext *to = i ? &page->to : &measure;
+
+        assert_int_equal(jsontext_written(to), 0);
+        jsontext_begin(to, '[');
+        jsontext_string(to, text);
+        jsontext_string(to, "\"");
+        jsontext_end(to, ']');
+        assert_int_equal(jsontext_written(to), sizeof(text) + 8);
+        assert_int_equal(jsontext_finish(to), 0);
+        assert_int_equal(jsontext_written(to), sizeof(text) + 8);
+    }
+    fflush(page->out);
+    assert_int_equal(page->size, sizeof(text) + 8);
+}
+
 #define WITH_PAGE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -168,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PAGE(puts_commas_where_they_belong),
         WITH_PAGE(writes_numbers),
+        WITH_PAGE(measures),
         WITH_PAGE(writes_decimals),
         WITH_PAGE(escapes_strings),
         WITH_PAGE(writes_strings_of_all_lengths),

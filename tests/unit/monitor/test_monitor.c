@@ -49,7 +49,10 @@ int sandbox_screen(void)
 
 static void start_monitor(struct fixture *fixture)
 {
-    static struct options options = {.telemetry_path = "/metrics", .interval_ns = 1000000000};
+    static struct options options = {.telemetry_path = "/metrics",
+                                     .interval_ns = 1000000000,
+                                     .n_ignores = 1,
+                                     .ignores = {{.pattern = "a.*b"}}};
     char why[HTTP_WHY_MAX];
     struct monitor_options monitor = {.options = &options, .watch = true, .verifier_socket = -1};
     int pair[2];
@@ -111,17 +114,57 @@ static void *flood(void *context)
     return NULL;
 }
 
-static int start(void **state)
+/* Stacks with names that --ignore's pattern takes long to be matched against. */
+static void *flood_of_names(void *context)
 {
-    static struct fixture fixture;
+    const struct fixture *fixture = context;
+    struct {
+        uint32_t id;
+        char bytes[WIRE_STRING_MAX];
+    } name = {.id = 1};
+    struct {
+        struct wire_stack stack;
+        struct wire_frame frames[2];
+    } message = {.stack = {.reason = 1, .n_frames = 2},
+                 .frames = {{.function = 1}, {.function = 1}}};
+    int r;
+
+    memset(name.bytes, 'a', sizeof(name.bytes));
+    r = wire_send(fixture->analyst, WIRE_STRING, &name, sizeof(name), -1);
+    while (!r) {
+        message.stack.id++;
+        r = wire_send(fixture->analyst, WIRE_STACK, &message, sizeof(message), -1);
+    }
+    return NULL;
+}
+
+static void start_analyst(struct fixture *fixture)
+{
     const struct wire_target target = {.pid = 4121, .up = 1, .analyst = 1, .comm = "app"};
     int pair[2];
 
-    start_monitor(&fixture);
+    start_monitor(fixture);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    assert_int_equal(wire_send(fixture.probe, WIRE_TARGET, &target, sizeof(target), pair[1]), 0);
+    assert_int_equal(wire_send(fixture->probe, WIRE_TARGET, &target, sizeof(target), pair[1]), 0);
     close(pair[1]);
-    fixture.analyst = pair[0];
+    fixture->analyst = pair[0];
+}
+
+static int start_names(void **state)
+{
+    static struct fixture fixture;
+
+    start_analyst(&fixture);
+    assert_int_equal(pthread_create(&fixture.flood, NULL, flood_of_names, &fixture), 0);
+    *state = &fixture;
+    return 0;
+}
+
+static int start(void **state)
+{
+    static struct fixture fixture;
+
+    start_analyst(&fixture);
     send_samples(&fixture);
     assert_int_equal(pthread_create(&fixture.flood, NULL, flood, &fixture), 0);
     *state = &fixture;
@@ -169,8 +212,8 @@ static void ask(const struct fixture *fixture, const char *path, char *ret_text,
     close(fd);
 }
 
-/* What the probe says is heard, and clients are answered, between two scans of the flood. */
-static void test_flood_of_scans(void **state)
+/* What the probe says is heard, and clients are answered, in the middle of the flood. */
+static void test_flood(void **state)
 {
     struct wire_resources resources = {.index = 0, .resident_bytes = 123456789};
     const uint64_t end_ns = clock_now() + PATIENCE_MS * 1000000ull;
@@ -189,7 +232,8 @@ static void test_flood_of_scans(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_flood_of_scans, start, end),
+        {"flood_of_scans", test_flood, start, end, NULL},
+        {"flood_of_names", test_flood, start_names, end, NULL},
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

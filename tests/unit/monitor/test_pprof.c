@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
+#include "clock.h"
 #include "monitor/example.h"
 #include "monitor/pool.h"
 #include "monitor/protobuf.h"
@@ -582,6 +583,48 @@ static void pool_numbers_each_string_once(void **state)
     pool_free(&pool);
 }
 
+#define MANY_GROUPS 4096
+
+/* CPU time of a profile of many stacks whose frames all share one name. */
+static uint64_t time_of(const char *name)
+{
+    static struct group groups[MANY_GROUPS];
+    struct frame frames[16];
+    struct stack stack = {
+        .kind = SAMPLE_THREAD, .reason = "poll", .n_frames = 16, .frames = frames};
+    struct example example;
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&bytes, &size);
+    uint64_t start;
+
+    example_fill(&example);
+    for (size_t i = 0; i < 16; i++)
+        frames[i] = (struct frame){.function = name, .file = name, .module = name, .address = i};
+    for (size_t i = 0; i < MANY_GROUPS; i++)
+        groups[i] = (struct group){.stack = &stack, .count = 1};
+    example.target.groups = groups;
+    example.target.n_groups = MANY_GROUPS;
+    start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    assert_int_equal(pprof_write(&example.report, NULL, SAMPLE_THREAD, out), 0);
+    start = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
+    fclose(out);
+    free(bytes);
+    return start;
+}
+
+/* A target chooses how long its names are; what they cost is not that times its frames. */
+static void long_names_are_looked_at_once(void **state)
+{
+    static char name[WIRE_STRING_MAX + 1];
+    uint64_t brief;
+
+    (void)state;
+    memset(name, 'n', WIRE_STRING_MAX);
+    brief = time_of("n");
+    assert_true(time_of(name) < 5 * brief);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -600,6 +643,7 @@ int main(void)
         cmocka_unit_test(failures_are_reported),
         cmocka_unit_test(numbers_are_varints),
         cmocka_unit_test(pool_numbers_each_string_once),
+        cmocka_unit_test(long_names_are_looked_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

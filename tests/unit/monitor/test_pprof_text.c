@@ -211,6 +211,37 @@ static void failures_are_reported(void **state)
     fclose(full);
 }
 
+/* The end of a stream: how often it was tried. */
+static ssize_t refuse(void *context, const char *bytes, size_t size)
+{
+    (void)bytes;
+    (void)size;
+    ++*(unsigned *)context;
+    return 0;
+}
+
+/* A client may ask for a report of gigabytes, and is not to get it: it is not made either. */
+static void ends_with_its_stream(void **state)
+{
+    static struct group groups[1000];
+    unsigned n_tries = 0;
+    struct example example;
+    FILE *out = fopencookie(&n_tries, "w", (cookie_io_functions_t){.write = refuse});
+
+    (void)state;
+    example_fill(&example);
+    for (size_t i = 0; i < 1000; i++)
+        groups[i] = example.groups[1];
+    example.target.groups = groups;
+    example.target.n_groups = 1000;
+    assert_non_null(out);
+    setvbuf(out, NULL, _IONBF, 0);
+    assert_int_equal(pprof_text_write(&example.report, NULL, SAMPLE_THREAD, PPROF_TEXT_COUNTS, out),
+                     -EIO);
+    assert_in_range(n_tries, 1, 1000);
+    fclose(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +253,7 @@ int main(void)
         cmocka_unit_test(inlined_frames_share_an_address_and_goexit_is_left_out),
         cmocka_unit_test(nothing_parked_and_no_stack),
         cmocka_unit_test(failures_are_reported),
+        cmocka_unit_test(ends_with_its_stream),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

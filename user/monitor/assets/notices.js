@@ -90,7 +90,10 @@ function missing(target, choice) {
     }
     const isThere = target.groups.some((group) => group.stack_id === choice.stack);
     if (choice.stack !== "" && !isThere && target.up) {
-        const text = "Whoever was parked there has gone on, or not been parked for long enough.";
+        const text =
+            target.groups_left_out > 0
+                ? "It may be one of those that are not listed."
+                : "Whoever was parked there has gone on, or not been parked for long enough.";
         notices.push(
             simple("missing", "notice-warn", `No waiter has stack ${choice.stack} now`, text),
         );
@@ -103,6 +106,13 @@ function lossText(losses) {
         ([name, count]) => `${LOSSES[name] ?? name}: ${format.count(count)}`,
     );
     return `${list.join("; ").replace(/^./, (first) => first.toUpperCase())}.`;
+}
+
+// What an answer has no room for: notices and links speak of it.
+export function leftOut(target) {
+    const stacks = format.counted(target.groups_left_out, "more stack");
+    const waiters = format.counted(target.waiters_left_out, "waiter");
+    return `${stacks} with ${waiters} had no room in the answer; parkwatch report lists them.`;
 }
 
 function listNotices(state, actions) {
@@ -134,6 +144,9 @@ function listNotices(state, actions) {
             notices.push(
                 simple("note", "notice-warn", "Not all of this target can be seen", target.note),
             );
+        }
+        if (target.groups_left_out > 0) {
+            notices.push(simple("left-out", "notice-quiet", "Not all is listed", leftOut(target)));
         }
         if (Object.keys(target.losses).length > 0) {
             notices.push(

@@ -6,13 +6,14 @@ import * as format from "./format.js";
 
 const sum = (groups) => groups.reduce((total, group) => total + group.count, 0);
 
-function headline(target, threshold) {
+export function headline(target, threshold) {
     const idle = target.groups.filter((group) => group.idle);
     const busy = target.groups.filter((group) => !group.idle);
     const count = sum(busy);
     const since = threshold > 0 ? ` for ${format.exact(threshold)} or more` : "";
     const stacks = count > 0 ? `, in ${format.counted(busy.length, "stack")}` : "";
-    const rest = `${count === 1 ? "waiter" : "waiters"} parked${since}${stacks}`;
+    const listed = target.groups_left_out > 0 ? "listed " : "";
+    const rest = `${listed}${count === 1 ? "waiter" : "waiters"} parked${since}${stacks}`;
     return [
         format.count(count),
         rest,
