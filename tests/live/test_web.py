@@ -9,6 +9,7 @@ import crypt
 import multiprocessing
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -326,8 +327,8 @@ class Configured(WebTest):
             setattr(context, name, value)
         return context
 
-    def fetch(self, watch, path="/-/healthy", context=None, password=None, plain=False):
-        """Status and headers, or None when there is no answer."""
+    def ask(self, watch, path="/-/healthy", context=None, password=None, plain=False):
+        """All that is answered."""
         head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n"
         if password:
             head += f"Authorization: Basic {base64.b64encode(password.encode()).decode()}\r\n"
@@ -338,7 +339,11 @@ class Configured(WebTest):
                 )
                 stack.enter_context(client)
             client.sendall((head + "\r\n").encode())
-            data = receive(client)
+            return receive(client)
+
+    def fetch(self, watch, *arguments, **options):
+        """Status and headers, or None when there is no answer."""
+        data = self.ask(watch, *arguments, **options)
         return head_of(data) if data else None
 
     def test_tls(self):
@@ -398,6 +403,12 @@ class Configured(WebTest):
                 times.append(self.scrape(watch, context))
         self.assertTrue(times)
         self.assertLess(max(times), limit)
+        self.assertGreaterEqual(self.evicted(watch, context), TLS_FLOOD / 10)
+
+    def evicted(self, watch, context):
+        answer = self.ask(watch, "/metrics", context)
+        [value] = re.findall(rb'^parkwatch_web_losses_total{what="evicted"} (.+)$', answer, re.M)
+        return float(value)
 
     def test_least_version_and_headers(self):
         certificate(self.folder)
