@@ -30,7 +30,7 @@ FLOODERS = 4
 HELD = 100  # connections of a flooder: of all of them more than the 256 that there may be
 SCRAPES = 5
 TLS_STALLED = 400
-TLS_FLOOD = 1000
+TLS_FLOOD = 2000
 PATIENCE = 30
 
 STRICT = {
@@ -50,6 +50,8 @@ GOOD = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 def connect(watch):
     client = socket.create_connection(("127.0.0.1", watch.port), timeout=PATIENCE)
+    # As clients of HTTP do: else what follows a handshake waits for the kernel to confirm that.
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
 
 
@@ -164,16 +166,20 @@ def allow_descriptors(test):
     test.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def flood(port, number, hello):
+def flood(port, number, hello, start):
     """So many connections, of which the last HELD stay open: with all of them more than there is
-    room for, so that each new one is in the way of a scrape. The CPU is not what is fought for."""
+    room for, so that each new one is in the way of a scrape. Who says hello waits for an answer, as
+    the next would come before it is accepted. The CPU is not what is fought for."""
     os.nice(19)
     held = collections.deque()
+    start.wait(PATIENCE)
     for _ in range(number):
         with contextlib.suppress(OSError):
             client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
             held.append(client)
-            client.send(hello)
+            if hello:
+                client.sendall(hello)
+                client.recv(1)
         if len(held) > HELD:
             held.popleft().close()
 
@@ -186,10 +192,10 @@ def limit_of(times):
 @contextlib.contextmanager
 def flooded(watch, number, hello=b""):
     """FLOODERS at once, in processes of their own; yields what tells whether they still are at it."""
-    start = multiprocessing.get_context("fork").Process
+    context = multiprocessing.get_context("fork")
+    arguments = (watch.port, number // FLOODERS, hello, context.Barrier(FLOODERS))
     flooders = [
-        start(target=flood, args=(watch.port, number // FLOODERS, hello), daemon=True)
-        for _ in range(FLOODERS)
+        context.Process(target=flood, args=arguments, daemon=True) for _ in range(FLOODERS)
     ]
     for flooder in flooders:
         flooder.start()
