@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# lint.sh: format, static analysis and scripts, over all files that git tracks.
+# lint.sh: format, static analysis, scripts and the table of bounds, over all files that git tracks.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -53,6 +53,32 @@ for path in sys.argv[1:]:
 '
 }
 
+# tests/unit/caps.tsv has each bound of those parts of user/ that see what targets and clients say,
+# and no other; the tests that it names are there.
+caps() {
+    table=tests/unit/caps.tsv
+    tab=$(printf '\t')
+    bounds=$(git grep -oE '^#define +[A-Z0-9_]+_MAX\b' -- user/analyst user/probe \
+        user/sandbox.c user/wire.h user/rpc.h user/sample.h 'user/webconfig*' \
+        'user/monitor/intake.*' 'user/monitor/http*' 'user/monitor/head.*' \
+        'user/monitor/client*' 'user/monitor/gate.*' 'user/monitor/auth.*' |
+        sed -E "s|^user/||; s|:#define +|$tab|" | sort -u)
+    rows=$(grep -v '^#' "$table")
+    wrong=$(
+        { printf '%s\n' "$bounds" && printf '%s\n' "$rows" | cut -f 1,2; } | sort | uniq -u |
+            sed 's/$/: only in user\/, or only in the table/'
+        printf '%s\n' "$rows" | while IFS=$tab read -r _ bound test; do
+            case $test in
+            '- '?*) ;;
+            *) grep -qsw "${test#*:}" "tests/${test%%:*}" || echo "$bound: no test '$test'" ;;
+            esac
+        done
+    )
+    [ -z "$wrong" ] && return
+    printf '%s:\n%s\n' "$table" "$wrong"
+    return 1
+}
+
 format
 verdict $? format
 tidy
@@ -61,4 +87,6 @@ scripts
 verdict $? shellcheck
 python
 verdict $? python
+caps
+verdict $? caps
 exit "$failed"

@@ -11,12 +11,12 @@ import subprocess
 from harness import BOUND, PARKWATCH, SOURCES, compile_source, wait_for
 
 NAME = 16
-HEAD = struct.Struct("16s16sqqQQQqQQQQQ16s")
+HEAD = struct.Struct("16s16sqqQQQqQqQQQQQ16s")
 SITE = struct.Struct("Q16s16sQQ")
 SITES_MAX = 8192
 FIELDS = (
     *("role", "function", "error", "argument", "site", "first", "last", "shift_s", "record"),
-    *("calls", "failed", "crashes", "own_crashes", "crashed"),
+    *("hoarder", "calls", "failed", "crashes", "own_crashes", "hoarded", "crashed"),
 )
 ALWAYS = 2**64 - 1
 

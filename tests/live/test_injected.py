@@ -152,6 +152,7 @@ BIRTHS = {
     "areas": ("parkwatch", "memfd_create", errno.EMFILE),
 }
 ENOUGH = 3  # failures, at which a spell is over
+ANALYST_BYTES = 1 << 30  # of private memory: what an analyst may have
 
 
 class WhileItRuns(LiveTest):
@@ -239,6 +240,38 @@ class WhileItRuns(LiveTest):
         )
         self.wait_right(daemon)
         self.assertEqual(daemon.stop(), 0)
+
+    def test_an_analyst_that_grows(self):
+        """Ends at its limit and is started anew: that costs its own target some scans, nothing else."""
+        daemon = self.start()
+        restarts = self.restarts(daemon)
+        self.assertEqual(set(restarts.values()), {0})
+        scans = self.scans(daemon)
+        self.state.clear(hoarder=daemon.analysts()[0])
+        wait_for(lambda: any(self.restarts(daemon).values()), "it is started anew")
+        self.wait_right(daemon)
+        self.assertEqual(sorted(self.restarts(daemon).values()), [0, 1])
+        [healthy] = [name for name, n in self.restarts(daemon).items() if not n]
+        wait_for(lambda: self.scans(daemon)[healthy] > scans[healthy], "the other is scanned")
+        hoarded = self.state.read("hoarded")
+        self.assertLess(hoarded, ANALYST_BYTES)
+        self.assertGreater(hoarded, ANALYST_BYTES / 2)
+        self.assertEqual(self.state.read("own_crashes"), 0)
+        self.assertEqual(daemon.stop(), 0)
+
+    def of_targets(self, daemon, name, **labels):
+        values = {}
+        for (series, pairs), value in daemon.metrics().items():
+            if series == name and set(labels.items()) <= set(pairs):
+                values[dict(pairs)["target"]] = value
+        self.assertEqual(len(values), len(self.targets))
+        return values
+
+    def restarts(self, daemon):
+        return self.of_targets(daemon, "parkwatch_losses_total", what="analyst_restarts")
+
+    def scans(self, daemon):
+        return self.of_targets(daemon, "parkwatch_scan_duration_seconds_count", source="threads")
 
 
 def add_tests():

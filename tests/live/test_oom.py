@@ -8,10 +8,11 @@ import re
 import signal
 import unittest
 
-from harness import BOUND, PARKWATCH, LiveTest, bpf_leftovers, wait_for
+from harness import BOUND, PARKWATCH, LiveTest, bpf_leftovers, read_line, wait_for
 
 ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/memory")
 ENOUGH = 256 << 20  # bytes, for a daemon of two small targets
+THREADS = 2000
 TOO_LITTLE = [n << 20 for n in (3, 6, 12, 20, 30, 45)]
 
 
@@ -59,6 +60,14 @@ class MemoryGroup:
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not self.members(), "it is empty")
         self.path.rmdir()
+
+
+    def close_behind(self, pids):
+        """They leave; what they were given stays in the group, which gets no more than that."""
+        for pid in pids:
+            (self.path.parent / "cgroup.procs").write_text(str(pid), encoding="ascii")
+        usage = {1: "memory.usage_in_bytes", 2: "memory.current"}[self.version]
+        self.limit(int((self.path / usage).read_text(encoding="ascii")))
 
 
 class OutOfMemory(LiveTest):
@@ -124,3 +133,42 @@ class OutOfMemory(LiveTest):
         self.assertTrue(any(kills for _, kills in results), "the kernel killed somebody")
         self.assertTrue(any(lives and kills for lives, kills in results), "one lived through it")
         wait_for(lambda: not bpf_leftovers() - leftovers, "BPF objects are freed", 10)
+
+
+    def test_no_memory_for_what_is_kept_of_threads(self):
+        """What the kernel keeps of each thread is charged to the group in which the daemon began,
+        whoever is in it by now: nobody is killed, and what cannot be kept is counted. (Linux 6.0 to
+        6.3 gives it all the same.)"""
+        fixture = self.fixture("many", THREADS)
+        self.targets = {fixture.pid: THREADS}
+        group = MemoryGroup()
+        self.addCleanup(group.remove)
+        daemon = self.start(group)
+        wait_for(lambda: self.is_right(daemon), "it is right", 60)
+        self.assertEqual(self.not_followed(daemon), 0)
+        group.close_behind(group.members())
+        self.wake_all(daemon, fixture)
+        self.assertGreater(self.not_followed(daemon), 0)
+        wait_for(lambda: self.is_right(daemon), "it is right of those, too", 60)
+        group.limit(ENOUGH)
+
+        def are_followed():
+            before = self.not_followed(daemon)
+            self.wake_all(daemon, fixture)
+            return self.not_followed(daemon) == before
+
+        wait_for(are_followed, "all are followed again", 60)
+        self.assertEqual(daemon.stop(), 0)
+
+    def not_followed(self, daemon):
+        return daemon.value("parkwatch_losses_total", what="task_storage")
+
+    def wake_all(self, daemon, fixture):
+        """They wait anew when it returns, and have been scanned."""
+        fixture.process.stdin.write(f"{THREADS}\n".encode())
+        read_line(fixture.process.stdout, b"moved", 30)
+        scans = self.scans(daemon)
+        wait_for(lambda: self.scans(daemon) > scans + 1, "they are scanned")
+
+    def scans(self, daemon):
+        return daemon.value("parkwatch_scan_duration_seconds_count", source="threads")

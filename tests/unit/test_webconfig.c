@@ -168,6 +168,12 @@ static void ends_soon(void **state)
         at += (size_t)sprintf(text + at, "  u%d: " HASH "\n", i);
     expect_refused(text, "more than 64 users");
 
+    at = (size_t)sprintf(text, "tls_server_config:\n  curve_preferences: [X25519");
+    for (int i = 0; i < 100; i++)
+        at += (size_t)sprintf(text + at, ", X25519");
+    sprintf(text + at, "]\n");
+    expect_refused(text, "curve_preferences: too many");
+
     memset(text, '[', WEBCONFIG_FILE_MAX);
     text[WEBCONFIG_FILE_MAX] = '\0';
     expect_refused(text, "not a mapping");

@@ -14,8 +14,7 @@
 #include "function.h"
 #include "unwinder.h"
 
-#define UNITS_MAX    (1u << 20)
-#define RANGES_MAX   (4u << 20) /* address ranges of one index */
+#define UNITS_MAX    (1u << 18)
 #define LOOKS_MAX    (4u << 20) /* entries and ranges looked at for one index, or one address */
 #define NESTING_MAX  64         /* namespaces and classes around a function, blocks in it */
 #define OVERLAPS_MAX 32         /* ranges looked at that begin before an address */
@@ -65,11 +64,8 @@ static int ranges_add(struct ranges *ranges, const struct range *range)
         return 0;
     if (ranges->n == ranges->capacity) {
         size_t capacity = ranges->capacity ? ranges->capacity * 2 : 64;
-        struct range *items;
+        struct range *items = reallocarray(ranges->items, capacity, sizeof(*items));
 
-        if (capacity > RANGES_MAX)
-            return -E2BIG;
-        items = reallocarray(ranges->items, capacity, sizeof(*items));
         if (!items)
             return -ENOMEM;
         ranges->items = items;
@@ -79,7 +75,7 @@ static int ranges_add(struct ranges *ranges, const struct range *range)
     return 0;
 }
 
-/* Adds what the entry says of its addresses, if anything. */
+/* Adds what the entry says of its addresses, if anything; so there are at most LOOKS_MAX. */
 static int ranges_add_die(struct ranges *ranges, Dwarf_Die *die, uint32_t order, size_t *budget)
 {
     struct range range = {.die = dwarf_dieoffset(die), .order = order};

@@ -7,6 +7,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,10 @@
 #include "analyst/unwind.h"
 #include "bpf/record.h"
 
-#define ELFFILE_BASE         0x7f0000000000ul /* where it is mapped; its own addresses begin at 0 */
-#define ELFFILE_SIZE         0x20000u
+#define ELFFILE_BASE 0x7f0000000000ul /* where it is mapped; its own addresses begin at 0 */
+#ifndef ELFFILE_SIZE
+#define ELFFILE_SIZE 0x20000u
+#endif
 #define ELFFILE_TEXT         0x1000u
 #define ELFFILE_TEXT_SIZE    0x1000u
 #define ELFFILE_SECTIONS     0x2000u /* one behind the other */
@@ -47,6 +50,7 @@ struct elffile {
     uint8_t stack[ELFFILE_STACK_SIZE];
     struct losses losses;
     struct unwinder *unwinder;
+    const char *debug; /* what is opened as the first file of debug information; NULL: none is */
 };
 
 /* Where the next section goes; those that find no room are cut. */
@@ -161,8 +165,16 @@ static inline int elffile_open(void *context, const struct mapping *mapping, int
 
 static inline int elffile_open_debug(void *context, const char *path, int *ret_fd)
 {
-    (void)context, (void)path, (void)ret_fd;
-    return -ENOENT;
+    struct elffile *file = context;
+    const char *debug = file->debug;
+
+    (void)path;
+    if (!debug)
+        return -ENOENT;
+    file->debug = NULL;
+    *ret_fd = open(debug, O_RDONLY | O_CLOEXEC);
+    elffile_check(*ret_fd >= 0);
+    return 0;
 }
 
 /* Shows the file to an unwinder as mapped from its beginning. */

@@ -12,8 +12,23 @@
 #include <cmocka.h>
 
 #include "analyst/elffile.h"
+#include "analyst/go/memos.h"
+#include "analyst/go/process.h"
+#include "analyst/go/runtime.h"
 
 #define NOTE_AT 0x800u /* in the file: between its headers and the code */
+#define VAST_AT 0x100000000000ul
+#define VAST    (1ul << 30)
+
+static size_t allocated; /* bytes, by all since it was 0 */
+
+/* The sanitizers call it of every allocation. */
+void __sanitizer_malloc_hook(const volatile void *memory, size_t size);
+void __sanitizer_malloc_hook(const volatile void *memory, size_t size)
+{
+    (void)memory;
+    allocated += size;
+}
 
 /* Goes through the code by all ways that there are. Returns whether any of it had a name. */
 static bool look_at(struct elffile *file)
@@ -162,6 +177,78 @@ static void test_frames_without_end(void **state)
     elffile_free(file);
 }
 
+/* With process.h: no stack of its is looked at. */
+enum unwind_end go_code_unwind(struct go_code *code, uint64_t pc, uint64_t sp,
+                               const struct stack_copy *copy, struct raw_frame *ret_frames,
+                               size_t max, size_t *ret_n)
+{
+    (void)code, (void)pc, (void)sp, (void)copy, (void)ret_frames, (void)max;
+    *ret_n = 0;
+    return UNWIND_CUT;
+}
+
+/* The array's first 128 KiB are mapped over and over, for a gibibyte. */
+static uint64_t vast(uint64_t address)
+{
+    return address >= VAST_AT && address < VAST_AT + VAST ? ARRAY_AT + (address - VAST_AT) % 0x20000
+                                                          : address;
+}
+
+static int read_vast(void *context, uint64_t address, void *buffer, size_t size)
+{
+    return process_read(context, vast(address), buffer, size);
+}
+
+static int read_vast_ranges(void *context, const struct rpc_range *ranges, size_t n,
+                            const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    struct rpc_range here[RPC_RANGES_MAX];
+
+    for (size_t i = 0; i < n; i++)
+        here[i] = (struct rpc_range){vast(ranges[i].address), ranges[i].length};
+    return process_read_ranges(context, here, n, ret_bytes, ret_lengths);
+}
+
+/* A list of `n` goroutines, of which the process lists no more than those that it has. Returns how
+ * many are believed; `before` it is proven that this is Go, or behind that. */
+static size_t list(uint64_t n, bool before)
+{
+    struct process *process = process_new(124, 20);
+    struct go_runtime *runtime = NULL;
+    struct memos memos = {0};
+    char why[GO_WHY_MAX];
+    size_t listed;
+
+    process->memory.read = read_vast;
+    process->memory.read_ranges = read_vast_ranges;
+    if (before)
+        process_set_allgs(process, VAST_AT, n, n);
+    allocated = 0;
+    go_runtime_new((struct go_code *)process, &process->memory, why, &runtime);
+    if (!before)
+        process_set_allgs(process, VAST_AT, n, n);
+    if (runtime)
+        memos_grow(&memos, runtime);
+    listed = memos.n;
+    memos_clear(&memos);
+    go_runtime_free(&runtime);
+    free(process);
+    return listed;
+}
+
+/* A size that is read from the target, of a gibibyte that it has, though of few pages
+ * (OpenTelemetry's profiler, 2026). */
+static void test_list_of_a_gibibyte(void **state)
+{
+    (void)state;
+    assert_int_equal(list(24, true), 24);
+    assert_true(allocated > 0);
+    for (int before = 0; before < 2; before++) {
+        assert_int_equal(list(VAST / sizeof(uint64_t), before), 0);
+        assert_in_range(allocated, 1, VAST / 64);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_offsets_beyond_the_file),
         cmocka_unit_test(test_notes_of_any_length),
         cmocka_unit_test(test_frames_without_end),
+        cmocka_unit_test(test_list_of_a_gibibyte),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -290,6 +290,24 @@ static void lingers_quietly(void **state)
     expect_closed(client, "answer");
 }
 
+/* What comes behind a request is thrown away, for so long. */
+static void ends_who_goes_on_and_on(void **state)
+{
+    static const char more[16 * 1024];
+    struct fixture *fixture = *state;
+    int client = connect_client(fixture), n = 0;
+
+    say(fixture, client, GOOD);
+    shutdown(fixture->served[0], SHUT_RDWR);
+    run(fixture);
+    while (n < 64 && send(client, more, sizeof(more), MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+        run(fixture);
+        n++;
+    }
+    assert_in_range(n, 2, 32);
+    close(client);
+}
+
 /* Closes so that the other side is told at once, by a reset. */
 static void reset(struct fixture *fixture, int client)
 {
@@ -551,6 +569,7 @@ int main(void)
         OPEN(ends_slow_readers),
         OPEN(waits_quietly_for_a_slow_reader),
         OPEN(lingers_quietly),
+        OPEN(ends_who_goes_on_and_on),
         OPEN(ends_who_resets_before_the_answer),
         OPEN(ends_who_resets_in_the_queue),
         OPEN(makes_room_for_the_newest),

@@ -340,6 +340,27 @@ static void test_maps_in_pieces(void **state)
     files_maps_close(&maps);
 }
 
+/* However many mappings a target makes: read for as long as there is more. */
+static void test_maps_without_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct files_maps maps = {open("/dev/zero", O_RDONLY | O_CLOEXEC), 4096};
+    static uint8_t piece[64 * 1024];
+    uint64_t size, offset = maps.offset;
+    bool more;
+    int r;
+
+    assert_true(maps.fd >= 0);
+    while (
+        !(r = files_maps(&maps, &fixture->target, 0, offset, piece, sizeof(piece), &size, &more))) {
+        assert_true(more);
+        assert_in_range(offset += size, 4096, 64 << 20);
+    }
+    assert_int_equal(r, -EFBIG);
+    assert_in_range(offset, (64 << 20) - sizeof(piece), 64 << 20);
+    assert_int_equal(maps.fd, -1);
+}
+
 static void test_leader_gone(void **state)
 {
     struct fixture *fixture = *state;
@@ -379,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_describe, setup, teardown),
         cmocka_unit_test_setup_teardown(test_describe_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(test_maps_in_pieces, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_maps_without_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leader_gone, setup, teardown),
     };
     return cmocka_run_group_tests_name("files", tests, NULL, NULL);

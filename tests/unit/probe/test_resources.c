@@ -4,13 +4,38 @@
 
 #include "user/probe/resources.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define TOUCHED (32ul << 20)
 #define FDS     40
 #define CPU_NS  100000000
+
+static uint64_t n_entries; /* of every directory, as before Linux 6.2; 0: what there is */
+
+int fstat64(int fd, struct stat64 *ret_stat)
+{
+    int (*real)(int fd, struct stat64 *ret_stat) = dlsym(RTLD_NEXT, "fstat64");
+    int r = real(fd, ret_stat);
+
+    if (n_entries && !r && S_ISDIR(ret_stat->st_mode))
+        ret_stat->st_size = 0;
+    return r;
+}
+
+struct dirent64 *readdir64(DIR *directory)
+{
+    static struct dirent64 entry = {.d_name = "7"};
+    struct dirent64 *(*real)(DIR * directory) = dlsym(RTLD_NEXT, "readdir64");
+
+    if (!n_entries)
+        return real(directory);
+    return --n_entries ? &entry : NULL;
+}
 
 static void spend(int note_fd)
 {
@@ -71,6 +96,28 @@ static void test_leader_gone(void **state)
     child_end(pid);
 }
 
+/* Where they have to be counted one by one, that ends; what is beyond is not said. */
+static void test_many_descriptors(void **state)
+{
+    struct target_id target = TARGET_NONE;
+    struct wire_resources resources;
+    struct child_note note;
+
+    (void)state;
+    pid_t pid = child_start(child_idle, &note);
+    assert_int_equal(target_open(pid, &target), 0);
+    n_entries = 1000 + 1;
+    assert_int_equal(resources_read(&target, pid, 0, &resources), 0);
+    assert_int_equal(resources.open_fds, 1000);
+    n_entries = 1ull << 40;
+    assert_int_equal(resources_read(&target, pid, 0, &resources), 0);
+    assert_true(resources.open_fds == WIRE_UNKNOWN);
+    assert_in_range((1ull << 40) - n_entries, 1 << 20, 2 << 20);
+    n_entries = 0;
+    target_close(&target);
+    child_end(pid);
+}
+
 static void test_net(void **state)
 {
     struct wire_net net = {0};
@@ -111,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_child),
         cmocka_unit_test(test_leader_gone),
+        cmocka_unit_test(test_many_descriptors),
         cmocka_unit_test(test_net),
         cmocka_unit_test(test_net_malformed),
     };

@@ -6,9 +6,26 @@
 
 #include <cmocka.h>
 
+#include "analyst/go/buildinfo.h"
 #include "analyst/go/opened.h"
 #include "analyst/go/pclntab.h"
 #include "analyst/go/window.h"
+
+#define LONG_STACK (64ul << 20)
+
+/* As binary_read_ranges(), but that the stack is mapped over and over behind its beginning. */
+static int read_long_stack(void *context, const struct rpc_range *ranges, size_t n,
+                           const uint8_t **ret_bytes, const uint32_t **ret_lengths)
+{
+    struct rpc_range here[RPC_RANGES_MAX];
+
+    for (size_t i = 0; i < n; i++) {
+        here[i] = ranges[i];
+        if (ranges[i].address >= BINARY_STACK && ranges[i].address < BINARY_STACK + LONG_STACK)
+            here[i].address = BINARY_STACK + ranges[i].address % 4096;
+    }
+    return binary_read_ranges(context, here, n, ret_bytes, ret_lengths);
+}
 
 /* Wrappers are not counted as frames, and still do not go on for ever. */
 static void test_wrappers_without_end(void **state)
@@ -24,10 +41,13 @@ static void test_wrappers_without_end(void **state)
                  binary_add_constant(binary, 0));
     for (uint64_t at = 0; at < BINARY_SEGMENT; at += 8)
         binary_put64(binary, BINARY_STACK + at, binary_entry(BINARY_WRAPPER) + 0x20);
+    binary->memory.read_ranges = read_long_stack;
+    binary->n_reads = 0;
     assert_int_not_equal(go_code_unwind(code, binary_entry(BINARY_WRAPPER) + 0x20, BINARY_STACK,
                                         &none, frames, 8, &n),
                          UNWIND_WHOLE);
     assert_int_equal(n, 0);
+    assert_in_range(binary->n_reads, 1, 100);
     go_code_free(&code);
     binary_free(binary);
 }
@@ -204,7 +224,7 @@ static void test_values_without_end(void **state)
 {
     struct binary *binary = binary_new(&binary_layouts[4]);
     struct go_windows *windows;
-    struct go_module module = {.values = {BINARY_FUNCTIONS, 1ull << 30}};
+    struct go_module module = {.values = {BINARY_DATA + BINARY_SEGMENT, 1ull << 30}};
     struct go_function function = {.module = &module, .entry = BINARY_TEXT, .end = BINARY_TEXT + 1};
     int32_t value;
 
@@ -214,7 +234,7 @@ static void test_values_without_end(void **state)
         binary_put(binary, BINARY_FUNCTIONS + at, "\2", 2);
     assert_int_equal(go_windows_new(&binary->memory, &windows), 0);
     assert_false(go_function_value(windows, &function, 2, BINARY_TEXT, &value));
-    assert_true(binary->n_reads < (1ull << 30) / GO_WINDOW_SIZE / 2);
+    assert_in_range(binary->n_reads, 4, 1000); /* a window each */
     go_windows_free(&windows);
     binary_free(binary);
 }
@@ -406,6 +426,88 @@ static void test_overlapping_modules(void **state)
     binary_free(binary);
 }
 
+static void map(struct binary *binary, const char *text)
+{
+    maps_free(&binary->maps);
+    assert_int_equal(maps_parse(text, strlen(text), &binary->maps), 0);
+}
+
+/* Data of half a terabyte in front of that which the modules are in. */
+static void test_data_without_end(void **state)
+{
+    struct binary *binary = binary_new(&binary_layouts[4]);
+
+    (void)state;
+    map(binary, "400000-410000 r-xp 00000000 fe:01 77 /srv/binary\n"
+                "508000-518000 r--p 00010000 fe:01 77 /srv/binary\n"
+                "520000-540000 rw-p 00040000 fe:01 77 /srv/binary\n"
+                "600000-610000 rw-p 00020000 fe:01 77 /srv/binary\n");
+    go_code_free(&(struct go_code *){open_code(binary)});
+    map(binary, "400000-410000 r-xp 00000000 fe:01 77 /srv/binary\n"
+                "700000-8000000000 rw-p 00040000 fe:01 77 /srv/binary\n");
+    binary->n_reads = 0;
+    assert_refused(binary, "more data than is searched");
+    assert_in_range(binary->n_reads, 512, 600);
+    binary_free(binary);
+}
+
+/* Headers of build information in front of what is to be found: `n` of them, a moduledata behind.
+ */
+static struct binary *binary_behind_headers(size_t n)
+{
+    const uint64_t behind = 0x8000, size = 0x1000;
+    struct binary *binary = binary_new(&binary_layouts[4]);
+
+    memcpy(binary->data + behind, binary->data, size);
+    memset(binary->data, 0, size);
+    binary_put64(binary, BINARY_MODULEDATA + behind + binary->layout->sections,
+                 BINARY_SECTIONS + behind);
+    for (size_t i = 0; i < n; i++)
+        memcpy(binary->data + i * GO_BUILDINFO_ALIGN, "\xff Go buildinf:\x08\x02", 16);
+    return binary;
+}
+
+static void test_headers_without_end(void **state)
+{
+    struct binary *binary = binary_behind_headers(100);
+
+    (void)state;
+    go_code_free(&(struct go_code *){open_code(binary)});
+    binary_free(binary);
+    binary = binary_behind_headers(1000);
+    assert_refused(binary, "no function table of a known kind");
+    binary_free(binary);
+}
+
+/* Plugins, of which there is one for each page of code. */
+static void test_plugins_without_end(void **state)
+{
+    struct binary *binary = binary_new(&binary_layouts[5]);
+    const uint64_t first = 0x410000, page = 0x1000, n = 80, size = 0x300;
+    struct rpc_range ranges[64];
+    struct go_code *code;
+
+    (void)state;
+    map(binary, "400000-500000 r-xp 00000000 fe:01 77 /srv/binary\n"
+                "508000-518000 r--p 00010000 fe:01 77 /srv/binary\n"
+                "600000-610000 rw-p 00020000 fe:01 77 /srv/binary\n");
+    for (uint64_t i = 0; i < n; i++) {
+        uint8_t *plugin = binary_at(binary, binary_add_plugin(binary, first + i * page), size);
+
+        memcpy(binary->data + 0x1000 + i * size, plugin, size);
+        memset(plugin, 0, size);
+    }
+    code = open_code(binary);
+    assert_true(go_code_has(code, first + 10 * page));
+    assert_true(go_code_has(code, first + 50 * page));
+    assert_false(go_code_has(code, first + 70 * page));
+    assert_false(go_code_has(code, first + (n - 1) * page));
+    assert_false(go_code_has_grown(code));
+    assert_int_equal(go_code_variables(code, ranges, 64), 64);
+    go_code_free(&code);
+    binary_free(binary);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +525,9 @@ int main(void)
         cmocka_unit_test(test_every_byte_spoilt),
         cmocka_unit_test(test_target_that_is_gone),
         cmocka_unit_test(test_overlapping_modules),
+        cmocka_unit_test(test_data_without_end),
+        cmocka_unit_test(test_headers_without_end),
+        cmocka_unit_test(test_plugins_without_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
