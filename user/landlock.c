@@ -44,7 +44,8 @@ int landlock_close(void)
     struct ruleset ruleset = {};
     AUTO_CLOSE int fd = -1;
 
-    /* EPERM is what a container's or a service's filter gives who asks for what it does not know. */
+    /* EPERM is what a container's or a service's filter gives who asks for what it does not know.
+     */
     if (version < 1)
         return errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM ? 0 : -errno;
     if (version > (long)VERSIONS)

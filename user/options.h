@@ -37,15 +37,15 @@ struct options {
     pid_t pids[RECORD_TARGETS_MAX]; /* all different */
     size_t n_names;
     char names[RECORD_TARGETS_MAX][OPTIONS_NAME_MAX]; /* name_resolve() turns them into PIDs */
-    bool exit_with_targets;         /* watch: end when the last of the processes has ended */
-    int64_t threshold_ns;           /* 0: all waiters */
-    int64_t interval_ns;            /* watch, top: between scans */
-    int64_t duration_ns;            /* report: how long to watch first; -1: not given */
-    enum report_format format;      /* report */
-    const char *output;             /* report: file to write; NULL: standard output */
-    unsigned kinds;                 /* of waiters: bits 1 << enum sample_kind */
-    bool futex;                     /* follow futex calls */
-    uint32_t max_stacks;            /* stacks with series of their own */
+    bool exit_with_targets;    /* watch: end when the last of the processes has ended */
+    int64_t threshold_ns;      /* 0: all waiters */
+    int64_t interval_ns;       /* watch, top: between scans */
+    int64_t duration_ns;       /* report: how long to watch first; -1: not given */
+    enum report_format format; /* report */
+    const char *output;        /* report: file to write; NULL: standard output */
+    unsigned kinds;            /* of waiters: bits 1 << enum sample_kind */
+    bool futex;                /* follow futex calls */
+    uint32_t max_stacks;       /* stacks with series of their own */
     size_t n_ignores;
     struct ignore_rule ignores[OPTIONS_IGNORE_MAX];
     size_t n_listens;
