@@ -18,7 +18,10 @@ limits="-timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=512"
 input_max=65536 # bytes
 
 names() {
-    ls tests/fuzz/fuzz_*.c | sed 's|.*/fuzz_\(.*\)\.c|\1|'
+    for source in tests/fuzz/fuzz_*.c; do
+        name=${source#tests/fuzz/fuzz_}
+        echo "${name%.c}"
+    done
 }
 
 # run_one NAME: says "ok" or "FAIL" and what it did; its output is kept beside what it found.
@@ -37,7 +40,8 @@ run_one() {
             >> "$log" 2>&1
         status=$?
     fi
-    inputs=$(ls "$corpus" | wc -l)
+    set -- "$corpus"/*
+    inputs=$#
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     if [ "$status" -eq 0 ]; then
         echo "ok   fuzz $name ($inputs inputs replayed, ${runs:-0} more tried)"
@@ -48,6 +52,7 @@ run_one() {
 }
 
 make -s -j"$(nproc)" FUZZ=1 fuzz-targets || exit 1
+# shellcheck disable=SC2046 # names have no blanks
 [ $# -gt 0 ] || set -- $(names)
 mkdir -p "$found"
 results=$(mktemp -d)

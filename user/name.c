@@ -78,11 +78,17 @@ static int add_named(struct options *options, DIR *proc, const char *name)
 
 int name_resolve(struct options *options, char ret_why[static NAME_WHY_MAX])
 {
-    CLEANUP(cleanup_directory) DIR *proc = options->n_names ? opendir("/proc") : NULL;
-    int r = options->n_names && !proc ? -errno : 0;
+    CLEANUP(cleanup_directory) DIR *proc = NULL;
+    int r = 0;
 
-    if (r)
+    if (!options->n_names)
+        return 0;
+    proc = opendir("/proc");
+    if (!proc) {
+        r = -errno;
         snprintf(ret_why, NAME_WHY_MAX, "cannot read /proc: %s", strerror(-r));
+        return r;
+    }
     for (size_t i = 0; i < options->n_names && !r; i++) {
         r = add_named(options, proc, options->names[i]);
         if (r == -ESRCH)

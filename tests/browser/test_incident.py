@@ -345,11 +345,16 @@ class Incident(BrowserTest):
         """The charts' colours follow, without a reload."""
         self.show(self.daemon)
         self.browser.wait_text("#strip-waiters .value", str(LEAKED))
-        ground = "return getComputedStyle(document.body).backgroundColor"
-        light = self.browser.run(ground), set(self.browser.run(COLORS, "waiters"))
+        light = {strip: self.browser.run(PIXEL, COLOR[strip]) for strip in STRIPS}
         self.browser.set_dark(True)
-        harness.wait_for(lambda: self.browser.run(ground) != light[0], "dark ground")
-        harness.wait_for(
-            lambda: not set(self.browser.run(COLORS, "waiters")) & (light[1] - {"0,0,0,0"}),
-            "dark charts",
-        )
+        for strip in STRIPS:
+            dark = self.browser.run(PIXEL, COLOR[strip])
+            self.assertNotEqual(dark, light[strip])
+            self.wait_for_turn(strip, light[strip], dark)
+
+    def wait_for_turn(self, strip, light, dark):
+        def has_turned():
+            colors = self.browser.run(COLORS, strip)
+            return dark in colors and light not in colors
+
+        harness.wait_for(has_turned, f"dark {strip}")

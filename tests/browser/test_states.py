@@ -202,7 +202,7 @@ class Several(States):
         daemon = self.start_watch([leak.pid for leak in leaks])
         names = [target["target"] for target in daemon.report().targets]
         self.show(daemon, f"target={names[0]}")
-        line = "return document.querySelector('tr.group .spark-line').getAttribute('d')"
+        line = "return document.querySelector('tr.group .spark-line')?.getAttribute('d') ?? ''"
         harness.wait_for(lambda: self.browser.run(line), "a line")
         self.browser.click("tbody tr.group .opener")
         self.assertIn(names[0].replace(":", "%3A"), self.browser.attribute(".link a", "href"))
