@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -22,6 +23,7 @@ PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 PROGRAMS = {"on_sched_switch", "on_sys_exit"}  # of parkwatch, attached while it runs
 PATIENCE = 60  # seconds that anything may take to be ready
 POLL = 0.01
+PORTS = (20_000, 32_768)  # net.ipv4.ip_local_port_range begins there
 SYS_BPF = 321  # x86-64
 BPF_ENABLE_STATS = 32  # include/uapi/linux/bpf.h
 TOOLS_CPU = "0"
@@ -234,9 +236,12 @@ def proportional_bytes(pid):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that the kernel gives to clients, who may take it before it is listened on."""
+    while True:
+        port = random.randrange(*PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager
