@@ -111,11 +111,16 @@ class GoServers(harness.LiveTest):
         return report
 
     def hold_still(self, process, port):
-        """What stands, by the process itself, and a report that was made meanwhile."""
+        """What stands, by the process itself, and a report that was made meanwhile. Nothing may be in
+        that alone; it lacks who woke for a moment as it was made, and then is made again."""
         for _ in range(TRIES):
             before = self.stacks(port)
             report = self.look(process, port)
-            if self.stacks(port) == before:
+            found = texts_of(go_truth.reported(report))
+            if self.stacks(port) != before:
+                continue
+            self.assertEqual(found - before, collections.Counter())
+            if found == before:
                 return before, report
         self.fail(f"never the same stacks before and after, in {TRIES} looks")
 
