@@ -17,7 +17,7 @@ struct thing {
     uint32_t position; /* of the group */
     uint32_t count;
     uint32_t owner;  /* 0: no sample knew */
-    uint32_t detail; /* 0: likewise */
+    uint32_t detail; /* likewise; of several, which differ by the moment, any */
     uint32_t kind;   /* enum object_kind */
 };
 
@@ -65,8 +65,7 @@ int waits_add(struct waits *waits, uint32_t position, const struct sample *sampl
     known->count++;
     if (!known->owner)
         known->owner = sample->owner;
-    /* Descriptions of one thing differ in how many wait there, by the moment: any will do. */
-    if (sample->detail)
+    if (!known->detail)
         known->detail = sample->detail;
     return 0;
 }
