@@ -46,8 +46,8 @@ run_one() {
     if [ "$status" -eq 0 ]; then
         echo "ok   fuzz $name ($inputs inputs replayed, ${runs:-0} more tried)"
     else
-        tail -n 60 "$log"
         echo "FAIL fuzz $name (exit $status, see $log)"
+        tail -n 60 "$log"
     fi
 }
 

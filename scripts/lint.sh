@@ -9,12 +9,12 @@ build=${BUILD:-build}
 seconds=600 # for clang-tidy over everything: ten times what it takes
 failed=0
 
-# verdict STATUS NAME
+# verdict STATUS NAME: and what it said, if that is of interest
 verdict() {
     if [ "$1" -eq 0 ]; then
         echo "ok   $2"
     else
-        echo "FAIL $2"
+        printf 'FAIL %s\n%s\n' "$2" "$said"
         failed=1
     fi
 }
@@ -79,14 +79,14 @@ caps() {
     return 1
 }
 
-format
+said=$(format 2>&1)
 verdict $? format
-tidy
+said=$(tidy 2>&1)
 verdict $? tidy
-scripts
+said=$(scripts 2>&1)
 verdict $? shellcheck
-python
+said=$(python 2>&1)
 verdict $? python
-caps
+said=$(caps 2>&1)
 verdict $? caps
 exit "$failed"

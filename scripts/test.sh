@@ -1,12 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# test.sh: sets up, builds, and runs every test. The last line adds all of them up.
+# test.sh: sets up, builds, and runs every test. At its end stand again those that failed, and on the
+# last line the sum.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+log=$(mktemp) failures=$(mktemp)
+trap 'rm -f "$log" "$failures"' EXIT
+lines_max=60 # of what one failed test said, at the end
 passed=0 failed=0 skipped=0
+
+# failures_of COMMAND...: what $log says of the tests that failed, each from its FAIL to the next
+# test; without any, the end of it
+failures_of() {
+    echo "== $*"
+    grep -q '^FAIL ' "$log" || { tail -n "$lines_max" "$log"; return; }
+    awk -v max="$lines_max" '
+        /^FAIL / { left = max }
+        /^(ok|skip|==) / || /^[0-9]+ passed, / { left = 0 }
+        left > 0 { print; left-- }' "$log"
+}
 
 # suite COMMAND...: one that ends with its own sum, or counts as one test
 suite() {
@@ -17,6 +30,7 @@ suite() {
     if [ -z "$sum" ]; then
         sum="$((status == 0)) $((status != 0)) 0"
     fi
+    [ "$status" -eq 0 ] || failures_of "$@" >> "$failures"
     # shellcheck disable=SC2086 # three numbers
     set -- $sum
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
@@ -38,5 +52,9 @@ suite scripts/live.sh
 suite scripts/soak.sh 60
 suite scripts/browser.sh
 suite scripts/run-in-vm.sh ci
+if [ -s "$failures" ]; then
+    echo "== what failed"
+    cat "$failures"
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -21,7 +21,8 @@ WAITERS_MAX = 1000  # of one channel that are counted
 # Where a thread of the scheduler stands, as a reader of runtime/proc.go knows it.
 SCHEDULER = (
     "runtime.findRunnable", "runtime.findrunnable", "runtime.stoplockedm", "runtime.startlockedm",
-    "runtime.sysmon", "runtime.templateThread",
+    "runtime.gcstopm", "runtime.exitsyscall0", "runtime.exitsyscallNoP", "runtime.sysmon",
+    "runtime.templateThread",
 )
 
 # What the goroutines in these functions of park.go wait on.

@@ -56,6 +56,7 @@ static const struct rule rules[] = {
     /* Threads of the Go scheduler without a goroutine to run, and its own (runtime/proc.go). */
     {"go scheduler", SAMPLE_THREAD, "futex wait", "runtime.stopm", NULL, 0},
     {"go scheduler", SAMPLE_THREAD, "futex wait", "runtime.stoplockedm", NULL, 0},
+    {"go scheduler", SAMPLE_THREAD, "futex wait", "runtime.mexit", NULL, 0},
     {"go scheduler", SAMPLE_THREAD, "futex wait", "runtime.sysmon", NULL, 0},
     {"go scheduler", SAMPLE_THREAD, "futex wait", "runtime.templateThread", NULL, 0},
     {"go scheduler", SAMPLE_THREAD, "poll", "runtime.netpoll", NULL, 0},

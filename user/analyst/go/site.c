@@ -21,10 +21,15 @@ static const char *const standard[] = {
 static const char *const plumbing[] = {"internal", "runtime", "sync", "syscall"};
 
 /* What a thread does that has no goroutine, above all of the frames below it: the scheduler looks
- * for one (findrunnable until 1.18), or waits for its own to be run, and the runtime's monitor. */
+ * for one (findrunnable until 1.18), waits for its own to be run, or for the end of a stop of the
+ * world; a system call came back and nothing was free to run on (exitsyscall0 until 1.25); the main
+ * thread has nothing left to do; and the runtime's monitor. These call stopm() and mPark()
+ * (runtime/proc.go). */
 static const char *const schedulers[] = {
-    "runtime.findRunnable", "runtime.findrunnable", "runtime.stoplockedm",
-    "runtime.startlockedm", "runtime.sysmon",       "runtime.templateThread",
+    "runtime.findRunnable",   "runtime.findrunnable", "runtime.stoplockedm",
+    "runtime.startlockedm",   "runtime.gcstopm",      "runtime.exitsyscall0",
+    "runtime.exitsyscallNoP", "runtime.mexit",        "runtime.sysmon",
+    "runtime.templateThread",
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
