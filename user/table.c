@@ -4,9 +4,10 @@
 #include "table.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+#include "room.h"
 
 #define CAPACITY_MIN 16
 #define SLOTS_MIN    32
@@ -86,9 +87,9 @@ static uint32_t free_slot(const struct table *table, uint32_t hash)
     return slot;
 }
 
-static void take_slot(struct table *table, uint32_t position)
+static void take_slot(struct table *table, struct table_key key, uint32_t position)
 {
-    uint32_t hash = hash_of(table, table->type->key(element_at(table, position)));
+    uint32_t hash = hash_of(table, key);
 
     table->slots[free_slot(table, hash)] = slot_value(table, hash, position);
 }
@@ -96,11 +97,12 @@ static void take_slot(struct table *table, uint32_t position)
 static int grow_elements(struct table *table)
 {
     uint32_t capacity = table->capacity ? table->capacity * 2 : CAPACITY_MIN;
+    size_t size = table->type->size;
     void *elements;
 
     if (table->n < table->capacity)
         return 0;
-    elements = reallocarray(table->elements, capacity, table->type->size);
+    elements = room_grow(table->elements, table->capacity * size, capacity * size);
     if (!elements)
         return -ENOMEM;
     table->elements = elements;
@@ -116,14 +118,14 @@ static int grow_slots(struct table *table)
 
     if (table->n + 1 <= table->n_slots / 4 * 3)
         return 0;
-    slots = calloc(n_slots, sizeof(*slots));
+    slots = room_new(n_slots * sizeof(*slots));
     if (!slots)
         return -ENOMEM;
-    free(table->slots);
+    room_free(table->slots, table->n_slots * sizeof(*slots));
     table->slots = slots;
     table->n_slots = n_slots;
     for (uint32_t i = 0; i < table->n; i++)
-        take_slot(table, i);
+        take_slot(table, table->type->key(element_at(table, i)), i);
     return 0;
 }
 
@@ -167,13 +169,24 @@ void table_init(struct table *table, const struct table_type *type)
 
 void table_clear(struct table *table)
 {
-    free(table->elements);
-    free(table->slots);
+    size_t bytes;
+    void *elements = table_take(table, &bytes);
+
+    room_free(elements, bytes);
+}
+
+void *table_take(struct table *table, size_t *ret_bytes)
+{
+    void *elements = table->elements;
+
+    *ret_bytes = table->capacity * table->type->size;
+    room_free(table->slots, table->n_slots * sizeof(*table->slots));
     table->elements = NULL;
     table->slots = NULL;
     table->n = 0;
     table->capacity = 0;
     table->n_slots = 0;
+    return elements;
 }
 
 void *table_find(const struct table *table, struct table_key key)
@@ -200,9 +213,9 @@ int table_add(struct table *table, const void *element, void **ret_element)
         return -ENOSPC;
     if (grow_elements(table) || grow_slots(table))
         return -ENOMEM;
+    take_slot(table, table->type->key(element), table->n);
     place = element_at(table, table->n);
     memcpy(place, element, table->type->size);
-    take_slot(table, table->n);
     table->n++;
     if (ret_element)
         *ret_element = place;

@@ -39,6 +39,10 @@ void table_init(struct table *table, const struct table_type *type);
 /* Forgets all elements and gives their memory back; the table stays usable. */
 void table_clear(struct table *table);
 
+/* Forgets all elements but leaves their array to the caller: room_free() with *ret_bytes gives it
+ * back. NULL: there was none. */
+void *table_take(struct table *table, size_t *ret_bytes);
+
 /* The element with this key, or NULL. */
 void *table_find(const struct table *table, struct table_key key);
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "room.h"
 #include "table.h"
 
 #define KEYS 4096
@@ -51,6 +52,29 @@ static void test_both_words_are_the_key(void **state)
     assert_int_equal(table_add(&table, &(struct item){.id = 5}, NULL), 0);
     assert_non_null(table_find(&table, key_of(5)));
     assert_null(table_find(&table, (struct table_key){.high = 2, .low = 5}));
+    table_clear(&table);
+}
+
+static void test_taken(void **state)
+{
+    struct table table;
+    struct item *taken;
+    size_t bytes;
+
+    (void)state;
+    table_init(&table, &items);
+    assert_null(table_take(&table, &bytes));
+    assert_int_equal(bytes, 0);
+    for (uint64_t i = 0; i < KEYS; i++)
+        assert_int_equal(table_add(&table, &(struct item){.id = i, .value = i * i}, NULL), 0);
+    taken = table_take(&table, &bytes);
+    assert_true(bytes >= KEYS * sizeof(*taken));
+    for (uint64_t i = 0; i < KEYS; i++)
+        assert_true(taken[i].id == i && taken[i].value == i * i);
+    room_free(taken, bytes);
+    assert_null(table_find(&table, key_of(1)));
+    assert_int_equal(table_add(&table, &(struct item){.id = 1}, NULL), 0);
+    assert_non_null(table_find(&table, key_of(1)));
     table_clear(&table);
 }
 
@@ -114,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_both_words_are_the_key),
+        cmocka_unit_test(test_taken),
         cmocka_unit_test(test_bound),
         cmocka_unit_test(test_random),
     };

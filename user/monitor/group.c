@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "room.h"
 #include "site.h"
 #include "waits.h"
 
@@ -274,8 +275,8 @@ int groups_build(const struct table *samples, const struct names *names,
     if (r)
         return r;
     groups.n = builder.groups.n;
-    groups.list = TAKE_PTR(builder.groups.elements);
-    r = waits_list(&builder.waits, samples, names, policy->now_ns, groups.list, builder.groups.n);
+    groups.list = table_take(&builder.groups, &groups.room);
+    r = waits_list(&builder.waits, samples, names, policy->now_ns, groups.list, (uint32_t)groups.n);
     if (r)
         return r;
     for (size_t i = 0; i < SAMPLE_KIND_MAX; i++)
@@ -318,6 +319,6 @@ void groups_free(struct groups *groups)
 {
     for (size_t i = 0; i < groups->n; i++)
         waits_release(&groups->list[i]);
-    free(groups->list);
+    room_free(groups->list, groups->room);
     *groups = (struct groups){0};
 }

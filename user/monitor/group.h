@@ -26,6 +26,7 @@ struct group_policy {
 struct groups {
     size_t n;
     struct group *list; /* most waiters first, then oldest, then by stack id */
+    size_t room;        /* of the list, in bytes */
     uint64_t n_parked[SAMPLE_KIND_MAX];
     uint64_t now_ns;  /* when ages are as they are */
     uint64_t next_ns; /* from when on they are others even so: one more sample counts */

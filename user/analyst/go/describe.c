@@ -10,6 +10,7 @@
 #include "analyst/go/labelmap.h"
 #include "analyst/go/semaphore.h"
 #include "analyst/go/site.h"
+#include "analyst/go/sort.h"
 #include "analyst/go/waitqs.h"
 #include "analyst/stacks.h"
 #include "cleanup.h"
@@ -144,7 +145,7 @@ static int read_stacks(struct describer *describer, size_t n)
         describer->pieces[i] = (struct piece){
             goroutine->sp, size < STACK_COPY ? (uint32_t)size : STACK_COPY, (uint32_t)i};
     }
-    gather_sort(describer->pieces, describer->spare, n);
+    sort_pieces(describer->pieces, describer->spare, n);
     return gather(describer->memory, describer->pieces, n, STACK_GAP, take_stack, describer);
 }
 
@@ -180,7 +181,7 @@ static int read_sudogs(struct describer *describer, size_t n)
                     describer->subjects[i].next_sudog, describer->layout->sudog_size, (uint32_t)i};
         if (!asked)
             break;
-        gather_sort(describer->pieces, describer->spare, asked);
+        sort_pieces(describer->pieces, describer->spare, asked);
         r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_sudog, describer);
         if (r)
             return r;
@@ -208,7 +209,7 @@ static int read_channels(struct describer *describer, size_t n)
         if (describer->subjects[i].sudog.channel)
             describer->pieces[asked++] = (struct piece){
                 describer->subjects[i].sudog.channel, describer->layout->channel_size, (uint32_t)i};
-    gather_sort(describer->pieces, describer->spare, asked);
+    sort_pieces(describer->pieces, describer->spare, asked);
     r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_channel, describer);
     for (size_t i = 0; i < n && !r; i++)
         if (describer->subjects[i].has_channel)
@@ -288,7 +289,7 @@ static int read_label_lists(struct describer *describer, size_t n)
         if (describer->subjects[i].goroutine.labels)
             describer->pieces[asked++] =
                 (struct piece){describer->subjects[i].goroutine.labels, size, (uint32_t)i};
-    gather_sort(describer->pieces, describer->spare, asked);
+    sort_pieces(describer->pieces, describer->spare, asked);
     r = gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_label_set, describer);
     asked = 0;
     for (size_t i = 0; i < n && !r; i++) {
@@ -298,7 +299,7 @@ static int read_label_lists(struct describer *describer, size_t n)
         if (size)
             describer->pieces[asked++] = (struct piece){subject->labels_at, size, (uint32_t)i};
     }
-    gather_sort(describer->pieces, describer->spare, asked);
+    sort_pieces(describer->pieces, describer->spare, asked);
     return r ? r
              : gather(describer->memory, describer->pieces, asked, HEAP_GAP, take_label_list,
                       describer);

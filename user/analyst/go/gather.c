@@ -5,10 +5,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Sorting is by digits: pieces of one batch are near to each other, and differ in three or four. */
-#define DIGIT_BITS 8
-#define DIGIT_MASK ((1u << DIGIT_BITS) - 1)
-
 /* Ranges of one request, and the pieces from `first` to `end` that they hold. */
 struct request {
     struct rpc_range ranges[RPC_RANGES_MAX];
@@ -138,44 +134,4 @@ int gather(const struct go_memory *memory, const struct piece *pieces, size_t n,
     while (gathering.n_taken < gathering.n_asked)
         (void)take_next(&gathering, NULL, NULL);
     return r;
-}
-
-/* One digit of the addresses, from bit `shift` on. */
-static void sort_digit(const struct piece *from, struct piece *to, size_t n, unsigned shift)
-{
-    size_t at[1 << DIGIT_BITS] = {0}, sum = 0;
-
-    for (size_t i = 0; i < n; i++)
-        at[from[i].address >> shift & DIGIT_MASK]++;
-    for (size_t i = 0; i <= DIGIT_MASK; i++) {
-        size_t count = at[i];
-
-        at[i] = sum;
-        sum += count;
-    }
-    for (size_t i = 0; i < n; i++)
-        to[at[from[i].address >> shift & DIGIT_MASK]++] = from[i];
-}
-
-void gather_sort(struct piece *pieces, struct piece *spare, size_t n)
-{
-    struct piece *from = pieces, *to = spare;
-    uint64_t differing = 0;
-    bool sorted = true;
-
-    for (size_t i = 1; i < n; i++) {
-        differing |= pieces[i].address ^ pieces[0].address;
-        sorted &= pieces[i - 1].address <= pieces[i].address;
-    }
-    for (unsigned shift = 0; shift < 64 && !sorted; shift += DIGIT_BITS) {
-        struct piece *swapped = from;
-
-        if (!(differing >> shift & DIGIT_MASK))
-            continue;
-        sort_digit(from, to, n, shift);
-        from = to;
-        to = swapped;
-    }
-    if (from != pieces)
-        memcpy(pieces, from, n * sizeof(*pieces));
 }

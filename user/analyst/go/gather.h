@@ -24,6 +24,3 @@ typedef void (*gather_take)(void *context, const struct piece *piece, const uint
  */
 int gather(const struct go_memory *memory, const struct piece *pieces, size_t n, uint32_t gap,
            gather_take take, void *context);
-
-/* Sorts pieces by address, so that neighbours lie side by side. `spare` has room for `n`, too. */
-void gather_sort(struct piece *pieces, struct piece *spare, size_t n);

@@ -10,6 +10,7 @@
 
 #include "analyst/go/gather.h"
 #include "analyst/go/goroutine.h"
+#include "analyst/go/sort.h"
 #include "analyst/go/witness.h"
 #include "cleanup.h"
 
@@ -273,7 +274,7 @@ int proof_check(const struct g_layout *layout, struct go_code *code, const struc
     proof->n = n < PROOF_GS_MAX ? n : PROOF_GS_MAX;
     for (size_t i = 0; i < proof->n; i++)
         proof->pieces[i] = (struct piece){gs[i], layout->size, (uint32_t)i};
-    gather_sort(proof->pieces, proof->spare, proof->n);
+    sort_pieces(proof->pieces, proof->spare, proof->n);
     for (int i = 0; i < PROOF_TRIES && r == -ENOTSUP; i++)
         r = try_proof(proof, memory);
     if (r)

@@ -5,6 +5,7 @@
 
 #include "analyst/go/arch.h"
 #include "analyst/go/gather.h"
+#include "analyst/go/sort.h"
 
 #define GAP         256  /* bytes between two things that are read together */
 #define PIECES_MAX  1024 /* read at once */
@@ -105,7 +106,7 @@ static int read_pieces(struct find *find, const struct go_memory *memory)
 {
     int r;
 
-    gather_sort(find->pieces, find->spare, find->n);
+    sort_pieces(find->pieces, find->spare, find->n);
     r = gather(memory, find->pieces, find->n, GAP, take, find);
     find->n = 0;
     return r;

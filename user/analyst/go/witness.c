@@ -10,6 +10,7 @@
 #include "analyst/go/channel.h"
 #include "analyst/go/gather.h"
 #include "analyst/go/parker.h"
+#include "analyst/go/sort.h"
 #include "cleanup.h"
 
 #define REASONS_MAX 64  /* numbers, of a byte, that are told apart */
@@ -62,7 +63,7 @@ static void choose(struct hearing *hearing, const struct goroutine *goroutines, 
 
 static int read_all(struct hearing *hearing, size_t n, gather_take take)
 {
-    gather_sort(hearing->pieces, hearing->spare, n);
+    sort_pieces(hearing->pieces, hearing->spare, n);
     return gather(hearing->memory, hearing->pieces, n, GAP_MAX, take, hearing);
 }
 

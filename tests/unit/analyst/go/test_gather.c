@@ -202,26 +202,6 @@ static void nothing_stays_asked_for(void **state)
     error = 0;
 }
 
-static void pieces_are_sorted(void **state)
-{
-    static struct piece pieces[1000], spare[1000];
-    uint64_t address = 1, sum = 0;
-
-    (void)state;
-    for (uint32_t i = 0; i < 1000; i++) {
-        address = address * 6364136223846793005u + 1442695040888963407u;
-        pieces[i] = (struct piece){i % 3 ? address : address >> 40, 1, i};
-    }
-    for (size_t n = 0; n <= 1000; n += n < 4 ? 1 : 332) {
-        gather_sort(pieces, spare, n);
-        for (size_t i = 1; i < n; i++)
-            assert_true(pieces[i - 1].address <= pieces[i].address);
-    }
-    for (uint32_t i = 0; i < 1000; i++)
-        sum += pieces[i].index;
-    assert_int_equal(sum, 999 * 1000 / 2);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,7 +214,6 @@ int main(void)
         cmocka_unit_test(errors_are_passed_on),
         cmocka_unit_test(the_next_is_asked_for_while_one_is_handed_out),
         cmocka_unit_test(nothing_stays_asked_for),
-        cmocka_unit_test(pieces_are_sorted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
