@@ -9,6 +9,7 @@
 #include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +241,32 @@ int unwinder_set_maps(struct unwinder *unwinder, const struct maps *maps)
     return 0;
 }
 
+static void close_module(struct module *module)
+{
+    debuginfo_free(&module->debuginfo);
+    elf_end(TAKE_PTR(module->elf));
+    module->debuginfo_tried = false;
+    module->debug_sought = false;
+    module->dwfl = NULL;
+    module->state = MODULE_CLOSED;
+}
+
+/* Debug information of one library, inflated, takes more than all else that an analyst has. */
+void unwinder_rest(struct unwinder *unwinder, uint64_t now_ns)
+{
+    unwinder->now_ns = now_ns;
+    if (!unwinder->named_ns || now_ns - unwinder->named_ns < UNWIND_REST_NS)
+        return;
+    unwinder->named_ns = 0;
+    for (size_t i = 0; i < unwinder->n_modules; i++)
+        if (unwinder->modules[i]->state == MODULE_LOADED)
+            close_module(unwinder->modules[i]);
+    report_again(unwinder);
+    for (size_t i = 0; i < unwinder->n_modules; i++)
+        free(TAKE_PTR(unwinder->modules[i]->image));
+    malloc_trim(0);
+}
+
 void modules_free(struct unwinder *unwinder)
 {
     list_free(unwinder->modules, unwinder->n_modules);
@@ -315,9 +342,14 @@ static int introduce(struct unwinder *unwinder, struct module *module)
     return 0;
 }
 
+bool module_is_unloaded(const struct module *module)
+{
+    return module->state == MODULE_MAPPED || module->state == MODULE_CLOSED;
+}
+
 bool module_load(struct unwinder *unwinder, struct module *module)
 {
-    if (module->state != MODULE_MAPPED)
+    if (!module_is_unloaded(module))
         return module->state == MODULE_LOADED;
     module->state = MODULE_REFUSED;
     if (open_image(unwinder, module) < 0)

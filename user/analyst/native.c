@@ -10,6 +10,7 @@
 #include "analyst/site.h"
 #include "analyst/unwind.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "reason.h"
 
 #define STACK_COPY    (16 * 1024) /* of each stack at once: most park within it */
@@ -196,6 +197,7 @@ void native_begin(struct native *native)
     native->maps = NULL;
     native->kernel_asked = false;
     native->n_kernel = 0;
+    unwinder_rest(native->unwinder, clock_now());
 }
 
 static int by_tid(const void *a, const void *b)

@@ -130,6 +130,7 @@ static size_t find_symbol(struct unwinder *unwinder, struct module *module, uint
     return n;
 }
 
+/* What is known needs no file. 0: the module's file can't be read. */
 static size_t cached_symbol(struct unwinder *unwinder, struct module *module, uint64_t address,
                             struct frame frames[static SYMBOL_INLINE_MAX])
 {
@@ -140,6 +141,9 @@ static size_t cached_symbol(struct unwinder *unwinder, struct module *module, ui
         memcpy(frames, known->frames, known->n * sizeof(*frames));
         return known->n;
     }
+    if (!module_load(unwinder, module))
+        return 0;
+    unwinder->named_ns = unwinder->now_ns;
     n = find_symbol(unwinder, module, address, frames);
     cache_put(unwinder->symbols, module->id, address, frames, n);
     return n;
@@ -148,7 +152,7 @@ static size_t cached_symbol(struct unwinder *unwinder, struct module *module, ui
 /* Where the address is in the module's own addresses; in a file that we can't read, in the file. */
 static uint64_t offset_in(const struct module *module, uint64_t address)
 {
-    if (module->state == MODULE_LOADED)
+    if (module->state == MODULE_LOADED || module->state == MODULE_CLOSED)
         return address - module->bias;
     return address - module->mapping.start + module->mapping.offset;
 }
@@ -158,14 +162,13 @@ size_t unwinder_symbolize(struct unwinder *unwinder, const struct raw_frame *raw
 {
     uint64_t address = raw->pc - !raw->activation;
     struct module *module = module_find(unwinder, address);
-    size_t n = 1;
+    size_t n = module ? cached_symbol(unwinder, module, address, ret_frames) : 0;
 
-    ret_frames[0] = (struct frame){.address = raw->pc};
-    if (!module)
-        return 1;
-    if (module_load(unwinder, module))
-        n = cached_symbol(unwinder, module, address, ret_frames);
-    for (size_t i = 0; i < n; i++) {
+    if (!n) {
+        ret_frames[0] = (struct frame){.address = raw->pc};
+        n = 1;
+    }
+    for (size_t i = 0; i < n && module; i++) {
         ret_frames[i].module = module->name;
         ret_frames[i].build_id = module->build_id;
         ret_frames[i].address = raw->pc;

@@ -157,7 +157,7 @@ static int visit_frame(Dwfl_Frame *frame, void *context)
     if (walk->n == walk->max)
         return stop(walk, UNWIND_CAPPED);
     module = module_find(unwinder, pc - !exact);
-    if (module && module->state == MODULE_MAPPED) {
+    if (module && module_is_unloaded(module)) {
         walk->load = module;
         return DWARF_CB_ABORT;
     }

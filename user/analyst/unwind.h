@@ -59,6 +59,12 @@ void unwinder_free(struct unwinder **unwinder);
  * that stay keep what was loaded of them. Files are opened when an address in them is first met. */
 int unwinder_set_maps(struct unwinder *unwinder, const struct maps *maps);
 
+/* Closes all files, and gives back what was read of them, once no address has been named for
+ * UNWIND_REST_NS: mostly those that come are known. What is met anew is opened anew. To be told the
+ * time, CLOCK_MONOTONIC, now and then. */
+#define UNWIND_REST_NS 30000000000u
+void unwinder_rest(struct unwinder *unwinder, uint64_t now_ns);
+
 /* Unwinds one thread from `regs` (enum record_reg order). Writes at most `max` frames, innermost
  * first; at least one, the registers' own pc. */
 enum unwind_end unwinder_unwind(struct unwinder *unwinder, const uint64_t *regs,

@@ -25,6 +25,7 @@ struct module_context {
 enum module_state {
     MODULE_MAPPED,  /* not looked into yet */
     MODULE_LOADED,  /* known to elfutils */
+    MODULE_CLOSED,  /* was, and will be again when it is needed */
     MODULE_REFUSED, /* could not be opened, or is no ELF file that we can read */
     MODULE_NO_FILE, /* anonymous memory: code that the program made itself */
 };
@@ -69,6 +70,9 @@ struct unwinder {
     struct module **modules; /* ascending, not overlapping */
     size_t n_modules;
     uint32_t last_id;
+    uint64_t now_ns;   /* as unwinder_rest() was told last */
+    uint64_t named_ns; /* when an address was last named that was not known; 0: before the files
+                          were closed */
     struct symbol_cache *symbols;
     struct stack_walk *walk; /* the one under way, for elfutils' callbacks */
     struct cfi_entry cfi[CFI_CACHE_SLOTS];
@@ -79,7 +83,9 @@ struct unwinder {
 #define MODULES_MAX 16384 /* code beyond them has no name and ends a stack */
 
 struct module *module_find(const struct unwinder *unwinder, uint64_t address);
-/* Makes the module known to elfutils, if that was not tried before. Must not be called from within
+/* Whether it is to be loaded before what it has is used. */
+bool module_is_unloaded(const struct module *module);
+/* Makes the module known to elfutils, if that did not fail before. Must not be called from within
  * one of elfutils' callbacks. Returns whether it is. */
 bool module_load(struct unwinder *unwinder, struct module *module);
 void modules_free(struct unwinder *unwinder);

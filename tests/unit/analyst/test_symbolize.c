@@ -139,6 +139,31 @@ static void test_cached_names_are_the_same(void **state)
     assert_int_equal(self->n_opens, 1);
 }
 
+/* What was named before costs no look into files, and keeps none open. */
+static void test_files_are_closed_when_there_is_nothing_to_name(void **state)
+{
+    struct frame frames[SYMBOL_INLINE_MAX];
+    struct self *self = *state;
+    uint64_t now = 1000;
+
+    outer();
+    unwinder_rest(self->unwinder, now);
+    name_of(self, code_address(outer), true, frames);
+    unwinder_rest(self->unwinder, now += UNWIND_REST_NS - 1);
+    name_of(self, code_address(look), true, frames);
+    assert_int_equal(self->n_opens, 1);
+    unwinder_rest(self->unwinder, now += UNWIND_REST_NS - 1);
+    name_of(self, code_address(outer), true, frames);
+    unwinder_rest(self->unwinder, now + 1);
+    name_of(self, code_address(look), true, frames);
+    assert_string_equal(frames[0].function, "look");
+    assert_int_equal(self->n_opens, 1);
+    assert_int_equal(name_of(self, return_address, false, frames), 2);
+    assert_here(&frames[0], "inner", inner_line);
+    assert_here(&frames[1], "outer", outer_line);
+    assert_int_equal(self->n_opens, 2);
+}
+
 /* Symbols as assemblers leave them: no debug information, and not always a size. */
 void sized_stub(void);
 void label_stub(void);
@@ -380,6 +405,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_offset_is_the_files_address, start, end),
         cmocka_unit_test_setup_teardown(test_build_id_is_the_files, start, end),
         cmocka_unit_test_setup_teardown(test_cached_names_are_the_same, start, end),
+        cmocka_unit_test_setup_teardown(test_files_are_closed_when_there_is_nothing_to_name, start,
+                                        end),
         cmocka_unit_test_setup_teardown(test_symbol_ends_with_its_size, start, end),
         cmocka_unit_test_setup_teardown(test_label_reaches_a_short_way, start, end),
         cmocka_unit_test_setup_teardown(test_vdso_is_read_from_memory, start, end),

@@ -93,6 +93,23 @@ static void test_main_thread_to_its_start(void **state)
     assert_false(look->raw[1].activation);
 }
 
+static void test_again_after_a_rest(void **state)
+{
+    struct look *look = *state;
+    size_t n, n_opens;
+
+    unwinder_rest(look->self->unwinder, 1);
+    look_from_outer(look);
+    n = look->n;
+    n_opens = look->self->n_opens;
+    unwinder_rest(look->self->unwinder, 1 + UNWIND_REST_NS);
+    look_from_outer(look);
+    assert_int_equal(look->end, UNWIND_WHOLE);
+    assert_int_equal(look->n, n);
+    assert_caller_of(&look->named, "look_from_inner", "look_from_outer");
+    assert_int_equal(look->self->n_opens, 2 * n_opens);
+}
+
 static void *look_from_thread(void *argument)
 {
     look_from_outer(argument);
@@ -221,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_main_thread_to_its_start, start, end),
+        cmocka_unit_test_setup_teardown(test_again_after_a_rest, start, end),
         cmocka_unit_test_setup_teardown(test_thread_to_its_start, start, end),
         cmocka_unit_test_setup_teardown(test_through_signal_frame, start, end),
         cmocka_unit_test_setup_teardown(test_cap, start, end),
