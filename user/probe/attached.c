@@ -31,6 +31,7 @@ void attached_init(struct attached *attached)
 int attached_open(struct attached *attached, uint32_t index, pid_t pid)
 {
     attached->index = index;
+    attached->numbers_are_kernels = target_is_initial(getpid());
     return target_open(pid, &attached->target);
 }
 
@@ -227,11 +228,15 @@ static void disbelieve(struct attached *attached)
     lose_crew(attached, LOSS_reader_restarts, true);
 }
 
-/* Who a target is to the kernel never changes, and nobody else is it. */
+/* Who a target is to the kernel never changes, and nobody else is it. Seen from the initial PID
+ * namespace it has the number that it has there: no reader can take that of another target, so that
+ * who is disbelieved is the one who lies. From another one that number is not to be seen. */
 static bool may_be(const struct attached *attached, const struct reader_identity *identity)
 {
     const struct reader_identity *known = &attached->identity;
 
+    if (attached->numbers_are_kernels && identity->tgid != (uint32_t)attached->target.pid)
+        return false;
     return !known->tgid ||
            (known->tgid == identity->tgid && known->leader_start_ns == identity->leader_start_ns);
 }

@@ -29,9 +29,10 @@ struct attached_options {
 struct attached {
     uint32_t index;
     struct target_id target;
-    struct losses losses; /* of the probe and of the readers */
-    struct bpf *bpf;      /* borrowed */
-    int monitor;          /* borrowed: the probe's socket to the monitor */
+    bool numbers_are_kernels; /* target.pid is what thread records carry, too */
+    struct losses losses;     /* of the probe and of the readers */
+    struct bpf *bpf;          /* borrowed */
+    int monitor;              /* borrowed: the probe's socket to the monitor */
     struct attached_options options;
     bool up;
     bool readable; /* a reader could look into it */

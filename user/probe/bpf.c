@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,12 +15,10 @@
 #include "buckets.h"
 #include "cleanup.h"
 #include "parkwatch.skel.h"
+#include "probe/target.h"
 #include "reason.h"
 
 #define CLOCK_TRIES 3
-
-/* Inode of the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
-#define PID_NAMESPACE_INITIAL 0xEFFFFFFCu
 
 struct bpf {
     struct parkwatch_bpf *skeleton;
@@ -205,16 +202,8 @@ static int link_to(struct bpf_program *program, pid_t pid, int *ret_fd)
  * keeps where only bpf_probe_read_kernel() gets. */
 static bool can_number(const struct bpf *bpf, pid_t pid)
 {
-    const pid_t pids[] = {getpid(), pid};
-    struct stat namespace;
-    char path[64];
-
-    for (size_t i = 0; i < 2 && !bpf->skeleton->rodata->reads_kernel; i++) {
-        snprintf(path, sizeof(path), "/proc/%d/ns/pid", pids[i]);
-        if (stat(path, &namespace) || namespace.st_ino != PID_NAMESPACE_INITIAL)
-            return false;
-    }
-    return true;
+    return bpf->skeleton->rodata->reads_kernel ||
+           (target_is_initial(getpid()) && target_is_initial(pid));
 }
 
 int bpf_link(struct bpf *bpf, pid_t pid, struct bpf_links *ret_links)

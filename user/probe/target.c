@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@
 #include "procfs.h"
 
 #define TASK_PATH_MAX 64
+
+/* Inode of the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h). */
+#define PID_NAMESPACE_INITIAL 0xEFFFFFFCu
 
 /* /proc/self is in the numbers of the PID namespace that /proc was mounted for. */
 static bool proc_is_ours(void)
@@ -123,6 +127,15 @@ void target_close(struct target_id *target)
     cleanup_close(&target->pidfd);
     cleanup_close(&target->proc_fd);
     *target = TARGET_NONE;
+}
+
+bool target_is_initial(pid_t pid)
+{
+    struct stat namespace;
+    char path[TASK_PATH_MAX];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+    return !stat(path, &namespace) && namespace.st_ino == PID_NAMESPACE_INITIAL;
 }
 
 bool target_alive(const struct target_id *target)

@@ -42,6 +42,10 @@ void target_close(struct target_id *target);
 /* The process that the thread `tid` belongs to. */
 int target_process_of(pid_t tid, pid_t *ret_pid);
 
+/* Whether a process is in the initial PID namespace: there its number, as seen from there, is the
+ * one that the kernel's records carry. False also where it cannot be told. */
+bool target_is_initial(pid_t pid);
+
 /* Whether any of its threads lives: a zombie is not alive. */
 bool target_alive(const struct target_id *target);
 

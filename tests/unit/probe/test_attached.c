@@ -291,6 +291,48 @@ static void test_identity_of_another(void **state)
     assert_int_equal(fixture->attached.identity.tgid, 0);
 }
 
+/* A reader that was taken over is not the first to be another target, whose own then were the one
+ * to be disbelieved. */
+static void test_identity_is_the_number_here(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->attached.numbers_are_kernels = true;
+    say(fixture, &(struct reader_news){.type = READER_IDENTITY, .identity = {PID, 0, START}});
+    assert_int_equal(fake_bpf_followed, PID);
+    assert_false(fixture->attached.leaving);
+    end(state);
+    start(state);
+    fixture->attached.numbers_are_kernels = true;
+    say(fixture, &(struct reader_news){.type = READER_IDENTITY, .identity = {PID + 1, 0, START}});
+    expect_disbelief(fixture);
+    assert_int_equal(fake_bpf_followed, 0);
+    assert_int_equal(fixture->attached.identity.tgid, 0);
+}
+
+/* In another PID namespace numbers differ, as those of containers do. */
+static void test_identity_has_another_number_elsewhere(void **state)
+{
+    struct fixture *fixture = *state;
+
+    say(fixture, &(struct reader_news){.type = READER_IDENTITY, .identity = {PID + 1, 0, START}});
+    assert_int_equal(fake_bpf_followed, PID + 1);
+    assert_false(fixture->attached.leaving);
+}
+
+static void test_numbers_of_the_initial_namespace(void **state)
+{
+    struct attached other;
+    char link[64] = "";
+
+    (void)state;
+    attached_init(&other);
+    assert_true(readlink("/proc/self/ns/pid", link, sizeof(link) - 1) > 0);
+    assert_int_equal(attached_open(&other, INDEX, getpid()), 0);
+    assert_int_equal(other.numbers_are_kernels, !strcmp(link, "pid:[4026531836]"));
+    target_close(&other.target);
+}
+
 /* Without descriptors for another crew a scan is lost, and the daemon goes on. */
 static void test_no_descriptors_for_a_crew(void **state)
 {
@@ -334,6 +376,9 @@ int main(void)
         TEST(test_refused_for_no_reason),
         TEST(test_identity_stays),
         TEST(test_identity_of_another),
+        TEST(test_identity_is_the_number_here),
+        TEST(test_identity_has_another_number_elsewhere),
+        TEST(test_numbers_of_the_initial_namespace),
         TEST(test_no_descriptors_for_a_crew),
     };
 
