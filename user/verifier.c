@@ -3,6 +3,7 @@
 
 #include <crypt.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,15 +38,23 @@ static uint64_t verify(const struct verifier_request *request, struct crypt_data
     return right;
 }
 
+/* What else libcrypt takes for a hash may keep it for hours, or want gigabytes. */
+static bool is_sound(const struct verifier_request *request)
+{
+    return memchr(request->hash, '\0', sizeof(request->hash)) &&
+           memchr(request->password, '\0', sizeof(request->password)) &&
+           webconfig_is_hash(request->hash) && request->cost <= WEBCONFIG_COST_MAX;
+}
+
 static int serve(int socket, struct crypt_data *data)
 {
     struct verifier_request request;
     struct verifier_reply reply;
     ssize_t n;
 
-    while ((n = recv(socket, &request, sizeof(request), 0)) == sizeof(request)) {
-        request.hash[sizeof(request.hash) - 1] = '\0';
-        request.password[sizeof(request.password) - 1] = '\0';
+    while ((n = recv(socket, &request, sizeof(request), MSG_TRUNC)) > 0) {
+        if (n != sizeof(request) || !is_sound(&request))
+            return -EBADMSG;
         reply = (struct verifier_reply){request.ticket, verify(&request, data)};
         explicit_bzero(&request, sizeof(request));
         if (send(socket, &reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply))

@@ -23,5 +23,6 @@ struct verifier_reply {
     uint64_t right; /* 1: the password is that of the hash */
 };
 
-/* Runs in a process of its own, which it locks in, until the socket ends. Returns its exit code. */
+/* Runs in a process of its own, which it locks in, until the socket ends or brings what is no
+ * request. Returns its exit code. */
 int verifier_run(int socket);

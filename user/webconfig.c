@@ -289,7 +289,7 @@ static int take_http(struct reader *reader, const char *key)
 }
 
 /* "$2y$10$" and 53 characters. */
-static bool is_bcrypt(const char *hash)
+bool webconfig_is_hash(const char *hash)
 {
     const char *alphabet = "./0123456789"
                            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -319,7 +319,7 @@ static int take_user(struct reader *reader, const char *name)
     r = take_string(reader, "a hash", user->hash, sizeof(user->hash));
     if (r)
         return r;
-    if (!is_bcrypt(user->hash))
+    if (!webconfig_is_hash(user->hash))
         return refuse(reader, "the hash of %.64s is not bcrypt, or of a cost above %d", name,
                       WEBCONFIG_COST_MAX);
     memcpy(user->name, name, strlen(name) + 1);
@@ -397,6 +397,26 @@ static bool is_terminated(const char *text, size_t size)
     return memchr(text, '\0', size);
 }
 
+static bool is_sound_user(const struct webconfig_user *user)
+{
+    return is_terminated(user->name, sizeof(user->name)) && user->name[0] &&
+           !strchr(user->name, ':') && is_terminated(user->hash, sizeof(user->hash)) &&
+           webconfig_is_hash(user->hash);
+}
+
+/* It goes into answers as it is. */
+static bool is_sound_header(const struct webconfig_value *header)
+{
+    size_t known = 0;
+
+    if (!is_terminated(header->name, sizeof(header->name)) ||
+        !is_terminated(header->value, sizeof(header->value)))
+        return false;
+    while (known < WEBCONFIG_HEADERS_MAX && strcmp(header->name, known_headers[known].name) != 0)
+        known++;
+    return known < WEBCONFIG_HEADERS_MAX && is_header_value(known, header->value);
+}
+
 bool webconfig_is_sound(const struct webconfig *config)
 {
     if (config->has_tls > 1 || config->client_auth >= CLIENT_AUTH_MAX ||
@@ -407,12 +427,10 @@ bool webconfig_is_sound(const struct webconfig *config)
         if (!is_terminated(config->files[i], sizeof(config->files[i])))
             return false;
     for (size_t i = 0; i < config->n_users; i++)
-        if (!is_terminated(config->users[i].name, sizeof(config->users[i].name)) ||
-            !is_terminated(config->users[i].hash, sizeof(config->users[i].hash)))
+        if (!is_sound_user(&config->users[i]))
             return false;
     for (size_t i = 0; i < config->n_headers; i++)
-        if (!is_terminated(config->headers[i].name, sizeof(config->headers[i].name)) ||
-            !is_terminated(config->headers[i].value, sizeof(config->headers[i].value)))
+        if (!is_sound_header(&config->headers[i]))
             return false;
     return true;
 }

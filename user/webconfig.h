@@ -59,8 +59,12 @@ struct webconfig {
 int webconfig_parse(const char *text, size_t size, struct webconfig *ret_config,
                     char ret_why[static WEBCONFIG_WHY_MAX]);
 
-/* True if counts and strings of a struct that came from elsewhere are in bounds. */
+/* True if a struct that came from elsewhere has nothing that webconfig_parse() would not have taken
+ * and that could harm who uses it: counts, strings, hashes, names and values of headers. */
 bool webconfig_is_sound(const struct webconfig *config);
+
+/* True if a string is a bcrypt hash, and not of a cost above WEBCONFIG_COST_MAX. */
+bool webconfig_is_hash(const char *text);
 
 /* The cost of a hash that webconfig_parse() took: its rounds are 2 to the power of that. */
 unsigned webconfig_cost(const char *hash);

@@ -203,6 +203,37 @@ static void survives_damage(void **state)
     }
 }
 
+/* A struct that was not made here. */
+static void is_sound_only_with_what_may_be_used(void **state)
+{
+    static const char text[] = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n"
+                               "    X-XSS-Protection: '0'\n"
+                               "basic_auth_users:\n  alice: " HASH "\n";
+    static const char *const hashes[] = {"", "$2y$31$", "$6$rounds=999999999$salt$hash"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
+        expect_taken(text);
+        strcpy(config.users[0].hash, hashes[i]);
+        assert_false(webconfig_is_sound(&config));
+    }
+    expect_taken(text);
+    memcpy(config.users[0].hash + 4, "31", 2); /* hours for each check */
+    assert_false(webconfig_is_sound(&config));
+    expect_taken(text);
+    config.users[0].name[0] = '\0';
+    assert_false(webconfig_is_sound(&config));
+    expect_taken(text);
+    strcpy(config.headers[1].value, "0\r\nSet-Cookie: a=b");
+    assert_false(webconfig_is_sound(&config));
+    expect_taken(text);
+    strcpy(config.headers[1].name, "Set-Cookie");
+    assert_false(webconfig_is_sound(&config));
+    expect_taken(text);
+    strcpy(config.headers[0].value, "allowall");
+    assert_false(webconfig_is_sound(&config));
+}
+
 /* GnuTLS understands what is made of every name. */
 static void writes_priorities(void **state)
 {
@@ -229,6 +260,7 @@ int main(void)
         cmocka_unit_test(refuses_bad_users),
         cmocka_unit_test(refuses_aliases_at_once),
         cmocka_unit_test(ends_soon),
+        cmocka_unit_test(is_sound_only_with_what_may_be_used),
         cmocka_unit_test(survives_damage),
         cmocka_unit_test(writes_priorities),
     };

@@ -238,7 +238,7 @@ int auth_fd(const struct auth *auth)
 int auth_answer(struct auth *auth, uint64_t *ret_ticket, bool *ret_right)
 {
     struct verifier_reply reply;
-    const ssize_t n = recv(auth->fd, &reply, sizeof(reply), MSG_DONTWAIT);
+    const ssize_t n = recv(auth->fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_TRUNC);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;

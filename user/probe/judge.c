@@ -85,8 +85,7 @@ int judge_ask(void (*judge)(void *context, void *ret_result), void *context, voi
     if (r)
         return r;
     r = read_answer(ours, ret_result, size);
-    if (r)
-        kill(pid, SIGKILL);
+    kill(pid, SIGKILL); /* one that was taken over may not end by itself */
     waitpid(pid, NULL, 0);
     return r;
 }

@@ -12,6 +12,8 @@
 #include "probe/judge.h"
 #include "webbundle.h"
 
+#define ERRNO_MAX 4095 /* as the kernel's, include/linux/err.h */
+
 /* All of them and their frame are one message. */
 static const size_t size_max[WEBCONFIG_FILES] = {
     [WEBCONFIG_CERT] = 64 * 1024,
@@ -99,6 +101,12 @@ static void parse(void *context, void *ret_result)
     parsed->error = webconfig_parse(parsing->text, parsing->size, &parsed->config, parsed->why);
 }
 
+/* An answer of a judge: 0 or -errno, and a text that ends. */
+static bool is_sound_answer(int error, const char *why, size_t size)
+{
+    return error <= 0 && error >= -ERRNO_MAX && memchr(why, '\0', size);
+}
+
 /* The judge did not answer, or said no. */
 static int explain_judge(const struct webfile *file, int r, int error, const char *why,
                          char ret_why[static WEBFILES_WHY_MAX])
@@ -115,7 +123,7 @@ static int load_config(struct webfiles *webfiles, struct webconfig *ret_config,
                        char ret_why[static WEBFILES_WHY_MAX])
 {
     AUTO_FREE char *text = malloc(WEBCONFIG_FILE_MAX);
-    AUTO_FREE struct parsed *parsed = malloc(sizeof(*parsed));
+    AUTO_FREE struct parsed *parsed = calloc(1, sizeof(*parsed));
     struct parsing parsing = {.text = text};
     ssize_t n;
     int r;
@@ -127,9 +135,9 @@ static int load_config(struct webfiles *webfiles, struct webconfig *ret_config,
         return explain(&webfiles->config, (int)n, ret_why);
     parsing.size = (size_t)n;
     r = judge_ask(parse, &parsing, parsed, sizeof(*parsed));
-    if (!r && !parsed->error && !webconfig_is_sound(&parsed->config))
+    if (!r && (!is_sound_answer(parsed->error, parsed->why, sizeof(parsed->why)) ||
+               (!parsed->error && !webconfig_is_sound(&parsed->config))))
         r = -EBADMSG;
-    parsed->why[sizeof(parsed->why) - 1] = '\0';
     r = explain_judge(&webfiles->config, r, parsed->error, parsed->why, ret_why);
     if (!r)
         *ret_config = parsed->config;
@@ -204,7 +212,8 @@ static int check_files(const struct webfiles *webfiles, struct wire_web *web,
     if (!web->config.has_tls)
         return 0;
     r = judge_ask(try_tls, web, &tried, sizeof(tried));
-    tried.why[sizeof(tried.why) - 1] = '\0';
+    if (!r && !is_sound_answer(tried.error, tried.why, sizeof(tried.why)))
+        r = -EBADMSG;
     return explain_judge(&webfiles->config, r, tried.error, tried.why, ret_why);
 }
 

@@ -233,6 +233,32 @@ static void notices_a_verifier_that_is_gone(void **state)
     fixture->verifier = -1;
 }
 
+/* Of no other length, for no other ticket and not unasked: then it was taken over. */
+static void believes_no_reply_but_the_one_it_waits_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct {
+        struct verifier_reply reply;
+        char more;
+    } longer = {{7, 1}, 0};
+    uint64_t ticket;
+    bool right;
+
+    assert_int_equal(send(fixture->verifier, &longer, sizeof(longer.reply), 0),
+                     sizeof(longer.reply));
+    assert_int_equal(auth_answer(fixture->auth, &ticket, &right), -ECONNRESET);
+    assert_int_equal(check(fixture, "alice:secret", 7), -EINPROGRESS);
+    assert_int_equal(send(fixture->verifier, &longer, sizeof(longer), 0), sizeof(longer));
+    assert_int_equal(auth_answer(fixture->auth, &ticket, &right), -ECONNRESET);
+    assert_int_equal(send(fixture->verifier, &longer, sizeof(longer.reply) - 1, 0),
+                     sizeof(longer.reply) - 1);
+    assert_int_equal(auth_answer(fixture->auth, &ticket, &right), -ECONNRESET);
+    longer.reply.ticket++;
+    assert_int_equal(send(fixture->verifier, &longer, sizeof(longer.reply), 0),
+                     sizeof(longer.reply));
+    assert_int_equal(auth_answer(fixture->auth, &ticket, &right), -ECONNRESET);
+}
+
 /* What the one before was asked may be what ended it; the others go on. */
 static void goes_on_with_another_verifier(void **state)
 {
@@ -272,6 +298,7 @@ int main(void)
         WITH_AUTH(forgets_the_oldest),
         WITH_AUTH(bounds_its_queue),
         WITH_AUTH(notices_a_verifier_that_is_gone),
+        WITH_AUTH(believes_no_reply_but_the_one_it_waits_for),
         WITH_AUTH(goes_on_with_another_verifier),
     };
 
