@@ -80,11 +80,24 @@ static void leave_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* On top of what the probe was given. Where it cannot be said all roles stay alike: a process that
- * is not root's and not dumpable may not. O_RDWR is what the probe's filter lets through. */
+/* O_RDWR is what the probe's filter lets through. */
+static int open_score(void)
+{
+    return open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+}
+
+int role_check_spare(void)
+{
+    AUTO_CLOSE int fd = open_score();
+
+    return fd < 0 ? -errno : 0;
+}
+
+/* On top of what the probe was given. Where it cannot be said all roles stay alike, and nothing is
+ * logged here: the probe did so, once for all of them (role_check_spare()). */
 static void offer_to_end(void)
 {
-    AUTO_CLOSE int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    AUTO_CLOSE int fd = open_score();
     char text[32] = "";
     long score;
 

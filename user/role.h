@@ -19,6 +19,11 @@ struct role {
     bool spare; /* can be started anew: without memory the kernel is to end it before others */
 };
 
+/* Whether roles that are spare can be marked so: 0, or -errno. -EACCES: a process that is not
+ * root's and not dumpable may not, as one that has its capabilities from its file. Then the kernel
+ * chooses among all roles by their size. */
+int role_check_spare(void);
+
 /* Forks. The child ends with the probe, however that ends, and leaves signals from the terminal to
  * it. Its standard input and output are /dev/null unless kept. */
 int role_start(const struct role *role, pid_t *ret_pid);

@@ -280,6 +280,28 @@ static void test_spare_ones_go_first(void **state)
     assert_int_equal(oom_score(), score);
 }
 
+/* Its exit status: whether a process that may not write its own score is told so. */
+static int check_undumpable(void)
+{
+    if ((!geteuid() && setresuid(65534, 65534, 65534)) || prctl(PR_SET_DUMPABLE, 0))
+        return 2;
+    return role_check_spare() != -EACCES;
+}
+
+static void test_says_whether_spare_ones_can_go_first(void **state)
+{
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(role_check_spare(), 0);
+    pid = fork();
+    if (!pid)
+        _exit(check_undumpable());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_signals_and_name),
         cmocka_unit_test(test_role_ends_with_its_parent),
         cmocka_unit_test(test_spare_ones_go_first),
+        cmocka_unit_test(test_says_whether_spare_ones_can_go_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

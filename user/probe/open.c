@@ -211,10 +211,22 @@ static int attach_targets(struct probe *probe)
     return r;
 }
 
+/* It goes on as well, and who asked for a report is done before it could matter. */
+static void check_spare(const struct probe *probe)
+{
+    const int r = probe->command == COMMAND_REPORT ? 0 : role_check_spare();
+
+    if (r)
+        log_warning("readers and analysts cannot be marked as the first to end where memory runs "
+                    "out (oom_score_adj: %s)",
+                    strerror(-r));
+}
+
 static int start_roles(struct probe *probe)
 {
     int r;
 
+    check_spare(probe);
     r = open_signals(probe);
     if (!r)
         r = start_monitor(probe);
