@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #include "address.h"
 #include "duration.h"
+#include "ere.h"
 #include "webconfig.h"
 
 #define PID_LAST        (4 * 1024 * 1024) /* PID_MAX_LIMIT, include/linux/threads.h */
@@ -200,8 +202,25 @@ int argument_futex(const char *text, struct options *options, char ret_why[stati
     return 0;
 }
 
-/* glibc takes them in extended expressions, where POSIX has none, and then matches by trial, for as
- * long as the names that a target chooses make it. */
+/* In the C library's words, which has more of them, where it refuses a pattern, too. */
+static int refuse_pattern(const char *text, int error, char ret_why[static ARGUMENT_WHY_MAX])
+{
+    char reason[ARGUMENT_WHY_MAX / 2] = "it has what is not taken";
+    regex_t regex;
+    int r;
+
+    if (error == -ENOMEM || error == -E2BIG)
+        return refuse(ret_why, "'%.*s': %s", ARGUMENT_WHY_MAX / 2 - 8, text,
+                      error == -E2BIG ? "too long, or repeated too often" : strerror(ENOMEM));
+    r = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
+    if (r)
+        regerror(r, &regex, reason, sizeof(reason));
+    else
+        regfree(&regex);
+    return refuse(ret_why, "'%.*s': %s", ARGUMENT_WHY_MAX / 2 - 8, text, reason);
+}
+
+/* The C library takes them in extended expressions, where POSIX has none. */
 static bool has_back_reference(const char *pattern)
 {
     for (const char *at = strchr(pattern, '\\'); at && at[1]; at = strchr(at + 2, '\\'))
@@ -214,20 +233,16 @@ int argument_ignore(const char *text, struct options *options,
                     char ret_why[static ARGUMENT_WHY_MAX])
 {
     struct ignore_rule *rule;
-    int error;
+    int r;
 
     if (options->n_ignores == OPTIONS_IGNORE_MAX)
         return refuse(ret_why, "given more than %d times", OPTIONS_IGNORE_MAX);
     if (has_back_reference(text))
         return refuse(ret_why, "'%.*s': back-references are not taken", ARGUMENT_WHY_MAX / 2, text);
     rule = &options->ignores[options->n_ignores];
-    error = regcomp(&rule->regex, text, REG_EXTENDED | REG_NOSUB);
-    if (error) {
-        char reason[ARGUMENT_WHY_MAX / 2];
-
-        regerror(error, &rule->regex, reason, sizeof(reason));
-        return refuse(ret_why, "'%.*s': %s", ARGUMENT_WHY_MAX / 2 - 8, text, reason);
-    }
+    r = ere_new(text, &rule->ere);
+    if (r)
+        return refuse_pattern(text, r, ret_why);
     rule->pattern = text;
     options->n_ignores++;
     return 0;

@@ -93,7 +93,7 @@ static const struct option_spec specs[] = {
         .name = "ignore",
         .argument = "REGEX",
         .text = "Class stacks as idle by design where the name of a function matches REGEX, a "
-                "POSIX extended regular expression. May be repeated.",
+                "POSIX extended regular expression of bytes. May be repeated.",
         .commands = ON(REPORT) | ON(WATCH) | ON(TOP),
         .parse = argument_ignore,
     },
@@ -342,6 +342,6 @@ int options_parse(enum command command, int argc, char **argv, struct options *r
 void options_free(struct options *options)
 {
     for (size_t i = 0; i < options->n_ignores; i++)
-        regfree(&options->ignores[i].regex);
+        ere_free(&options->ignores[i].ere);
     options->n_ignores = 0;
 }

@@ -4,13 +4,13 @@
  */
 #pragma once
 
-#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "bpf/record.h"
+#include "ere.h"
 #include "sample.h"
 
 #define OPTIONS_IGNORE_MAX 64    /* --ignore */
@@ -28,7 +28,7 @@ enum report_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_FOLDED, FORMAT_PPROF, FORM
 /* One --ignore: stacks with a frame whose function matches are idle by design. */
 struct ignore_rule {
     const char *pattern; /* as given */
-    regex_t regex;       /* extended, without sub-matches */
+    struct ere *ere;
 };
 
 /* What a command was asked for. Strings are borrowed from argv. */

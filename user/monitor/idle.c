@@ -3,12 +3,12 @@
 #include "idle.h"
 
 #include <errno.h>
-#include <regex.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "ere.h"
 #include "site.h"
 
 /*
@@ -98,7 +98,7 @@ static const struct rule rules[] = {
 
 struct idle {
     size_t n;
-    regex_t patterns[IDLE_PATTERNS_MAX];
+    struct ere *patterns[IDLE_PATTERNS_MAX];
 };
 
 int idle_new(const char *const *patterns, size_t n, struct idle **ret_idle, size_t *ret_bad)
@@ -110,11 +110,11 @@ int idle_new(const char *const *patterns, size_t n, struct idle **ret_idle, size
     if (n > IDLE_PATTERNS_MAX)
         return -E2BIG;
     for (; idle->n < n; idle->n++) {
-        int r = regcomp(&idle->patterns[idle->n], patterns[idle->n], REG_EXTENDED | REG_NOSUB);
+        const int r = ere_new(patterns[idle->n], &idle->patterns[idle->n]);
 
         if (r) {
             *ret_bad = idle->n;
-            return r == REG_ESPACE ? -ENOMEM : -EINVAL;
+            return r == -ENOMEM ? r : -EINVAL;
         }
     }
     *ret_idle = TAKE_PTR(idle);
@@ -126,7 +126,7 @@ void idle_free(struct idle **idle)
     if (!*idle)
         return;
     for (size_t i = 0; i < (*idle)->n; i++)
-        regfree(&(*idle)->patterns[i]);
+        ere_free(&(*idle)->patterns[i]);
     free(*idle);
     *idle = NULL;
 }
@@ -196,7 +196,7 @@ static bool is_ignored(const struct idle *idle, const struct stack *stack)
         return false;
     join(stack, text);
     for (size_t i = 0; i < idle->n; i++)
-        if (!regexec(&idle->patterns[i], text, 0, NULL, 0))
+        if (ere_matches(idle->patterns[i], text, NULL))
             return true;
     return false;
 }

@@ -15,9 +15,10 @@
 
 struct idle;
 
-/* Compiles `n` POSIX extended regular expressions (--ignore), matched against a stack's frames,
- * innermost first, joined by ';': function names, or MODULE+0xOFFSET where there is none.
- * -EINVAL: pattern number *ret_bad is not one; -E2BIG: more than IDLE_PATTERNS_MAX; -ENOMEM. */
+/* Compiles `n` POSIX extended regular expressions (--ignore, ere.h), matched against a stack's
+ * frames, innermost first, joined by ';': function names, or MODULE+0xOFFSET where there is none.
+ * -EINVAL: pattern number *ret_bad is not one, or too long; -E2BIG: more than IDLE_PATTERNS_MAX;
+ * -ENOMEM. */
 int idle_new(const char *const *patterns, size_t n, struct idle **ret_idle, size_t *ret_bad);
 void idle_free(struct idle **idle);
 
