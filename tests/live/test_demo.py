@@ -61,6 +61,8 @@ class Demo(LiveTest):
             stderr=subprocess.STDOUT,
             bufsize=0,
             start_new_session=True,
+            # As a shell starts it, also where the tests themselves run under nohup.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         self.addCleanup(end_process, process)
         return process

@@ -40,6 +40,7 @@ static int analyst_open(const struct analyst_options *options, struct analyst *r
         .threshold_ns = options->threshold_ns,
         .attach_ns = options->attach_ns,
         .samples = options->kinds & 1u << SAMPLE_THREAD,
+        .careful = options->careful,
     };
     struct goroutines_options goroutines = {
         .threshold_ns = options->threshold_ns,

@@ -176,6 +176,8 @@ int debugfile_find(Dwfl_Module *dwfl, void **userdata, const char *name, Dwarf_A
 
     (void)name;
     (void)base;
+    if (unwinder->target.careful)
+        return -1;
     /* Called for three reasons (libdwfl/dwfl_module_getdwarf.c): debug information, the alternate
      * file of it, and then a symbol table. Only with the second there is a Dwarf already; asked for
      * it meanwhile, libdwfl returns none. The third repeats the first, in vain. */

@@ -141,7 +141,7 @@ static uint32_t find_site(void *context, const struct frame *frames, uint32_t n)
                                                      : site_find(frames, n);
 }
 
-int native_new(struct remote *remote, struct outbox *outbox, struct losses *losses,
+int native_new(struct remote *remote, bool careful, struct outbox *outbox, struct losses *losses,
                struct native **ret_native)
 {
     CLEANUP(native_free) struct native *native = calloc(1, sizeof(*native));
@@ -154,6 +154,7 @@ int native_new(struct remote *remote, struct outbox *outbox, struct losses *loss
     r = unwinder_new(&(struct unwind_target){.read = target_read,
                                              .open_mapping = target_open_mapping,
                                              .open_debug = target_open_debug,
+                                             .careful = careful,
                                              .context = native},
                      losses, &native->unwinder);
     if (r)

@@ -25,8 +25,8 @@ struct native_thread {
     int error;             /* not 0: there is no room for its stack, the rest is not filled */
 };
 
-/* All are borrowed. -ENOMEM. */
-int native_new(struct remote *remote, struct outbox *outbox, struct losses *losses,
+/* All are borrowed. `careful`: functions have their names from symbol tables alone. -ENOMEM. */
+int native_new(struct remote *remote, bool careful, struct outbox *outbox, struct losses *losses,
                struct native **ret_native);
 
 /* Before the first native_describe() of a scan: the target's mappings, borrowed until the next

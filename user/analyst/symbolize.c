@@ -107,7 +107,7 @@ static const char *symbol_name(struct unwinder *unwinder, const struct module *m
 
 static struct debuginfo *module_debuginfo(struct unwinder *unwinder, struct module *module)
 {
-    if (!module->debuginfo_tried) {
+    if (!module->debuginfo_tried && !unwinder->target.careful) {
         module->debuginfo_tried = true;
         debuginfo_new(module->dwfl, unwinder->interns, &module->debuginfo);
     }

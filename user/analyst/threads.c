@@ -82,7 +82,7 @@ int threads_new(const struct threads_options *options, struct program *program,
     threads->outbox = outbox;
     threads->losses = losses;
     table_init(&threads->table, &threads_type);
-    r = native_new(remote, outbox, losses, &threads->native);
+    r = native_new(remote, options->careful, outbox, losses, &threads->native);
     if (r)
         return r;
     *ret_threads = TAKE_PTR(threads);
@@ -116,7 +116,8 @@ static int start_anew(struct threads *threads)
     table_clear(&threads->table);
     threads->n_pending = threads->n_fresh = 0;
     native_free(&threads->native);
-    return native_new(threads->remote, threads->outbox, threads->losses, &threads->native);
+    return native_new(threads->remote, threads->options.careful, threads->outbox, threads->losses,
+                      &threads->native);
 }
 
 static enum thread_state state_of(const struct thread_record *record)

@@ -18,6 +18,7 @@ struct threads_options {
     int64_t threshold_ns; /* waiters below it get no stack and no sample */
     uint64_t attach_ns;   /* CLOCK_MONOTONIC: nothing older was seen by ourselves */
     bool samples;         /* false: threads are only counted */
+    bool careful;         /* as native_new() */
 };
 
 struct threads;

@@ -26,6 +26,7 @@ struct unwind_target {
      * the caller owns *ret_fd and checks that it is the right file (build ID or CRC). */
     int (*open_debug)(void *context, const char *path, int *ret_fd);
     void *context;
+    bool careful; /* no debug information is read */
 };
 
 /* A copy of part of a thread's stack, taken with its registers: reads inside it cost nothing. */

@@ -16,8 +16,9 @@
 
 #define PING_NS    (1ll * 1000000000) /* how often a reader at work is asked for a sign of life */
 #define LEAVE_NS   (1ll * 1000000000) /* how long a scan waits for the end of the crew before */
-#define SKIP_BITS  4                  /* 2^this - 1: ticks that a target is left alone at most */
-#define REAP_EVERY 1000000            /* ns between two looks at a crew that is to end */
+#define CARE_BITS  6       /* 2^this: scans after which debug information is read again */
+#define SKIP_BITS  4       /* 2^this - 1: ticks that a target is left alone at most */
+#define REAP_EVERY 1000000 /* ns between two looks at a crew that is to end */
 
 /* CPU time that a crew may take between two scans, when it has nothing to do. */
 #define IDLE_CPU_US 100000
@@ -52,6 +53,7 @@ static int start_crew(struct attached *attached, int *ret_monitor_fd)
                 .kinds = attached->options.kinds,
                 .proven = attached->options.proven,
                 .attach_ns = attached->attach_ns,
+                .careful = attached->careful,
             },
     };
 
@@ -157,14 +159,26 @@ void attached_leave(struct attached *attached)
     attached->ordered_ns = 0;
 }
 
+/* Debug information is what a file can say most with, and be most wrong in: it may change while it
+ * is read, or be made to kill. The next analysts do without it, for longer and longer. */
+static void take_care(struct attached *attached)
+{
+    if (!attached->careful && attached->deaths < CARE_BITS)
+        attached->deaths++;
+    attached->careful = 1u << attached->deaths;
+}
+
 /* A scan that was under way is asked for once again, so that a report does not lack this target:
  * but not of who would do no better, for it lasted too long or this is the second time. */
 static void lose_crew(struct attached *attached, enum loss loss, bool again)
 {
     attached->losses.count[loss]++;
     attached_leave(attached);
+    if (loss == LOSS_analyst_restarts)
+        take_care(attached);
     if (!again || attached->retried)
         give_up_scan(attached);
+    attached->retried = true;
 }
 
 /* Starts another crew and asks it for the scan that waits. Where there is no process or descriptor
@@ -214,6 +228,8 @@ int attached_tick(struct attached *attached)
     pace_begin(&attached->pace);
     attached->number++;
     attached->retried = false;
+    if (attached->careful && !--attached->careful)
+        attached_leave(attached);
     if (attached->leaving)
         return 0; /* attached_check() goes on with it */
     if (attached->crew.control < 0)
@@ -314,6 +330,8 @@ static int take_done(struct attached *attached, uint64_t number)
         return 0;
     attached->finished = number;
     attached->failures = 0;
+    if (!attached->careful)
+        attached->deaths = 0;
     attached->cpu_us = crew_cpu_us(&attached->crew);
     return take_duration(attached, clock_now() - attached->asked_ns);
 }
@@ -401,7 +419,6 @@ static int check_leaving(struct attached *attached, uint64_t now_ns)
             give_up_scan(attached);
         return 0;
     }
-    attached->retried = true;
     return restart(attached);
 }
 

@@ -50,6 +50,8 @@ struct attached {
     uint64_t finished;   /* of the last one done or given up */
     uint64_t asked_ns;   /* when */
     bool retried;        /* that scan was asked for again, of another crew */
+    unsigned deaths;     /* of analysts that were not careful, one after the other */
+    unsigned careful;    /* scans for which they still are */
     unsigned owed;       /* news that the reader may still send of it, by 1 << type */
     uint64_t cpu_us;     /* CPU time of this crew when it was done with a scan; 0: never yet */
     unsigned failures;   /* scans given up, one after the other */

@@ -180,7 +180,8 @@ static inline int elffile_open_debug(void *context, const char *path, int *ret_f
 /* Shows the file to an unwinder as mapped from its beginning. */
 static inline void elffile_map(struct elffile *file)
 {
-    const struct unwind_target target = {elffile_read, elffile_open, elffile_open_debug, file};
+    const struct unwind_target target = {elffile_read, elffile_open, elffile_open_debug, file,
+                                         false};
     struct mapping mapping = {.start = ELFFILE_BASE,
                               .end = ELFFILE_BASE + ELFFILE_SIZE,
                               .device = 1,

@@ -69,9 +69,9 @@ static inline void self_read_maps(struct maps *ret_maps)
     free(text);
 }
 
-static inline void self_start(struct self *self)
+static inline void self_start_as(struct self *self, bool careful)
 {
-    struct unwind_target target = {self_read, self_open_mapping, self_open_debug, self};
+    struct unwind_target target = {self_read, self_open_mapping, self_open_debug, self, careful};
 
     *self = (struct self){0};
     if (unwinder_new(&target, &self->losses, &self->unwinder) < 0)
@@ -79,6 +79,11 @@ static inline void self_start(struct self *self)
     self_read_maps(&self->maps);
     if (unwinder_set_maps(self->unwinder, &self->maps) < 0)
         abort();
+}
+
+static inline void self_start(struct self *self)
+{
+    self_start_as(self, false);
 }
 
 static inline void self_stop(struct self *self)

@@ -17,8 +17,8 @@ static int start(void **state)
 
     fixture->follow = follow_new(0);
     *state = fixture;
-    return native_new(fixture->follow->remote, fixture->follow->outbox, &fixture->follow->losses,
-                      &fixture->native);
+    return native_new(fixture->follow->remote, false, fixture->follow->outbox,
+                      &fixture->follow->losses, &fixture->native);
 }
 
 static int end(void **state)

@@ -10,6 +10,7 @@
 #include <elfutils/libdwelf.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "buildid.h"
 #include "cleanup.h"
@@ -137,6 +138,25 @@ static void test_cached_names_are_the_same(void **state)
         assert_ptr_equal(first[i].file, second[i].file);
     }
     assert_int_equal(self->n_opens, 1);
+}
+
+/* Names of functions are the symbol table's, and no file but the module's own is looked for. */
+static void test_careful_reads_no_debug_information(void **state)
+{
+    struct frame frames[SYMBOL_INLINE_MAX];
+    struct self *self = *state;
+
+    self_stop(self);
+    self_start_as(self, true);
+    outer();
+    assert_int_equal(name_of(self, return_address, false, frames), 1);
+    assert_string_equal(frames[0].function, "outer");
+    assert_null(frames[0].file);
+    assert_int_equal(frames[0].line, 0);
+    name_of(self, code_address(tzset), true, frames);
+    assert_string_equal(frames[0].function, "tzset");
+    assert_null(frames[0].file);
+    assert_int_equal(self->n_debug, 0);
 }
 
 /* What was named before costs no look into files, and keeps none open. */
@@ -308,7 +328,7 @@ static int fake_no_debug(void *context, const char *path, int *ret_fd)
 static void look_into_fake(struct fake *fake, struct frame frames[static SYMBOL_INLINE_MAX])
 {
     static const char text[] = "10000-20000 r-xp 00000000 08:01 77 /opt/lib/libfake.so.1\n";
-    struct unwind_target target = {self_read, fake_open, fake_no_debug, fake};
+    struct unwind_target target = {self_read, fake_open, fake_no_debug, fake, false};
     uint64_t regs[RECORD_REGS] = {[REGS_IP] = 0x10123, [REGS_SP] = (uint64_t)&regs};
     struct raw_frame raw[2];
     size_t n;
@@ -405,6 +425,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_offset_is_the_files_address, start, end),
         cmocka_unit_test_setup_teardown(test_build_id_is_the_files, start, end),
         cmocka_unit_test_setup_teardown(test_cached_names_are_the_same, start, end),
+        cmocka_unit_test_setup_teardown(test_careful_reads_no_debug_information, start, end),
         cmocka_unit_test_setup_teardown(test_files_are_closed_when_there_is_nothing_to_name, start,
                                         end),
         cmocka_unit_test_setup_teardown(test_symbol_ends_with_its_size, start, end),

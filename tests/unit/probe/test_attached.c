@@ -265,6 +265,56 @@ static void test_refused_for_no_reason(void **state)
     }
 }
 
+/* As if another crew had been started for the scan that is under way. */
+static void replace_crew(struct fixture *fixture)
+{
+    int control[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control), 0);
+    close(fixture->reader);
+    fixture->attached.leaving = false;
+    fixture->attached.crew.control = control[0];
+    fixture->reader = control[1];
+}
+
+static void finish_scan(struct fixture *fixture)
+{
+    say(fixture, &(struct reader_news){.type = READER_DONE, .number = fixture->attached.number});
+    assert_true(attached_is_idle(&fixture->attached));
+}
+
+/* The scan that its analyst died of is asked for again, of one that does without debug information;
+ * and the longer this goes on, the more scans do so. One that goes well is the end of it. */
+static void test_who_follows_a_dead_analyst_is_careful(void **state)
+{
+    struct fixture *fixture = *state;
+    struct attached *attached = &fixture->attached;
+
+    begin_scan(fixture);
+    for (unsigned deaths = 1; deaths < 9; deaths++) {
+        unsigned expected = 1u << (deaths < 6 ? deaths : 6);
+
+        assert_int_equal(attached->careful, 0);
+        say(fixture, &(struct reader_news){.type = READER_ANALYST_GONE});
+        assert_false(attached_is_idle(attached));
+        for (unsigned scans = 0; scans < expected; scans++) {
+            if (scans)
+                begin_scan(fixture);
+            else
+                replace_crew(fixture);
+            assert_int_equal(attached->careful, expected - scans);
+            finish_scan(fixture);
+        }
+        assert_int_equal(attached_tick(attached), 0);
+        assert_true(attached->leaving);
+        replace_crew(fixture);
+    }
+    finish_scan(fixture);
+    begin_scan(fixture);
+    say(fixture, &(struct reader_news){.type = READER_ANALYST_GONE});
+    assert_int_equal(attached->careful, 2);
+}
+
 static void test_identity_stays(void **state)
 {
     struct reader_news news = {.type = READER_IDENTITY, .identity = {PID, 0, START}};
@@ -374,6 +424,7 @@ int main(void)
         TEST(test_refused_at_first),
         TEST(test_not_refused_any_more),
         TEST(test_refused_for_no_reason),
+        TEST(test_who_follows_a_dead_analyst_is_careful),
         TEST(test_identity_stays),
         TEST(test_identity_of_another),
         TEST(test_identity_is_the_number_here),
