@@ -55,7 +55,7 @@ static void forget_one(struct history *history)
     for (size_t i = 0; i < history->n; i++)
         if (!history->targets[i]->up &&
             (oldest == HISTORY_TARGETS_MAX ||
-             history->targets[i]->ended_ms < history->targets[oldest]->ended_ms))
+             history->targets[i]->ended.now_ns < history->targets[oldest]->ended.now_ns))
             oldest = i;
     if (oldest == HISTORY_TARGETS_MAX)
         return;
@@ -81,7 +81,7 @@ static int add(struct history *history, const struct target_report *report,
     target->pid = report->pid;
     target->start_ns = report->start_ns;
     target->up = true;
-    target->since_ms = clock->time_ms;
+    target->since = *clock;
     r = timeline_init(&target->timeline, history->interval_ms);
     if (r)
         return r;
@@ -90,42 +90,55 @@ static int add(struct history *history, const struct target_report *report,
     return 0;
 }
 
-static void shift(struct history *history, int64_t ms)
+/* When `at_ns` was, by the clock as it is now. */
+static int64_t time_of(uint64_t at_ns, const struct history_clock *clock)
 {
-    for (size_t i = 0; i < history->n; i++) {
-        struct history_target *target = history->targets[i];
-
-        target->since_ms += ms;
-        target->ended_ms += ms;
-        timeline_shift(&target->timeline, ms);
-    }
+    return clock->time_ms - (int64_t)(clock->now_ns - at_ns) / MS_NS;
 }
 
-/* Adds a point for the moment `at_ns`. */
-static struct point *add_point(struct history *history, struct history_target *target,
-                               uint64_t at_ns, const struct history_clock *clock)
+static bool is_ahead(const struct history *history, uint64_t at_ns, int64_t time_ms,
+                     const struct history_clock *clock)
+{
+    return time_ms - time_of(at_ns, clock) > history->interval_ms / TIMELINE_SLACK;
+}
+
+static bool hold_back_moment(const struct history *history, struct history_clock *moment,
+                             const struct history_clock *clock)
+{
+    if (!is_ahead(history, moment->now_ns, moment->time_ms, clock))
+        return false;
+    moment->time_ms = time_of(moment->now_ns, clock);
+    return true;
+}
+
+/* After a clock was set back. Where the newest point is not ahead of it, none is. */
+static void hold_back(const struct history *history, struct history_target *target,
+                      const struct history_clock *clock)
 {
     const struct point *newest = timeline_newest(&target->timeline);
-    int64_t time_ms = clock->time_ms - (int64_t)(clock->now_ns - at_ns) / MS_NS;
+    bool moved = hold_back_moment(history, &target->since, clock);
 
-    if (newest && time_ms <= newest->time_ms) {
-        int64_t elapsed_ms = (int64_t)(at_ns - newest->at_ns) / MS_NS;
-
-        shift(history, time_ms - elapsed_ms - newest->time_ms);
+    if (!target->up && hold_back_moment(history, &target->ended, clock))
+        moved = true;
+    if (newest && is_ahead(history, newest->at_ns, newest->time_ms, clock)) {
+        timeline_hold_back(&target->timeline, clock->time_ms, clock->now_ns);
+        moved = true;
     }
-    return timeline_add(&target->timeline, time_ms, at_ns);
+    target->moves += moved;
 }
 
 /* The point for the moment `at_ns`, which is added where it is later than all others; or NULL. */
-static struct point *get_point(struct history *history, struct history_target *target,
-                               uint64_t at_ns, const struct history_clock *clock)
+static struct point *get_point(struct history_target *target, uint64_t at_ns,
+                               const struct history_clock *clock)
 {
     const struct point *newest = timeline_newest(&target->timeline);
     struct point *point = timeline_near(&target->timeline, at_ns);
 
     if (point)
         return point;
-    return newest && newest->at_ns > at_ns ? NULL : add_point(history, target, at_ns, clock);
+    if (newest && newest->at_ns > at_ns)
+        return NULL;
+    return timeline_add(&target->timeline, time_of(at_ns, clock), at_ns);
 }
 
 static float rate(double value)
@@ -133,10 +146,10 @@ static float rate(double value)
     return value < 0 ? NAN : (float)value;
 }
 
-static void take_resources(struct history *history, struct history_target *target,
-                           const struct target_report *report, const struct history_clock *clock)
+static void take_resources(struct history_target *target, const struct target_report *report,
+                           const struct history_clock *clock)
 {
-    struct point *point = get_point(history, target, report->resources.time_ns, clock);
+    struct point *point = get_point(target, report->resources.time_ns, clock);
 
     target->resources_ns = report->resources.time_ns;
     if (!point)
@@ -173,12 +186,12 @@ static int take_sites(struct history_target *target, const struct target_report 
     return 0;
 }
 
-static int take_scan(struct history *history, struct history_target *target,
-                     const struct target_report *report, const struct history_clock *clock)
+static int take_scan(struct history_target *target, const struct target_report *report,
+                     const struct history_clock *clock)
 {
     /* An analyst's word, which must not reach into the future: all later points would follow it. */
     uint64_t at_ns = report->scan.time_ns < clock->now_ns ? report->scan.time_ns : clock->now_ns;
-    struct point *point = get_point(history, target, at_ns, clock);
+    struct point *point = get_point(target, at_ns, clock);
 
     target->scan = report->scan.number;
     /* One for each point: what an analyst sends beyond that costs nothing here. */
@@ -200,7 +213,7 @@ static void describe(struct history_target *target, const struct target_report *
     if (report->runtime[0])
         snprintf(target->runtime, sizeof(target->runtime), "%s", report->runtime);
     if (target->up && !report->up)
-        target->ended_ms = clock->time_ms;
+        target->ended = *clock;
     target->up = report->up;
 }
 
@@ -210,15 +223,17 @@ int history_take(struct history *history, const struct target_report *report,
     struct history_target *target = find(history, report);
     int r = 0;
 
+    for (size_t i = 0; i < history->n; i++)
+        hold_back(history, history->targets[i], clock);
     if (!target)
         r = add(history, report, clock, &target);
     if (r)
         return r;
     describe(target, report, clock);
     if (report->has_resources && report->resources.time_ns != target->resources_ns)
-        take_resources(history, target, report, clock);
+        take_resources(target, report, clock);
     if (report->scanned && report->scan.number != target->scan)
-        r = take_scan(history, target, report, clock);
+        r = take_scan(target, report, clock);
     return r;
 }
 

@@ -27,10 +27,11 @@ struct history_target {
     uint32_t pid;
     uint64_t start_ns; /* which tells it from another process that had its PID */
     bool up;
-    int64_t since_ms;      /* CLOCK_REALTIME: attached */
-    int64_t ended_ms;      /* likewise; meaningful if not up */
-    uint64_t resources_ns; /* of the newest reading taken; 0: none yet */
-    uint64_t scan;         /* number of the newest scan taken; 0: none yet */
+    struct history_clock since; /* attached */
+    struct history_clock ended; /* meaningful if not up */
+    uint32_t moves;             /* how often times of it were moved */
+    uint64_t resources_ns;      /* of the newest reading taken; 0: none yet */
+    uint64_t scan;              /* number of the newest scan taken; 0: none yet */
     struct timeline timeline;
     struct ranking ranking;
 };
@@ -49,8 +50,10 @@ void history_free(struct history *history);
  * Takes what is new of a target: a reading of its resources, a scan, its end. Call after each. A
  * scan goes to the point of the reading that was taken with it, however late it comes. -ENOMEM.
  *
- * A clock that was set forward leaves a gap. After one that was set back, all points move back with
- * it, so that time still rises from each to the next.
+ * A clock that was set forward leaves a gap. After one that was set back, what has a time that is
+ * ahead of it is moved to when that was by the clock as it is now, so that time still rises from
+ * each point to the next. All else keeps its time: of a clock that is set forward and back again,
+ * that is what came before.
  */
 int history_take(struct history *history, const struct target_report *report,
                  const struct history_clock *clock);

@@ -250,12 +250,14 @@ static int write_target(struct jsontext *to, const struct history_target *target
     jsontext_key(to, "runtime");
     jsontext_string(to, target->runtime[0] ? target->runtime : NULL);
     jsontext_key(to, "since");
-    jsontext_decimal(to, target->since_ms, MS_DIGITS);
+    jsontext_decimal(to, target->since.time_ms, MS_DIGITS);
     jsontext_key(to, "ended");
     if (target->up)
         jsontext_null(to);
     else
-        jsontext_decimal(to, target->ended_ms, MS_DIGITS);
+        jsontext_decimal(to, target->ended.time_ms, MS_DIGITS);
+    jsontext_key(to, "moves");
+    jsontext_number(to, target->moves);
     write_columns(to, &rows);
     write_sites(to, target, &rows);
     jsontext_end(to, '}');

@@ -8,6 +8,8 @@
 
 #include "wire.h"
 
+#define MS_NS 1000000
+
 int timeline_init(struct timeline *timeline, int64_t interval_ms)
 {
     struct point *next;
@@ -212,12 +214,17 @@ bool timeline_has_gap(const struct timeline *timeline, size_t index)
                   timeline_at(timeline, index));
 }
 
-void timeline_shift(struct timeline *timeline, int64_t ms)
+void timeline_hold_back(struct timeline *timeline, int64_t time_ms, uint64_t at_ns)
 {
     size_t n = timeline_n(timeline);
 
-    for (size_t i = 0; i < n; i++)
-        timeline_at(timeline, i)->time_ms += ms;
+    for (size_t i = 0; i < n; i++) {
+        struct point *point = timeline_at(timeline, i);
+        int64_t latest_ms = time_ms - (int64_t)(at_ns - point->at_ns) / MS_NS;
+
+        if (point->time_ms - latest_ms > timeline->interval_ms / TIMELINE_SLACK)
+            point->time_ms = latest_ms;
+    }
 }
 
 void timeline_fold(struct timeline *timeline, size_t from, size_t to)

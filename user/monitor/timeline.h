@@ -29,6 +29,10 @@
 #define TIMELINE_POINTS_MAX                                                                        \
     (TIMELINE_FULL_POINTS + (TIMELINE_LEVELS - 1) * TIMELINE_THIN_POINTS) /* 6,240 */
 
+/* The part of an interval that a point's time may be ahead of the clock: less than the half that
+ * two points are apart at least, so that times rise. */
+#define TIMELINE_SLACK 4
+
 #define POINT_UNKNOWN UINT32_MAX
 
 struct point {
@@ -83,8 +87,9 @@ struct point *timeline_near(const struct timeline *timeline, uint64_t at_ns);
 /* Whether points are missing right before this one. */
 bool timeline_has_gap(const struct timeline *timeline, size_t index);
 
-/* Moves all points in CLOCK_REALTIME. */
-void timeline_shift(struct timeline *timeline, int64_t ms);
+/* CLOCK_REALTIME was set back, and shows `time_ms` at `at_ns`: points with a time that is ahead of
+ * this clock by more than the slack get the one that they had by it. All others keep theirs. */
+void timeline_hold_back(struct timeline *timeline, int64_t time_ms, uint64_t at_ns);
 
 /* Adds one column of all points to another, and clears it. */
 void timeline_fold(struct timeline *timeline, size_t from, size_t to);

@@ -35,3 +35,28 @@ same(old.times, [1, 2, 3, 4]);
 // The sums of all other sites are two, of which one is idle.
 const other = { site: "other", kind: null, reason: null };
 same(m.siteKey({ ...other, idle: true }) === m.siteKey({ ...other, idle: false }), false);
+
+// What is new is added. After a clock was set back all is asked for anew: the points that are there
+// have times that nothing new would be later than.
+const asked = [];
+let answer = null;
+const fetched = globalThis.fetch;
+globalThis.fetch = async (path) => {
+    asked.push(path.includes("since="));
+    const parts = { interval_seconds: 1, telemetry_path: "/metrics", targets: [answer] };
+    return { ok: true, json: async () => parts };
+};
+try {
+    const history = new m.History();
+    const told = (moves, times) => ({ ...points(times, []), target: "a", since: 1, moves });
+    answer = told(0, [1, 2, 3602]);
+    await history.refresh("a");
+    answer = told(0, [3603]);
+    await history.refresh("a");
+    same([asked, history.target.times], [[false, true], [1, 2, 3602, 3603]]);
+    answer = told(1, [1, 2, 3, 4, 5]);
+    await history.refresh("a");
+    same([asked, history.target.times], [[false, true, true, false], [1, 2, 3, 4, 5]]);
+} finally {
+    globalThis.fetch = fetched;
+}

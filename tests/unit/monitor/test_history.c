@@ -257,7 +257,85 @@ static void a_clock_set_back_takes_the_points_with_it(void **state)
         read_resources(scene, i * INTERVAL_S);
     for (size_t i = 0; i < 20; i++)
         assert_int_equal(point_of(scene, i)->time_ms, at_ms((double)i * INTERVAL_S) - 3600000);
-    assert_int_equal(only(scene)->since_ms, at_ms(0) - 3600000);
+    assert_int_equal(only(scene)->since.time_ms, at_ms(0) - 3600000);
+}
+
+/* What came before has been right all along. */
+static void a_clock_set_forward_and_back_moves_what_came_between(void **state)
+{
+    struct scene *scene = *state;
+
+    for (int i = 0; i < 10; i++)
+        read_resources(scene, i * INTERVAL_S);
+    scene->set_ms = 3600000;
+    for (int i = 10; i < 20; i++)
+        read_resources(scene, i * INTERVAL_S);
+    assert_int_equal(only(scene)->moves, 0);
+    scene->set_ms = 0;
+    for (int i = 20; i < 30; i++) {
+        read_resources(scene, i * INTERVAL_S);
+        for (size_t k = 0; k <= (size_t)i; k++)
+            assert_int_equal(point_of(scene, k)->time_ms, at_ms((double)k * INTERVAL_S));
+    }
+    assert_int_equal(only(scene)->since.time_ms, at_ms(0));
+    assert_int_equal(only(scene)->moves, 1);
+}
+
+/* Half of the way back: what came between is an hour after what came before still, less that. */
+static void a_clock_set_back_in_part_leaves_a_gap(void **state)
+{
+    struct scene *scene = *state;
+
+    read_resources(scene, 0);
+    scene->set_ms = 3600000;
+    read_resources(scene, INTERVAL_S);
+    read_resources(scene, 2 * INTERVAL_S);
+    scene->set_ms = 1800000;
+    read_resources(scene, 3 * INTERVAL_S);
+    assert_int_equal(point_of(scene, 0)->time_ms, at_ms(0));
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(point_of(scene, i)->time_ms, at_ms((double)i * INTERVAL_S) + 1800000);
+    assert_times_rise(scene);
+}
+
+static void a_clock_that_jumps_to_and_fro_breaks_no_order(void **state)
+{
+    struct scene *scene = *state;
+    uint32_t random = 1;
+
+    for (int i = 0; i < 2000; i++) {
+        random = random * 1103515245 + 12345;
+        if (random >> 30 == 0)
+            scene->set_ms = (int64_t)(random >> 8 & 0xfffff) - 0x80000;
+        if (random >> 30 == 1)
+            scene->set_ms -= 1300 * (int64_t)(random >> 8 & 1);
+        read_resources(scene, i * (INTERVAL_S + (random >> 16 & 1) / 1000.0));
+        assert_true(point_of(scene, timeline_n(timeline_of(scene)) - 1)->time_ms -
+                        at_ms(i * (INTERVAL_S + (random >> 16 & 1) / 1000.0)) - scene->set_ms <=
+                    1);
+        if (i % 100 == 0)
+            assert_times_rise(scene);
+    }
+    assert_times_rise(scene);
+}
+
+/* It has no points to come, and yet none of its times is still to come. */
+static void an_ended_target_moves_along(void **state)
+{
+    struct scene *scene = *state;
+
+    read_resources(scene, 0);
+    scene->set_ms = 3600000;
+    read_resources(scene, INTERVAL_S);
+    scene->target->up = false;
+    take(scene, 2 * INTERVAL_S);
+    assert_int_equal(only(scene)->ended.time_ms, at_ms(2 * INTERVAL_S) + 3600000);
+    scene->set_ms = 0;
+    take(scene, 3 * INTERVAL_S);
+    assert_int_equal(only(scene)->ended.time_ms, at_ms(2 * INTERVAL_S));
+    assert_int_equal(only(scene)->since.time_ms, at_ms(0));
+    assert_int_equal(point_of(scene, 0)->time_ms, at_ms(0));
+    assert_int_equal(point_of(scene, 1)->time_ms, at_ms(INTERVAL_S));
 }
 
 static void a_clock_set_back_by_a_second_needs_nothing(void **state)
@@ -269,6 +347,7 @@ static void a_clock_set_back_by_a_second_needs_nothing(void **state)
     read_resources(scene, INTERVAL_S);
     assert_int_equal(point_of(scene, 0)->time_ms, at_ms(0));
     assert_int_equal(point_of(scene, 1)->time_ms, at_ms(INTERVAL_S) - 1000);
+    assert_int_equal(only(scene)->moves, 0);
     assert_times_rise(scene);
 }
 
@@ -328,8 +407,8 @@ static void an_ended_target_keeps_its_points(void **state)
     take(scene, 7);
     take(scene, 9);
     assert_false(only(scene)->up);
-    assert_int_equal(only(scene)->since_ms, at_ms(0));
-    assert_int_equal(only(scene)->ended_ms, at_ms(7));
+    assert_int_equal(only(scene)->since.time_ms, at_ms(0));
+    assert_int_equal(only(scene)->ended.time_ms, at_ms(7));
     assert_int_equal(timeline_n(timeline_of(scene)), 1);
     assert_string_equal(only(scene)->runtime, "go");
 }
@@ -403,6 +482,10 @@ int main(void)
         WITH_SCENE(points_settle_when_no_scan_can_come),
         WITH_SCENE(a_clock_set_forward_leaves_a_gap),
         WITH_SCENE(a_clock_set_back_takes_the_points_with_it),
+        WITH_SCENE(a_clock_set_forward_and_back_moves_what_came_between),
+        WITH_SCENE(a_clock_set_back_in_part_leaves_a_gap),
+        WITH_SCENE(a_clock_that_jumps_to_and_fro_breaks_no_order),
+        WITH_SCENE(an_ended_target_moves_along),
         WITH_SCENE(a_clock_set_back_by_a_second_needs_nothing),
         WITH_SCENE(another_target_moves_along),
         WITH_SCENE(an_analyst_reaches_neither_past_nor_future),

@@ -140,6 +140,7 @@ static void has_what_the_page_needs(void **state)
     assert_true(number_in(target, "pid") == 4121);
     assert_true(json_is_true(json_object_get(target, "up")));
     assert_true(number_in(target, "since") == 1600000000);
+    assert_true(number_in(target, "moves") == 0);
     assert_true(json_is_null(json_object_get(target, "ended")));
     json_decref(json);
 }

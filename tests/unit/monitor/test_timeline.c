@@ -219,17 +219,55 @@ static void finds_the_point_of_a_moment(void **state)
     assert_null(timeline_near(timeline, 1));
 }
 
-static void shifts_all_points(void **state)
+static uint64_t at_ns_of(size_t number)
+{
+    return (1000000 + number * INTERVAL_MS) * MS_NS;
+}
+
+static void a_clock_set_back_moves_what_is_ahead(void **state)
 {
     struct timeline *timeline = *state;
     size_t n;
 
     add_points(timeline, 0, TIMELINE_FULL_POINTS + 100);
     n = timeline_n(timeline);
-    timeline_shift(timeline, -3600000);
+    timeline_hold_back(timeline, time_of(5000) - 3600000, at_ns_of(5000));
     assert_int_equal(timeline_at(timeline, 0)->time_ms, time_of(1) - 3600000);
     assert_int_equal(timeline_at(timeline, n - 1)->time_ms,
                      time_of(TIMELINE_FULL_POINTS + 99) - 3600000);
+}
+
+/* Those of a time in which the clock was ahead move, up to where they belong. */
+static void what_is_not_ahead_keeps_its_time(void **state)
+{
+    struct timeline *timeline = *state;
+    size_t n;
+
+    add_points(timeline, 0, 1000);
+    for (size_t i = 1000; i < 1100; i++)
+        timeline_add(timeline, time_of(i) + 86400000, at_ns_of(i))->threads = (uint32_t)i;
+    timeline_hold_back(timeline, time_of(1100), at_ns_of(1100));
+    n = timeline_n(timeline);
+    assert_int_equal(n, 1100);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(timeline_at(timeline, i)->time_ms, time_of(i));
+        assert_int_equal(timeline_at(timeline, i)->threads, i);
+    }
+}
+
+static void a_little_ahead_is_left_and_times_rise(void **state)
+{
+    struct timeline *timeline = *state;
+    int64_t slack_ms = INTERVAL_MS / TIMELINE_SLACK;
+
+    /* As near as two points can be. */
+    timeline_add(timeline, time_of(0) + slack_ms, at_ns_of(0));
+    timeline_add(timeline, time_of(0) + INTERVAL_MS / 2 + slack_ms + 1,
+                 at_ns_of(0) + INTERVAL_MS * MS_NS / 2);
+    timeline_hold_back(timeline, time_of(1), at_ns_of(1));
+    assert_int_equal(timeline_at(timeline, 0)->time_ms, time_of(0) + slack_ms);
+    assert_int_equal(timeline_at(timeline, 1)->time_ms, time_of(0) + INTERVAL_MS / 2);
+    assert_true(timeline_at(timeline, 1)->time_ms > timeline_at(timeline, 0)->time_ms);
 }
 
 static void folds_one_column_into_another(void **state)
@@ -262,7 +300,9 @@ int main(void)
         WITH_TIMELINE(a_gap_stays_one_at_every_level),
         WITH_TIMELINE(one_late_point_is_no_gap),
         WITH_TIMELINE(finds_the_point_of_a_moment),
-        WITH_TIMELINE(shifts_all_points),
+        WITH_TIMELINE(a_clock_set_back_moves_what_is_ahead),
+        WITH_TIMELINE(what_is_not_ahead_keeps_its_time),
+        WITH_TIMELINE(a_little_ahead_is_left_and_times_rise),
         WITH_TIMELINE(folds_one_column_into_another),
     };
 

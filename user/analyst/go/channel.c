@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyst/go/arch.h"
 #include "human.h"
 
 #define SUDOG_G 0 /* in struct sudog (runtime/runtime2.go), of every version */
@@ -17,30 +18,22 @@
 #define SUDOG_NEXT 8 /* in struct sudog, in all of these versions */
 #define WAITQ_LAST 8 /* in struct waitq */
 
-static uint64_t word_at(const uint8_t *bytes, uint16_t offset)
-{
-    uint64_t word;
-
-    memcpy(&word, bytes + offset, sizeof(word));
-    return word;
-}
-
 struct sudog sudog_decode(const struct g_layout *layout, const uint8_t *bytes)
 {
     return (struct sudog){
-        .g = word_at(bytes, SUDOG_G),
-        .element = word_at(bytes, layout->sudog_elem),
-        .next = word_at(bytes, layout->sudog_waitlink),
-        .behind = word_at(bytes, SUDOG_NEXT),
-        .channel = word_at(bytes, layout->sudog_channel),
+        .g = go_u64(bytes + SUDOG_G),
+        .element = go_u64(bytes + layout->sudog_elem),
+        .next = go_u64(bytes + layout->sudog_waitlink),
+        .behind = go_u64(bytes + SUDOG_NEXT),
+        .channel = go_u64(bytes + layout->sudog_channel),
     };
 }
 
 static struct waitq waitq_decode(const uint8_t *bytes, uint16_t offset)
 {
     struct waitq waitq = {
-        .first = word_at(bytes, offset),
-        .last = word_at(bytes, offset + WAITQ_LAST),
+        .first = go_u64(bytes + offset),
+        .last = go_u64(bytes + offset + WAITQ_LAST),
     };
 
     waitq.more = waitq.first && waitq.first != waitq.last;
@@ -50,13 +43,10 @@ static struct waitq waitq_decode(const uint8_t *bytes, uint16_t offset)
 
 struct channel channel_decode(const struct g_layout *layout, const uint8_t *bytes)
 {
-    uint32_t closed;
-
-    memcpy(&closed, bytes + CHANNEL_CLOSED, sizeof(closed));
     return (struct channel){
-        .length = word_at(bytes, CHANNEL_LENGTH),
-        .capacity = word_at(bytes, CHANNEL_CAPACITY),
-        .closed = closed,
+        .length = go_u64(bytes + CHANNEL_LENGTH),
+        .capacity = go_u64(bytes + CHANNEL_CAPACITY),
+        .closed = go_u32(bytes + CHANNEL_CLOSED),
         .receivers = waitq_decode(bytes, layout->channel_recvq),
         .senders = waitq_decode(bytes, layout->channel_sendq),
     };

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyst/go/goroutine.h"
 
-#include <string.h>
+#include "analyst/go/arch.h"
 
+/* Of a field that some versions lack. */
 static uint64_t word_at(const uint8_t *bytes, uint16_t offset)
 {
-    uint64_t word;
-
-    if (offset == GO_NONE)
-        return 0;
-    memcpy(&word, bytes + offset, sizeof(word));
-    return word;
+    return offset == GO_NONE ? 0 : go_u64(bytes + offset);
 }
 
 static uint8_t status_at(const uint8_t *bytes, uint16_t offset)
 {
-    uint32_t status;
+    uint32_t status = go_u32(bytes + offset) & ~GO_STATUS_SCAN;
 
-    memcpy(&status, bytes + offset, sizeof(status));
-    status &= ~GO_STATUS_SCAN;
     return status < GO_STATUS_MAX ? (uint8_t)status : GO_STATUS_MAX;
 }
 

@@ -78,8 +78,12 @@ export class History {
         return this.#target.times.length > Math.max(POINTS_MIN, this.#full * OUTGROWN);
     }
 
+    // Its points have the times that they had: a clock that is set back moves them.
     #isSame(news) {
-        return news.target === this.#target.target && news.since === this.#target.since;
+        const had = this.#target;
+        return (
+            news.target === had.target && news.since === had.since && news.moves === had.moves
+        );
     }
 
     // Asks for what is new of the target of this name.

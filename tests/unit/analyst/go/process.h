@@ -155,7 +155,14 @@ enum {
 };
 
 /* Functions that park. */
-enum { PC_GOPARK = 0x420000, PC_SEND = 0x421000, PC_RECEIVE = 0x422000, PC_SEMACQUIRE = 0x423000 };
+enum {
+    PC_GOPARK = 0x420000,
+    PC_SEND = 0x421000,
+    PC_RECEIVE = 0x422000,
+    PC_SEMACQUIRE = 0x423000,
+    PC_SELECT = 0x424000,
+    PC_COROSWITCH = 0x425000
+};
 
 /* It stands in gopark(), which `pc` called: on its stack lies but that return address. */
 static inline void process_park_in(struct process *process, size_t index, uint64_t pc)
@@ -305,6 +312,10 @@ const char *go_code_function(struct go_code *code, uint64_t pc, uint64_t *ret_en
         return "runtime.chanrecv";
     case PC_SEMACQUIRE:
         return "sync.runtime_Semacquire";
+    case PC_SELECT:
+        return "runtime.selectgo";
+    case PC_COROSWITCH:
+        return "runtime.coroswitch";
     default:
         return NULL;
     }
