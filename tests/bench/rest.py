@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a daemon takes at rest: CPU time of all roles with a thousand parked threads, and memory of
-all roles with a small target."""
+all roles with a small target, just attached, and with many threads, once files are closed."""
 
 import time
 
@@ -13,6 +13,9 @@ SIZE = 1_000
 INTERVAL = 5
 WINDOWS = 5  # of one interval, and so of one scan, each
 SECONDS_IDLE = 15
+MANY = 100_000
+RESTED = 36  # seconds: UNWIND_REST_NS (user/analyst/unwind.h) and a scan
+SECONDS_MANY = 200
 ROLES = ("parkwatch", "pw-monitor", "pw-reader", "pw-analyst")
 
 
@@ -39,21 +42,39 @@ def measure_idle():
     return by_name(Budget(SECONDS_IDLE).rounds(one))
 
 
+def measure_many():
+    """The same with many threads, after nothing new was met for a while."""
+
+    def one(_):
+        with processes.watch(of.pid, "-t", "0") as watching:
+            time.sleep(RESTED)
+            return watching.roles()
+
+    with processes.many_threads(), processes.fixture("many", MANY) as of:
+        return by_name(Budget(SECONDS_MANY).rounds(one))
+
+
 def measure():
-    return {"cpu": measure_cpu(), "idle": measure_idle()}
+    return {"cpu": measure_cpu(), "idle": measure_idle(), "many": measure_many()}
 
 
 # Views
 
 
+def memory_rows(text, roles, bar):
+    total = [sum(parts) for parts in zip(*roles.values())]
+    return [
+        Row(f"memory (PSS) of all roles, {text}", [median(total)], megabytes, (Bar(bar),)),
+        *(Row(f"of it {role}", [median(roles.get(role, ()))], megabytes) for role in ROLES),
+    ]
+
+
 def tables(results):
-    idle = results.get("idle", {})
-    total = [sum(parts) for parts in zip(*idle.values())]
     rows = [
         Row(f"CPU of watch, {SIZE:,} threads each {INTERVAL} s",
             [median(results.get("cpu", ()))], percent, (Bar(0.001),)),
-        Row("memory (PSS) of all roles, small target", [median(total)], megabytes, (Bar(30e6),)),
-        *(Row(f"of it {role}", [median(idle.get(role, ()))], megabytes) for role in ROLES),
+        *memory_rows("small target", results.get("idle", {}), 30e6),
+        *memory_rows(f"{MANY:,} threads", results.get("many", {}), 60e6),
     ]  # fmt: skip
     return [Table("A daemon at rest, all roles", [""], rows)]
 
