@@ -5,25 +5,18 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "passed_fd.h"
+
 /* The descriptor goes with the header, whose few bytes are written whole or not at all. */
 static int send_header(int socket, const struct wire_header *header, int fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {};
+    union passed_fd passed;
     struct iovec part = {.iov_base = (void *)header, .iov_len = sizeof(*header)};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
 
-    if (fd >= 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        control.align.cmsg_level = SOL_SOCKET;
-        control.align.cmsg_type = SCM_RIGHTS;
-        control.align.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.align), &fd, sizeof(int));
-    }
+    if (fd >= 0)
+        passed_fd_put(&passed, &message, fd);
     do
         n = sendmsg(socket, &message, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);

@@ -14,6 +14,14 @@ import test_go
 
 NEWER = "1.39"  # no release that is known
 
+# From these versions on module data are other than before, and what of them is looked at first.
+MAGICS = ((1, 18), (1, 20))
+SECTIONS = ((1, 26), (1, 27))
+MAGIC_WRONG = "the magic of its function table is not this version's"
+SECTIONS_WRONG = "its list of code sections "
+# What only parked goroutines tell apart.
+WITNESS = re.compile(r'^[\w./()*]+ waits for "[^"]*" \(\d+\) instead of "[^"]*"$')
+
 # The check of the function table's magic, and the table itself (runtime/symtab.go,
 # moduledataverify1()): cmp $magic,%reg; jne.
 MAGIC_CHECK = re.compile(rb"\x83[\xf8-\xff][\xf0\xf1]\x0f\x85", re.DOTALL)
@@ -83,16 +91,37 @@ class Claims(Changed):
     is."""
 
     def check(self, version, claimed):
+        self.wrong = None if claimed == NEWER else self.wrong_with(version, claimed)
         self.check_waits(self.claiming(version, claimed, "park"), claimed)
         self.check_labels(self.claiming(version, claimed, "labels"), claimed)
+
+    def wrong_with(self, version, claimed):
+        """The first check that fails whatever the goroutines do; None: there is no such."""
+        numbers = [go_truth.version_number(one) for one in (version, claimed)]
+        for changes, wrong in ((MAGICS, MAGIC_WRONG), (SECTIONS, SECTIONS_WRONG)):
+            if len({sum(number >= since for since in changes) for number in numbers}) > 1:
+                return wrong
+        return None
+
+    def check_refusal(self, report, claimed):
+        """Whether it was refused, and for what had to be refused."""
+        refused = self.is_refused(report)
+        note = report.target["note"]
+        if self.wrong:
+            self.assertTrue(refused, f"believed, though: {self.wrong}")
+            self.assertTrue(note.startswith(f"go{claimed}"), note)
+            self.assertIn(f": {self.wrong}", note)
+        elif refused:
+            self.assertNotEqual(claimed, NEWER)
+            self.assertRegex(note, WITNESS)
+        return refused
 
     def check_waits(self, fixture, claimed):
         for collected in (False, True):
             if collected:
                 fixture.collect_garbage()
             report = harness.report(fixture.pid, "-t", "0")
-            if self.is_refused(report):
-                self.assertNotEqual(claimed, NEWER)
+            if self.check_refusal(report, claimed):
                 return
             self.assertEqual(bool(report.target["note"]), claimed == NEWER)
             found, expected = test_go.found_of(report), test_go.expected_of(fixture.stacks())
@@ -115,7 +144,7 @@ class Claims(Changed):
 
     def check_labels(self, fixture, claimed):
         report = harness.report(fixture.pid, "-t", "0")
-        if self.is_refused(report):
+        if self.check_refusal(report, claimed):
             return
         expected = collections.Counter()
         for labels, functions, count in fixture.labels():

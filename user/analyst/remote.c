@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "cleanup.h"
+#include "passed_fd.h"
 
 struct remote {
     int socket;
@@ -38,29 +39,27 @@ void remote_free(struct remote **remote)
     *remote = NULL;
 }
 
-/* Receives one message of exactly `size` bytes and, if it carries one, a descriptor. */
+/* Receives one message of exactly `size` bytes and, if it carries one, a descriptor, which takes
+ * the place of the one that is there. */
 static int receive(int socket, void *message, size_t size, int *ret_fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
+    union passed_fd passed;
     struct iovec part = {.iov_base = message, .iov_len = size};
-    struct msghdr header = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = control.bytes,
-                            .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *attached;
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
+    int fd;
 
+    passed_fd_expect(&passed, &header);
     do
         n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return -errno;
-    attached = CMSG_FIRSTHDR(&header);
-    if (attached && attached->cmsg_type == SCM_RIGHTS)
-        memcpy(ret_fd, CMSG_DATA(attached), sizeof(int));
+    fd = passed_fd_take(&header);
+    if (fd >= 0) {
+        cleanup_close(ret_fd);
+        *ret_fd = fd;
+    }
     return (size_t)n == size ? 0 : -ECONNRESET;
 }
 

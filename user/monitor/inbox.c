@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "passed_fd.h"
 
 #define HEADER_SIZE sizeof(struct wire_header)
 
@@ -34,29 +35,23 @@ void inbox_close(struct inbox *inbox)
 
 static void take_fd(struct inbox *inbox, struct msghdr *message)
 {
-    struct cmsghdr *attached = CMSG_FIRSTHDR(message);
+    int fd = passed_fd_take(message);
 
-    if (!attached || attached->cmsg_type != SCM_RIGHTS)
+    if (fd < 0)
         return;
     drop_fd(inbox);
-    memcpy(&inbox->fd, CMSG_DATA(attached), sizeof(inbox->fd));
+    inbox->fd = fd;
 }
 
 /* Reads at most `size` bytes to `to`. Bytes, 0: none now, -ECONNRESET, or what the kernel lacks. */
 static ssize_t receive(struct inbox *inbox, void *to, size_t size)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
+    union passed_fd passed;
     struct iovec part = {.iov_base = to, .iov_len = size};
-    /* CMSG_SPACE() rounds up to where a second descriptor would have room, and stay open. */
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = CMSG_LEN(sizeof(int))};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
 
+    passed_fd_expect(&passed, &message);
     do
         n = recvmsg(inbox->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "passed_fd.h"
 #include "probe/memory.h"
 
 /* Whole records only. */
@@ -260,21 +261,12 @@ static int receive(struct service *service)
 
 static int send_reply(struct service *service, int fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {};
+    union passed_fd passed;
     struct iovec part = {.iov_base = &service->reply, .iov_len = sizeof(service->reply)};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
-    if (fd >= 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        control.align.cmsg_level = SOL_SOCKET;
-        control.align.cmsg_type = SCM_RIGHTS;
-        control.align.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.align), &fd, sizeof(int));
-    }
+    if (fd >= 0)
+        passed_fd_put(&passed, &message, fd);
     /* The analyst waits for this and has read all before: a full socket means that it does not. */
     return sendmsg(service->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -ECONNRESET : 0;
 }

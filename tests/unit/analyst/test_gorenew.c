@@ -180,8 +180,8 @@ static void who_says_nothing_falls_out(void **state)
         enum oddity how;
         size_t n_channels; /* that are read */
     } ways[] = {
-        {UNREADABLE, 4}, {LEFT, 4}, {UNREADABLE_AGAIN, 5}, {LEFT_AGAIN, 5}, {MOVED, 5},
-        {NO_CHANNEL, 5}, {SAME, 5},
+        {SAME, 5},       {UNREADABLE, 4}, {LEFT, 4},       {UNREADABLE_AGAIN, 5},
+        {LEFT_AGAIN, 5}, {MOVED, 5},      {NO_CHANNEL, 5},
     };
 
     (void)state;

@@ -104,6 +104,38 @@ static void test_tick(void **state)
     assert_int_equal(remote_wait(fixture->remote, &number), -ECONNRESET);
 }
 
+/* However many come, where none is asked for none stays open. */
+static void test_descriptors_nobody_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    union {
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr align;
+    } two = {.align = {CMSG_LEN(2 * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    const struct rpc_tick tick = {42};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)&tick, .iov_len = sizeof(tick)};
+    struct msghdr message = {&(char){0}, 0, &part, 1, two.bytes, sizeof(two.bytes), 0};
+    const struct rpc_reply reply = {.size = 8, .lengths = {8}};
+    const struct rpc_range range = {0x1000, 8};
+    int n_fds = count_fds();
+    uint64_t number;
+    char text[16];
+
+    for (size_t i = 0; i < 2; i++)
+        memcpy(CMSG_DATA(&two.align) + i * sizeof(int), &fixture->sockets[1], sizeof(int));
+    assert_int_equal(sendmsg(fixture->sockets[1], &message, 0), sizeof(tick));
+    assert_int_equal(remote_wait(fixture->remote, &number), 0);
+    assert_int_equal(count_fds(), n_fds);
+    for (int i = 0; i < RPC_AHEAD_SLOTS; i++) {
+        assert_int_equal(remote_ask(fixture->remote, &range, 1), 0);
+        asked(fixture, RPC_READ);
+        answer_with(fixture, &reply, sizeof(reply), fixture->sockets[1]);
+    }
+    answer(fixture, 0, 0, false, fixture->sockets[1]);
+    assert_int_equal(remote_file(fixture->remote, 3, text, sizeof(text)), 0);
+    assert_int_equal(count_fds(), n_fds);
+}
+
 static void test_ask_ahead(void **state)
 {
     struct fixture *fixture = *state;
@@ -392,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_tick),
+        TEST(test_descriptors_nobody_asked_for),
         TEST(test_scan_in_chunks),
         TEST(test_ask_ahead),
         TEST(test_read),
