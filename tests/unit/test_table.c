@@ -136,10 +136,8 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_both_words_are_the_key),
-        cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_empty),  cmocka_unit_test(test_both_words_are_the_key),
+        cmocka_unit_test(test_taken),  cmocka_unit_test(test_bound),
         cmocka_unit_test(test_random),
     };
 
