@@ -5,12 +5,14 @@
 #
 #   exe        static, with symbols and DWARF
 #   stripped   the same without either (-s -w), and without paths (-trimpath)
-#   pie        position-independent, with symbols
-#   bare       position-independent, without symbols, DWARF and paths
+#   pie        position-independent, with symbols, without paths
+#   bare       the same without symbols and DWARF
 #   cgo        by the C linker, dynamically linked, without symbols
 #   shared     a shared object (c-shared) that a C program loads
 #   plugin     a plugin that a Go program loads
 #   archive    linked into a C program (c-archive), without symbols
+#
+# Those without paths share a standard library, which takes longest to build.
 #
 # `park` is built in each form, the others in `stripped`; `labels` and `ages` in some more, `calls` in
 # `cgo`. What came later than a version (coroutines, bubble, leaked) is left out of it.
@@ -36,7 +38,7 @@ go_build() {
 library() {
     version=$1 mode=$2 suffix=$3 out=$4
     shift 4
-    cgo=1 go_build "$version" -buildmode="$mode" -o "$out.$suffix" "$@" "$source/shared.go"
+    cgo=1 go_build "$version" -buildmode="$mode" -trimpath -o "$out.$suffix" "$@" "$source/shared.go"
 }
 
 # since VERSION FIRST: whether it has what came with FIRST
@@ -55,7 +57,7 @@ build() {
     case $2 in
     exe) go_build "$1" -o "$out" $files ;;
     stripped) go_build "$1" -trimpath -ldflags="-s -w" -o "$out" $files ;;
-    pie) go_build "$1" -buildmode=pie -o "$out" $files ;;
+    pie) go_build "$1" -buildmode=pie -trimpath -o "$out" $files ;;
     bare) go_build "$1" -buildmode=pie -trimpath -ldflags="-s -w" -o "$out" $files ;;
     cgo)
         cgo=1

@@ -126,6 +126,13 @@ static int describe_copies(struct goroutines *goroutines, struct memo **memos, s
     return r;
 }
 
+static void put_described(struct goroutines *goroutines, struct memo **memos, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((memos[i]->flags & MEMO_DESCRIBED) && !(memos[i]->flags & MEMO_SENT))
+            godescribe_put(goroutines, memos[i]);
+}
+
 static int describe_marked(struct goroutines *goroutines, struct memo **memos, size_t n)
 {
     int r;
@@ -133,9 +140,8 @@ static int describe_marked(struct goroutines *goroutines, struct memo **memos, s
     r = godescribe_copy(goroutines, memos, n);
     if (!r)
         r = describe_copies(goroutines, memos, n);
-    for (size_t i = 0; i < n && !r; i++)
-        if ((memos[i]->flags & MEMO_DESCRIBED) && !(memos[i]->flags & MEMO_SENT))
-            godescribe_put(goroutines, memos[i]);
+    if (!r)
+        put_described(goroutines, memos, n);
     return r;
 }
 
@@ -173,11 +179,22 @@ int godescribe_news(struct goroutines *goroutines)
 int godescribe_copied(struct goroutines *goroutines, size_t n)
 {
     struct memo *memos[DESCRIBE_MAX];
+    int r;
 
     for (size_t i = 0; i < n; i++) {
         memos[i] = &goroutines->memos.all[goroutines->pieces[i].index];
         if ((memos[i]->flags & MEMO_PARKED) && golook_is_due(goroutines, memos[i]))
             memos[i]->flags |= MEMO_DUE;
     }
-    return describe_copies(goroutines, memos, n);
+    r = describe_copies(goroutines, memos, n);
+    if (!r)
+        put_described(goroutines, memos, n);
+    return r;
+}
+
+void godescribe_again(struct goroutines *goroutines, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (goroutines->memos.all[i].flags & MEMO_SENT)
+            godescribe_put(goroutines, &goroutines->memos.all[i]);
 }

@@ -60,8 +60,9 @@ static bool is_any(const struct memo *memo)
     return memo->g;
 }
 
-/* Where most of them will be due, they are described from the copies that are looked at: so it is
- * at the first scan, unless age has to be proven. */
+/* Where most of them will be due, they are described from the copies that are looked at, and sent
+ * at once, so that the monitor is at it meanwhile: so it is at the first scan, unless age has to be
+ * proven. Those before a g that told of one more collection are sent once again. */
 static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan)
 {
     const struct goroutines_options *options = &goroutines->options;
@@ -74,16 +75,23 @@ static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan
         .torn = TORN_MARKED,
         .counts = true,
     };
-    size_t at = 0, n;
+    size_t at = 0, stale = 0, n;
     int r;
 
     goroutines->n_torn = goroutines->n_doubtful = goroutines->n_news = 0;
     do {
+        uint64_t version = goroutines->cycles.version;
+        size_t from = at;
+
         n = golook_next(goroutines, is_any, describes ? DESCRIBE_MAX : LOOK_BATCH, &at);
         r = golook_read(&reading, n);
+        if (goroutines->cycles.version != version)
+            stale = from;
         if (!r && describes)
             r = godescribe_copied(goroutines, n);
     } while (!r && n);
+    if (!r && describes)
+        godescribe_again(goroutines, stale);
     return r;
 }
 

@@ -84,9 +84,12 @@ struct memo *golook_next_news(struct goroutines *goroutines, size_t *at);
 
 /* godescribe.c: what the monitor is told. */
 
-/* Describes those of the first `n` pieces, that were copied, that are past the threshold as far as
- * is known of collections yet: all that are, and some more. 0 or -errno of the memory. */
+/* Describes and sends those of the first `n` pieces, that were copied, that are past the threshold
+ * as far as is known of collections yet: all that are, and some more. 0 or -errno of the memory. */
 int godescribe_copied(struct goroutines *goroutines, size_t n);
+
+/* Sends what was sent of the first `n` memos once more. */
+void godescribe_again(struct goroutines *goroutines, size_t n);
 
 /* Tells the monitor what is new; what it does not know yet is described. As above. */
 int godescribe_news(struct goroutines *goroutines);

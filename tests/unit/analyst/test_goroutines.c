@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "analyst/go/describe.h"
 #include "analyst/go/process.h"
 #include "analyst/go/program.h"
 #include "analyst/gomemory.h"
@@ -243,6 +244,33 @@ static void repark(size_t index)
 }
 
 #define ALL ((struct goroutines_options){.threshold_ns = 0})
+
+static void set_waitsince(size_t index, uint64_t ns)
+{
+    put64(target, g_of(index) + target->offsets->waitsince, ns);
+}
+
+/* Those that were sent before another told of a collection, which bounds their age. */
+static void what_is_learned_late_is_told_of_all(void **state)
+{
+    const size_t late = DESCRIBE_MAX + 100;
+    struct test test;
+
+    (void)state;
+    open_test(&test, 127, PROCESS_GS - 4, ALL);
+    set_waitsince(50, 1000);
+    set_waitsince(late - 1, 1000);
+    set_waitsince(late, 900);
+    scan(&test);
+    assert_int_equal(test.got.n_samples, PROCESS_GS);
+    assert_int_equal(test.got.n_puts, PROCESS_GS + DESCRIBE_MAX);
+    assert_int_equal(find(&test.got, 51)->not_before_ns, 900);
+    assert_int_equal(find(&test.got, late)->not_before_ns, 900);
+    assert_int_equal(find(&test.got, late + 1)->not_before_ns, 0);
+    scan(&test);
+    assert_int_equal(test.got.n_puts, 0);
+    close_test(&test);
+}
 
 static void all_that_are_parked_are_sent_once(void **state)
 {
@@ -807,6 +835,7 @@ static void another_program_starts_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_learned_late_is_told_of_all),
         cmocka_unit_test(all_that_are_parked_are_sent_once),
         cmocka_unit_test(those_that_make_no_sense_are_counted),
         cmocka_unit_test(only_what_is_past_the_threshold_is_sent),

@@ -46,6 +46,7 @@ void cycles_add(struct cycles *cycles, uint64_t end_ns)
     memmove(&cycles->ends[at + 1], &cycles->ends[at], (cycles->n - at) * sizeof(cycles->ends[0]));
     cycles->ends[at] = end_ns;
     cycles->n++;
+    cycles->version++;
 }
 
 uint64_t cycles_before(const struct cycles *cycles, uint64_t end_ns)

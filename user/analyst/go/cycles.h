@@ -18,6 +18,7 @@
 struct cycles {
     uint64_t ends[CYCLES_MAX]; /* ascending, CLOCK_MONOTONIC */
     size_t n;
+    uint64_t version; /* how many were ever noted: as long as it stays, so do all bounds */
 };
 
 /* Notes that a collection ended at `end_ns`. Beyond CYCLES_MAX one in a crowd is forgotten: bounds

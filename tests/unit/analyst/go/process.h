@@ -23,14 +23,14 @@
 #define DATA_SIZE  4096u
 #define ALLGS_AT   (DATA_BASE + 512)
 #define HEAP_BASE  0xc000000000ul
-#define HEAP_SIZE  (2u * 1024 * 1024)
+#define HEAP_SIZE  (8u * 1024 * 1024)
 #define ARRAY_AT   HEAP_BASE             /* of allgs */
 #define GS_AT      (HEAP_BASE + 0x40000) /* g's, one behind the other */
 #define G_STRIDE   512u
-#define THINGS_AT  (HEAP_BASE + 0xc0000)  /* sudogs and channels */
-#define STACKS_AT  (HEAP_BASE + 0x100000) /* 2048 bytes each */
+#define THINGS_AT  (HEAP_BASE + 0x180000) /* sudogs and channels */
+#define STACKS_AT  (HEAP_BASE + 0x200000) /* 2048 bytes each */
 #define STACK_SIZE 2048u
-#define PROCESS_GS 400
+#define PROCESS_GS 2300 /* at most */
 
 struct offsets {
     int minor;
