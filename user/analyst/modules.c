@@ -254,7 +254,10 @@ static void close_module(struct module *module)
 /* Debug information of one library, inflated, takes more than all else that an analyst has. */
 void unwinder_rest(struct unwinder *unwinder, uint64_t now_ns)
 {
-    unwinder->now_ns = now_ns;
+    if (unwinder->named) {
+        unwinder->named = false;
+        unwinder->named_ns = now_ns;
+    }
     if (!unwinder->named_ns || now_ns - unwinder->named_ns < UNWIND_REST_NS)
         return;
     unwinder->named_ns = 0;

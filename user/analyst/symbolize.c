@@ -143,7 +143,7 @@ static size_t cached_symbol(struct unwinder *unwinder, struct module *module, ui
     }
     if (!module_load(unwinder, module))
         return 0;
-    unwinder->named_ns = unwinder->now_ns;
+    unwinder->named = true;
     n = find_symbol(unwinder, module, address, frames);
     cache_put(unwinder->symbols, module->id, address, frames, n);
     return n;

@@ -70,9 +70,8 @@ struct unwinder {
     struct module **modules; /* ascending, not overlapping */
     size_t n_modules;
     uint32_t last_id;
-    uint64_t now_ns;   /* as unwinder_rest() was told last */
-    uint64_t named_ns; /* when an address was last named that was not known; 0: before the files
-                          were closed */
+    bool named;        /* an address that was not known, since unwinder_rest() was called */
+    uint64_t named_ns; /* when it was called first after that; 0: files were closed since */
     struct symbol_cache *symbols;
     struct stack_walk *walk; /* the one under way, for elfutils' callbacks */
     struct cfi_entry cfi[CFI_CACHE_SLOTS];

@@ -98,10 +98,10 @@ static void test_again_after_a_rest(void **state)
     struct look *look = *state;
     size_t n, n_opens;
 
-    unwinder_rest(look->self->unwinder, 1);
     look_from_outer(look);
     n = look->n;
     n_opens = look->self->n_opens;
+    unwinder_rest(look->self->unwinder, 1);
     unwinder_rest(look->self->unwinder, 1 + UNWIND_REST_NS);
     look_from_outer(look);
     assert_int_equal(look->end, UNWIND_WHOLE);
