@@ -263,6 +263,7 @@ static int parse_escape(struct parser *parser)
     }
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): at most ERE_DEPTH_MAX deep
 static int parse_group(struct parser *parser)
 {
     int r;
@@ -278,6 +279,7 @@ static int parse_group(struct parser *parser)
     return 0;
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): as parse_group()
 static int parse_atom(struct parser *parser)
 {
     const char c = *parser->at++;
@@ -416,6 +418,7 @@ static int parse_repetition(struct parser *parser, size_t start)
     }
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): as parse_group()
 static int parse_branch(struct parser *parser)
 {
     int r = 0;
@@ -431,6 +434,8 @@ static int parse_branch(struct parser *parser)
     return r;
 }
 
+/* As deep as there are branches, too: ERE_PROGRAM_MAX bounds their number. */
+// NOLINTNEXTLINE(misc-no-recursion)
 static int parse_branches(struct parser *parser)
 {
     const size_t start = parser->ere->n;

@@ -9,7 +9,6 @@ the warm-up, the first third of the samples is compared with the last one by the
 is a share of the former, and for the monitor what the points of its history take (timeline.h), which
 is bounded by itself."""
 
-import collections
 import contextlib
 import os
 import pathlib
@@ -75,6 +74,13 @@ def roles_of(daemon):
     return found
 
 
+def start_of(pid):
+    """What orders processes by their start. Their numbers begin anew, sooner or later: threads that
+    are born here take them up."""
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return int(stat.rpartition(")")[2].split()[19]), int(pid)
+
+
 class Soak(LiveTest):
     seconds = 60
 
@@ -128,7 +134,8 @@ class Soak(LiveTest):
             if pid == self.victim.pid and time.monotonic() < self.killed_at + RECOVERY:
                 self.assertIn(found, (0, count), "of the one whose analyst was killed")
             else:
-                self.assertEqual(found, count, f"{function} of {comm_of(pid)}")
+                name = f"{function} of {comm_of(pid)}"
+                self.assertEqual(found, count, f"{name}; lost: {self.lost()}")
         self.assertLessEqual(counts[self.growing.pid]["wait_for_turn"], self.grown)
 
     def grow(self):
@@ -155,7 +162,7 @@ class Soak(LiveTest):
     def victims_analyst(self):
         """Analysts are started in the targets' order and the victim is the first; one that was
         killed is the youngest."""
-        analysts = sorted(self.daemon.analysts())
+        analysts = sorted(self.daemon.analysts(), key=start_of)
         return analysts[-1] if self.kills else analysts[0]
 
     def sample(self):
@@ -197,13 +204,18 @@ class Soak(LiveTest):
             with self.subTest(role=role, what="descriptors"):
                 self.assertLessEqual(after, before)
 
+    def lost(self):
+        """{(target, what): count}"""
+        return {
+            (dict(pairs)["target"], dict(pairs)["what"]): int(value)
+            for (name, pairs), value in self.daemon.metrics().items()
+            if name == "parkwatch_losses_total" and value
+        }
+
     def check_losses(self):
-        lost = collections.Counter()
-        for (name, pairs), value in self.daemon.metrics().items():
-            if name == "parkwatch_losses_total" and value:
-                lost[dict(pairs)["what"]] += int(value)
-        print(f"{self.kills} kills, {self.grown} threads grown, lost: {dict(lost)}", flush=True)
-        self.assertEqual(set(lost) - LOST, set())
+        lost = self.lost()
+        print(f"{self.kills} kills, {self.grown} threads grown, lost: {lost}", flush=True)
+        self.assertEqual({what for _, what in lost} - LOST, set())
         self.assertEqual(self.restarts(), self.kills)
 
     def test_soak(self):

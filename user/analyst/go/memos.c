@@ -93,7 +93,7 @@ static int add(struct memos *memos, const struct newcomers *newcomers)
     size_t bytes = newcomers->n * sizeof(*newcomers->gs);
     uint64_t *spare;
 
-    if (!newcomers->n)
+    if (!newcomers->gs || !newcomers->n)
         return 0;
     if (make_room(memos, newcomers->n))
         return -ENOMEM;
