@@ -14,8 +14,8 @@ INTERVAL = 5
 WINDOWS = 5  # of one interval, and so of one scan, each
 SECONDS_IDLE = 15
 MANY = 100_000
-RESTED = 36  # seconds: UNWIND_REST_NS (user/analyst/unwind.h) and a scan
-SECONDS_MANY = 200
+RESTED = 45  # seconds: UNWIND_REST_NS (user/analyst/unwind.h), and two scans
+SECONDS_MANY = 240
 ROLES = ("parkwatch", "pw-monitor", "pw-reader", "pw-analyst")
 
 

@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import math
 import os
 import pathlib
 import re
@@ -97,13 +98,18 @@ class Metrics(LiveTest):
         spent = cpu_seconds(before)
         os.kill(before, signal.SIGKILL)
         wait_for(lambda: set(watch.role("pw-analyst")) - {before}, "a new analyst")
-        [analyst] = set(watch.role("pw-analyst")) - {before}
-        wait_for(lambda: cpu_seconds(analyst) > 0.6 * spent, "it has worked as well")
 
         def counted():
             return watch.value("parkwatch_role_cpu_seconds_total", role="analyst")
 
-        wait_for(lambda: counted() - cpu_seconds(analyst) > 0.5 * spent, "the time of both")
+        def living():
+            """Of those that there are; a careful one is replaced after some scans."""
+            try:
+                return sum(map(cpu_seconds, watch.role("pw-analyst")))
+            except FileNotFoundError:
+                return math.inf
+
+        wait_for(lambda: counted() - living() > 0.5 * spent, "the time of both")
 
     def test_futex_outcomes(self):
         fixture = self.fixture("rewait")
