@@ -5,7 +5,8 @@
  * Bulk data comes in an area of memory that both have mapped and only the probe writes to: first
  * room for thread records, then room for everything else, so that records stay while memory is
  * read, then room for memory that is asked for ahead: the probe copies one slot's while the analyst
- * is still at the other's.
+ * is still at the other's. Last comes how far it is with them, which the analyst so sees without a
+ * system call.
  */
 #pragma once
 
@@ -15,7 +16,8 @@
 #define RPC_DATA_SIZE    (4 * 1024 * 1024)
 #define RPC_AHEAD_SIZE   (1024 * 1024)
 #define RPC_AHEAD_SLOTS  2
-#define RPC_AREA_SIZE    (RPC_RECORDS_SIZE + RPC_DATA_SIZE + RPC_AHEAD_SLOTS * RPC_AHEAD_SIZE)
+#define RPC_PROGRESS_AT  (RPC_RECORDS_SIZE + RPC_DATA_SIZE + RPC_AHEAD_SLOTS * RPC_AHEAD_SIZE)
+#define RPC_AREA_SIZE    (RPC_PROGRESS_AT + 4096)
 #define RPC_RANGES_MAX   512 /* ranges of one request */
 #define RPC_PATH_MAX     4096
 
@@ -60,6 +62,11 @@ struct rpc_reply {
     uint32_t more;                    /* RPC_SCAN*, RPC_MAPS: 1: not the end yet */
     uint64_t size;                    /* bytes in the area */
     uint32_t lengths[RPC_RANGES_MAX]; /* RPC_READ: bytes that could be read of each range */
+};
+
+/* At RPC_PROGRESS_AT. */
+struct rpc_progress {
+    uint64_t n_ahead; /* answers to what was asked for ahead that are there, or about to be sent */
 };
 
 /* From the probe to an analyst that waits for work: take a scan. */

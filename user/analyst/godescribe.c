@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define DESCRIBE_TRIES 3 /* for stacks that the collector moves while they are read */
+#define DESCRIBE_TRIES 3  /* for stacks that the collector moves while they are read */
+#define DESCRIBE_SOME  8 /* goroutines: some microseconds' work */
 
 void godescribe_put(struct goroutines *goroutines, struct memo *memo)
 {
@@ -55,30 +56,19 @@ int godescribe_copy(struct goroutines *goroutines, struct memo *const *memos, si
     return golook_read(&reading, n);
 }
 
-/* One goroutine as its g is now. */
-struct second_look {
-    const struct g_layout *layout;
-    struct goroutine goroutine; /* goid 0: it makes no sense */
-};
-
-static void take_second_look(void *context, const struct piece *piece, const uint8_t *bytes,
-                             size_t got)
-{
-    struct second_look *look = context;
-
-    if (got < piece->size ||
-        !goroutine_decode(look->layout, piece->address, bytes, &look->goroutine))
-        look->goroutine.goid = 0;
-}
-
 /* Whether all that was read since `before` was copied is of one park. */
 static bool still_stands(struct goroutines *goroutines, const struct goroutine *before, int *ret_r)
 {
-    struct second_look look = {.layout = goroutines->layout};
-    struct piece piece = {before->address, goroutines->layout->size, 0};
+    const struct go_memory *memory = &goroutines->memory;
+    struct rpc_range range = {before->address, goroutines->layout->size};
+    struct goroutine now;
+    const uint32_t *lengths;
+    const uint8_t *bytes;
 
-    *ret_r = gather(&goroutines->memory, &piece, 1, 0, take_second_look, &look);
-    return !*ret_r && goroutine_stood(before, &look.goroutine);
+    *ret_r = memory->read_ranges(memory->context, &range, 1, &bytes, &lengths);
+    return !*ret_r && lengths[0] == range.length &&
+           goroutine_decode(goroutines->layout, before->address, bytes, &now) &&
+           goroutine_stood(before, &now);
 }
 
 static int take_description(struct goroutines *goroutines, struct memo *memo,
@@ -102,12 +92,67 @@ static int take_description(struct goroutines *goroutines, struct memo *memo,
     return 0;
 }
 
+static int describe_next(struct goroutines *goroutines)
+{
+    struct undescribed *undescribed = &goroutines->undescribed;
+    struct memo *memo = undescribed->all[undescribed->at].memo;
+    int r;
+
+    r = take_description(goroutines, memo, undescribed->all[undescribed->at].subject);
+    undescribed->at++;
+    if (!r && (memo->flags & MEMO_DESCRIBED))
+        godescribe_put(goroutines, memo);
+    return r;
+}
+
+static bool has_undescribed(const struct goroutines *goroutines)
+{
+    const struct undescribed *undescribed = &goroutines->undescribed;
+
+    return undescribed->at < undescribed->n && !undescribed->error;
+}
+
+bool godescribe_some(void *of)
+{
+    struct goroutines *goroutines = of;
+
+    if (!has_undescribed(goroutines))
+        return false;
+    for (int i = 0; i < DESCRIBE_SOME && has_undescribed(goroutines); i++)
+        goroutines->undescribed.error = describe_next(goroutines);
+    return true;
+}
+
+int godescribe_rest(struct goroutines *goroutines)
+{
+    while (godescribe_some(goroutines))
+        ;
+    goroutines->undescribed.n = 0;
+    return goroutines->undescribed.error;
+}
+
+/* Those of a batch that stood while it was read. */
+static void set_undescribed(struct goroutines *goroutines, struct memo *const *memos,
+                            struct subject *subjects, size_t n)
+{
+    struct undescribed *undescribed = &goroutines->undescribed;
+
+    undescribed->at = undescribed->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_marked(memos[i]) ||
+            !goroutine_stood(&subjects[i].goroutine, &goroutines->copies[i]))
+            continue;
+        undescribed->all[undescribed->n].memo = memos[i];
+        undescribed->all[undescribed->n++].subject = &subjects[i];
+    }
+}
+
 /* Reads what the copies of the first `n` pieces lead to, as far as `memos` of them are marked, and
  * the g's again: only what did not change meanwhile counts. Those that moved stay marked if they
  * are past the threshold still. */
-static int describe_copies(struct goroutines *goroutines, struct memo **memos, size_t n)
+static int read_copied(struct goroutines *goroutines, struct memo **memos, size_t n)
 {
-    struct subject *subjects = goroutines->subjects;
+    struct subject *subjects = goroutines->subjects[goroutines->n_batches++ % 2];
     size_t kept = 0;
     int r;
 
@@ -120,48 +165,46 @@ static int describe_copies(struct goroutines *goroutines, struct memo **memos, s
     r = describe_read(goroutines->describer, subjects, kept);
     if (!r)
         r = godescribe_copy(goroutines, memos, kept);
-    for (size_t i = 0; i < kept && !r; i++)
-        if (is_marked(memos[i]) && goroutine_stood(&subjects[i].goroutine, &goroutines->copies[i]))
-            r = take_description(goroutines, memos[i], &subjects[i]);
+    if (!r)
+        r = godescribe_rest(goroutines);
+    if (!r)
+        set_undescribed(goroutines, memos, subjects, kept);
     return r;
 }
 
-static void put_described(struct goroutines *goroutines, struct memo **memos, size_t n)
+static int read_marked(struct goroutines *goroutines, struct memo **memos, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if ((memos[i]->flags & MEMO_DESCRIBED) && !(memos[i]->flags & MEMO_SENT))
-            godescribe_put(goroutines, memos[i]);
+    int r = godescribe_copy(goroutines, memos, n);
+
+    return r ? r : read_copied(goroutines, memos, n);
 }
 
-static int describe_marked(struct goroutines *goroutines, struct memo **memos, size_t n)
+static size_t count_marked(struct goroutines *goroutines)
 {
-    int r;
+    size_t at = 0, n = 0;
+    struct memo *memo;
 
-    r = godescribe_copy(goroutines, memos, n);
-    if (!r)
-        r = describe_copies(goroutines, memos, n);
-    if (!r)
-        put_described(goroutines, memos, n);
-    return r;
+    while ((memo = golook_next_news(goroutines, &at)))
+        n += is_marked(memo);
+    return n;
 }
 
 static int try_marked(struct goroutines *goroutines, size_t *ret_left)
 {
-    struct memo *batch[DESCRIBE_MAX], *tried[DESCRIBE_MAX], *memo;
+    struct memo *batch[DESCRIBE_MAX], *memo;
     size_t at = 0, n;
     int r = 0;
 
-    *ret_left = 0;
     do {
         for (n = 0; n < DESCRIBE_MAX && (memo = golook_next_news(goroutines, &at));)
             if (is_marked(memo))
                 batch[n++] = memo;
-        memcpy(tried, batch, n * sizeof(*batch));
         if (n)
-            r = describe_marked(goroutines, batch, n);
-        for (size_t i = 0; i < n; i++)
-            *ret_left += is_marked(tried[i]);
+            r = read_marked(goroutines, batch, n);
     } while (!r && n);
+    if (!r)
+        r = godescribe_rest(goroutines);
+    *ret_left = count_marked(goroutines);
     return r;
 }
 
@@ -179,17 +222,13 @@ int godescribe_news(struct goroutines *goroutines)
 int godescribe_copied(struct goroutines *goroutines, size_t n)
 {
     struct memo *memos[DESCRIBE_MAX];
-    int r;
 
     for (size_t i = 0; i < n; i++) {
         memos[i] = &goroutines->memos.all[goroutines->pieces[i].index];
         if ((memos[i]->flags & MEMO_PARKED) && golook_is_due(goroutines, memos[i]))
             memos[i]->flags |= MEMO_DUE;
     }
-    r = describe_copies(goroutines, memos, n);
-    if (!r)
-        put_described(goroutines, memos, n);
-    return r;
+    return read_copied(goroutines, memos, n);
 }
 
 void godescribe_again(struct goroutines *goroutines, size_t n)

@@ -41,7 +41,17 @@ static int take(void *context, const uint8_t **ret_bytes, const uint32_t **ret_l
     return remote_take(context, ret_bytes, ret_lengths);
 }
 
+static bool is_late(void *context)
+{
+    return remote_is_late(context);
+}
+
 struct go_memory gomemory_of(struct remote *remote)
 {
-    return (struct go_memory){read_all, read_ranges, remote, ask, take};
+    return (struct go_memory){.read = read_all,
+                              .read_ranges = read_ranges,
+                              .context = remote,
+                              .ask = ask,
+                              .take = take,
+                              .is_late = is_late};
 }

@@ -29,6 +29,7 @@ static size_t choose(struct goroutines *goroutines, struct memo *ret_memos[stati
 /* Reads the channels of a batch, between two looks at its g's. Who moved falls out of it. */
 static int read_channels(struct goroutines *goroutines, struct memo **memos, size_t *n)
 {
+    struct subject *subjects = goroutines->subjects[0];
     size_t kept = 0;
     int r;
 
@@ -36,12 +37,12 @@ static int read_channels(struct goroutines *goroutines, struct memo **memos, siz
     for (size_t i = 0; i < *n && !r; i++) {
         if (!is_on_channel(memos[i]) || !goroutines->copies[i].goid)
             continue;
-        goroutines->subjects[kept].goroutine = goroutines->copies[i];
+        subjects[kept].goroutine = goroutines->copies[i];
         memos[kept++] = memos[i];
     }
     *n = kept;
     if (!r)
-        r = describe_read_channels(goroutines->describer, goroutines->subjects, kept);
+        r = describe_read_channels(goroutines->describer, subjects, kept);
     return r ? r : godescribe_copy(goroutines, memos, kept);
 }
 
@@ -64,6 +65,6 @@ int gorenew_channels(struct goroutines *goroutines)
     int r = n ? read_channels(goroutines, memos, &n) : 0;
 
     for (size_t i = 0; i < n && !r; i++)
-        renew(goroutines, memos[i], &goroutines->subjects[i], &goroutines->copies[i]);
+        renew(goroutines, memos[i], &goroutines->subjects[0][i], &goroutines->copies[i]);
     return r;
 }

@@ -28,6 +28,8 @@ int goroutines_new(const struct goroutines_options *options, struct program *pro
     goroutines->outbox = outbox;
     goroutines->losses = losses;
     goroutines->memory = gomemory_of(remote);
+    goroutines->memory.work = godescribe_some;
+    goroutines->memory.worker = goroutines;
     goroutines->program = program;
     *ret_goroutines = goroutines;
     return 0;
@@ -90,6 +92,8 @@ static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan
         if (!r && describes)
             r = godescribe_copied(goroutines, n);
     } while (!r && n);
+    if (!r)
+        r = godescribe_rest(goroutines);
     if (!r && describes)
         godescribe_again(goroutines, stale);
     return r;
@@ -142,6 +146,7 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan, b
     int r;
 
     describe_begin(goroutines->describer);
+    goroutines->undescribed = (struct undescribed){.n = 0};
     r = memos_grow(&goroutines->memos, program_runtime(goroutines->program));
     *ret_listed = !r;
     if (r == -EAGAIN) /* it is growing: those that there were will do */

@@ -15,6 +15,17 @@
 #define LOOK_BATCH 32768 /* g's looked at together */
 #define NEWS_MAX   4096  /* of a scan; beyond them all memos are gone through */
 
+/* Goroutines that were read, and still have to be described: what the analyst does while the next
+ * ones are being copied. */
+struct undescribed {
+    size_t at, n;
+    int error;
+    struct {
+        struct memo *memo;
+        struct subject *subject;
+    } all[DESCRIBE_MAX];
+};
+
 struct goroutines {
     struct goroutines_options options;
     struct outbox *outbox;
@@ -36,8 +47,10 @@ struct goroutines {
     size_t renewed_at;    /* the memo from which on channels are described again */
     uint32_t news[NEWS_MAX]; /* places of their memos, if they are no more than that */
     struct piece pieces[LOOK_BATCH];
-    struct goroutine copies[DESCRIBE_MAX]; /* of the first pieces */
-    struct subject subjects[DESCRIBE_MAX];
+    struct goroutine copies[DESCRIBE_MAX];    /* of the first pieces */
+    struct subject subjects[2][DESCRIBE_MAX]; /* of `undescribed`, and of those being read */
+    size_t n_batches;                         /* that were read into them */
+    struct undescribed undescribed;
 };
 
 /* What becomes of a memo whose look told nothing: the g could not be read, or it was copied while
@@ -84,9 +97,16 @@ struct memo *golook_next_news(struct goroutines *goroutines, size_t *at);
 
 /* godescribe.c: what the monitor is told. */
 
-/* Describes and sends those of the first `n` pieces, that were copied, that are past the threshold
- * as far as is known of collections yet: all that are, and some more. 0 or -errno of the memory. */
+/* Reads those of the first `n` pieces, that were copied, that are past the threshold as far as is
+ * known of collections yet: all that are, and some more. They are described and sent meanwhile, and
+ * at the latest by godescribe_rest(). 0 or -errno of the memory. */
 int godescribe_copied(struct goroutines *goroutines, size_t n);
+
+/* Describes and sends those that were read. As above. */
+int godescribe_rest(struct goroutines *goroutines);
+
+/* Some of them, while memory is awaited: of struct go_memory. */
+bool godescribe_some(void *goroutines);
 
 /* Sends what was sent of the first `n` memos once more. */
 void godescribe_again(struct goroutines *goroutines, size_t n);

@@ -273,6 +273,14 @@ int remote_take(struct remote *remote, const uint8_t **ret_bytes, const uint32_t
     return reply->error;
 }
 
+bool remote_is_late(const struct remote *remote)
+{
+    const struct rpc_progress *progress =
+        (const struct rpc_progress *)(remote->area + RPC_PROGRESS_AT);
+
+    return __atomic_load_n(&progress->n_ahead, __ATOMIC_ACQUIRE) <= remote->n_taken;
+}
+
 int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_t n,
                     const uint64_t **ret_bytes)
 {

@@ -46,6 +46,9 @@ int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
 int remote_ask(struct remote *remote, const struct rpc_range *ranges, size_t n);
 int remote_take(struct remote *remote, const uint8_t **ret_bytes, const uint32_t **ret_lengths);
 
+/* Whether remote_take() would wait for the probe. */
+bool remote_is_late(const struct remote *remote);
+
 /* Resident bytes of each range; UINT64_MAX: unknown. */
 int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_t n,
                     const uint64_t **ret_bytes);

@@ -271,6 +271,14 @@ static int send_reply(struct service *service, int fd)
     return sendmsg(service->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -ECONNRESET : 0;
 }
 
+static void show_progress(struct service *service)
+{
+    struct rpc_progress *progress = (struct rpc_progress *)(service->area + RPC_PROGRESS_AT);
+
+    if (service->request.type == RPC_READ && service->request.value)
+        __atomic_store_n(&progress->n_ahead, ++service->n_ahead, __ATOMIC_RELEASE);
+}
+
 static void count_loss(struct service *service, int error)
 {
     if (!error || error == -ESRCH)
@@ -300,5 +308,6 @@ int service_answer(struct service *service, bool *ret_done, uint64_t *ret_number
     service->reply.size = 0;
     service->reply.error = perform(service, &fd);
     count_loss(service, service->reply.error);
+    show_progress(service);
     return send_reply(service, service->reply.error ? -1 : fd);
 }

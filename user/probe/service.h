@@ -17,6 +17,7 @@ struct service {
     int socket;                     /* borrowed; SOCK_SEQPACKET to the analyst */
     uint8_t *area;                  /* borrowed; RPC_AREA_SIZE bytes that the analyst sees, too */
     struct losses *losses;          /* borrowed */
+    uint64_t n_ahead;               /* answers to what was asked for ahead */
     pid_t live_tid;                 /* a thread that has memory; 0: to be looked for */
     int sweep_fd;                   /* the iterator of the present sweep; -1: none */
     struct files_maps maps;

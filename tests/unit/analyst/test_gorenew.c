@@ -87,7 +87,7 @@ void describe_channel(struct describer *describer, struct subject *subject)
 {
     assert_null(describer);
     assert_true(subject->has_channel);
-    assert_in_range(subject - goroutines->subjects, 0, n_of[CHANNELS] - 1); /* read just now */
+    assert_in_range(subject - goroutines->subjects[0], 0, n_of[CHANNELS] - 1); /* read just now */
     subject->detail = is_odd(subject->goroutine.goid, SAME) ? 1 : 2;
 }
 

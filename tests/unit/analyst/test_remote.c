@@ -170,6 +170,26 @@ static void test_ask_ahead(void **state)
     assert_int_equal(remote_take(fixture->remote, &bytes, &lengths), -ECONNRESET);
 }
 
+/* Answers that are there, or about to be, by what the probe shows of its progress. */
+static void test_late_answers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rpc_progress *progress = (struct rpc_progress *)(fixture->area + RPC_PROGRESS_AT);
+    const struct rpc_range range = {0x1000, 8};
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+
+    for (uint64_t i = 0; i < 2 * RPC_AHEAD_SLOTS; i++) {
+        assert_int_equal(remote_ask(fixture->remote, &range, 1), 0);
+        asked(fixture, RPC_READ);
+        assert_true(remote_is_late(fixture->remote));
+        progress->n_ahead++;
+        assert_false(remote_is_late(fixture->remote));
+        answer(fixture, 0, 0, false, -1);
+        assert_int_equal(remote_take(fixture->remote, &bytes, &lengths), 0);
+    }
+}
+
 static void test_scan_in_chunks(void **state)
 {
     struct fixture *fixture = *state;
@@ -427,6 +447,7 @@ int main(void)
         TEST(test_descriptors_nobody_asked_for),
         TEST(test_scan_in_chunks),
         TEST(test_ask_ahead),
+        TEST(test_late_answers),
         TEST(test_read),
         TEST(test_resident),
         TEST(test_maps_from_pieces),

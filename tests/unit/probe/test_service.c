@@ -140,6 +140,24 @@ static void test_memory(void **state)
     assert_int_equal(fixture->losses.count[LOSS_memory_unreadable], 0);
 }
 
+/* Of what is asked for ahead, whatever the answer is. */
+static void test_progress(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct rpc_progress *progress =
+        (const struct rpc_progress *)(fixture->area + RPC_PROGRESS_AT);
+    const struct rpc_range range = {fixture->note.address, 6};
+    const struct rpc_range too_long = {fixture->note.address, RPC_AHEAD_SIZE + 1};
+
+    assert_int_equal(ask_ranges(fixture, RPC_READ, &range, 1), 0);
+    assert_int_equal(progress->n_ahead, 0);
+    fixture->request.value = 1;
+    assert_int_equal(ask_ranges(fixture, RPC_READ, &range, 1), 0);
+    assert_int_equal(progress->n_ahead, 1);
+    assert_int_equal(ask_ranges(fixture, RPC_READ, &too_long, 1), -E2BIG);
+    assert_int_equal(progress->n_ahead, 2);
+}
+
 static void test_memory_beyond_the_area(void **state)
 {
     struct fixture *fixture = *state;
@@ -413,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_nothing_to_answer),
         TEST(test_memory),
+        TEST(test_progress),
         TEST(test_memory_beyond_the_area),
         TEST(test_resident),
         TEST(test_maps_and_files),

@@ -42,6 +42,13 @@ static struct table_key label_set_key(const void *element)
 static const struct table_type label_sets_type = {sizeof(struct label_set), LABEL_SETS_MAX,
                                                   label_set_key};
 
+/* What subjects point to. */
+struct room {
+    size_t copied;
+    struct semaphore_search searches[DESCRIBE_MAX]; /* of each subject */
+    uint8_t copies[DESCRIBE_MAX * STACK_COPY];
+};
+
 struct describer {
     struct go_code *code;
     const struct g_layout *layout;
@@ -52,21 +59,20 @@ struct describer {
     struct waitqs *waitqs;
     struct interns *interns; /* of labels */
     struct table label_sets;
-    struct subject *subjects; /* of this batch */
+    struct subject *subjects; /* that are read */
     struct {
         const char *reason;
         struct channel channel;
         uint32_t n_cases;
         uint32_t text; /* 0: none yet */
     } last;            /* channel that was described */
-    size_t copied;
     struct piece pieces[DESCRIBE_MAX];
-    struct piece spare[DESCRIBE_MAX];               /* for sorting them */
-    struct semaphore_search searches[DESCRIBE_MAX]; /* of each subject */
-    struct raw_frame frames[STACK_FRAMES_MAX];      /* of the stack that was unwound last */
+    struct piece spare[DESCRIBE_MAX];          /* for sorting them */
+    struct raw_frame frames[STACK_FRAMES_MAX]; /* of the stack that was unwound last */
     size_t n_frames;
     enum unwind_end end;
-    uint8_t copies[DESCRIBE_MAX * STACK_COPY];
+    struct room *room; /* of the subjects that were read last */
+    struct room rooms[2];
 };
 
 static size_t name_frame(void *context, const struct raw_frame *raw,
@@ -128,16 +134,17 @@ static void take_stack(void *context, const struct piece *piece, const uint8_t *
 {
     struct describer *describer = context;
     struct subject *subject = &describer->subjects[piece->index];
+    struct room *room = describer->room;
 
-    subject->copy_at = describer->copied;
+    memcpy(room->copies + room->copied, bytes, got);
+    subject->copy = room->copies + room->copied;
     subject->copy_size = got;
-    memcpy(describer->copies + describer->copied, bytes, got);
-    describer->copied += got;
+    room->copied += got;
 }
 
 static int read_stacks(struct describer *describer, size_t n)
 {
-    describer->copied = 0;
+    describer->room->copied = 0;
     for (size_t i = 0; i < n; i++) {
         const struct goroutine *goroutine = &describer->subjects[i].goroutine;
         uint64_t size = goroutine->stack_hi - goroutine->sp;
@@ -226,20 +233,23 @@ static bool waits_on_semaphore(const struct describer *describer, const char *re
 
 static int find_semaphores(struct describer *describer, size_t n)
 {
+    struct semaphore_search *searches = describer->room->searches;
+
     for (size_t i = 0; i < n; i++) {
-        const struct subject *subject = &describer->subjects[i];
+        struct subject *subject = &describer->subjects[i];
         const char *reason = goroutine_reason(describer->layout, &subject->goroutine);
 
-        describer->searches[i] = (struct semaphore_search){
+        subject->search = &searches[i];
+        searches[i] = (struct semaphore_search){
             .wanted = waits_on_semaphore(describer, reason) && !subject->goroutine.waiting,
             .is_cond = !strcmp(reason, "sync.Cond.Wait"),
             .g = subject->goroutine.address,
             .sp = subject->goroutine.sp,
-            .stack = describer->copies + subject->copy_at,
+            .stack = subject->copy,
             .size = subject->copy_size,
         };
     }
-    return semaphores_find(describer->memory, describer->layout, describer->searches, n);
+    return semaphores_find(describer->memory, describer->layout, searches, n);
 }
 
 static void take_label_set(void *context, const struct piece *piece, const uint8_t *bytes,
@@ -389,6 +399,7 @@ int describe_read(struct describer *describer, struct subject *subjects, size_t 
 {
     int r;
 
+    describer->room = &describer->rooms[describer->room == &describer->rooms[0]];
     r = describe_read_channels(describer, subjects, n);
     if (!r)
         r = read_stacks(describer, n);
@@ -451,10 +462,10 @@ static size_t end_of_frame(const struct raw_stack *raw, const struct stack_copy 
 }
 
 /* The semaphore or list that it waits on in frames[i], or below it; 0: not known. */
-static uint64_t semaphore_in(const struct describer *describer, const struct subject *subject,
-                             const struct raw_stack *raw, const struct stack_copy *copy, uint32_t i)
+static uint64_t semaphore_in(const struct subject *subject, const struct raw_stack *raw,
+                             const struct stack_copy *copy, uint32_t i)
 {
-    const struct semaphore_search *search = &describer->searches[subject - describer->subjects];
+    const struct semaphore_search *search = subject->search;
 
     if (subject->has_sudog)
         return subject->sudog.element;
@@ -466,7 +477,7 @@ static uint64_t object_in(struct describer *describer, const struct subject *sub
                           const struct raw_stack *raw, const struct stack_copy *copy, uint32_t i,
                           const char **ret_type)
 {
-    uint64_t semaphore = semaphore_in(describer, subject, raw, copy, i), object = 0;
+    uint64_t semaphore = semaphore_in(subject, raw, copy, i), object = 0;
     struct frame frames[SYMBOL_INLINE_MAX];
     size_t n = go_code_symbolize(describer->code, &raw->frames[i], frames);
 
@@ -485,7 +496,7 @@ static void name_semaphore(struct describer *describer, struct subject *subject,
     for (uint32_t i = 0; i < raw->n_frames && i < SYNC_FRAMES && !subject->object; i++)
         subject->object = object_in(describer, subject, raw, copy, i, &type);
     if (!subject->object)
-        subject->object = semaphore_in(describer, subject, raw, copy, UINT32_MAX);
+        subject->object = semaphore_in(subject, raw, copy, UINT32_MAX);
     subject->object_kind = subject->object ? OBJECT_SEMAPHORE : OBJECT_NONE;
     if (type)
         subject->detail = outbox_string(describer->outbox, type);
@@ -509,16 +520,15 @@ static void name_object(struct describer *describer, struct subject *subject,
         name_semaphore(describer, subject, raw, copy);
 }
 
-static struct stack_copy copy_of(const struct describer *describer, const struct subject *subject)
+static struct stack_copy copy_of(const struct subject *subject)
 {
-    return (struct stack_copy){subject->goroutine.sp, describer->copies + subject->copy_at,
-                               subject->copy_size};
+    return (struct stack_copy){subject->goroutine.sp, subject->copy, subject->copy_size};
 }
 
 bool describe_unwind(struct describer *describer, const struct subject *subject)
 {
     const struct goroutine *goroutine = &subject->goroutine;
-    struct stack_copy copy = copy_of(describer, subject);
+    struct stack_copy copy = copy_of(subject);
 
     describer->end = go_code_unwind(describer->code, goroutine->pc, goroutine->sp, &copy,
                                     describer->frames, STACK_FRAMES_MAX, &describer->n_frames);
@@ -528,7 +538,7 @@ bool describe_unwind(struct describer *describer, const struct subject *subject)
 int describe_name(struct describer *describer, struct subject *subject)
 {
     const struct goroutine *goroutine = &subject->goroutine;
-    struct stack_copy copy = copy_of(describer, subject);
+    struct stack_copy copy = copy_of(subject);
     struct raw_stack raw = {
         .reason = goroutine_reason(describer->layout, goroutine),
         .frames = describer->frames,

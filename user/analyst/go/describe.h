@@ -28,9 +28,11 @@ struct subject {
     struct channel channel;
     uint64_t next_sudog;
     uint32_t n_cases;
-    int n_labels;                /* -errno: there are some, that can't be read */
-    uint64_t labels_at;          /* the list or the map of them, of which label_list is a copy */
-    uint32_t copy_at, copy_size; /* of its stack */
+    int n_labels;        /* -errno: there are some, that can't be read */
+    uint64_t labels_at;  /* the list or the map of them, of which label_list is a copy */
+    const uint8_t *copy; /* of its stack */
+    uint32_t copy_size;
+    const struct semaphore_search *search;
 
     /* What describe_name() made of it; describe_channel() those from `object` on. */
     uint64_t stack_id;
@@ -55,7 +57,8 @@ void describer_free(struct describer **describer);
 void describe_begin(struct describer *describer);
 
 /* Reads the stacks, sudogs, channels and labels of at most DESCRIBE_MAX subjects. What could not be
- * read is left out. -errno of the memory. */
+ * read is left out. They can be unwound and named until the next call but one. -errno of the
+ * memory. */
 int describe_read(struct describer *describer, struct subject *subjects, size_t n);
 
 /* Unwinds what was read of one. True: its stack is larger than the copy of it, and the rest was

@@ -106,6 +106,12 @@ static void hand_out(const struct request *request, const struct piece *pieces,
     }
 }
 
+static void work_meanwhile(const struct go_memory *memory)
+{
+    while (memory->work && memory->is_late(memory->context) && memory->work(memory->worker))
+        ;
+}
+
 static int take_next(struct gathering *gathering, gather_take take, void *context)
 {
     const struct request *request = &gathering->requests[gathering->n_taken++ % RPC_AHEAD_SLOTS];
@@ -128,6 +134,8 @@ int gather(const struct go_memory *memory, const struct piece *pieces, size_t n,
     while (!r && gathering.n_taken < gathering.n_asked) {
         if (gathering.end < n)
             r = ask(&gathering);
+        if (!r)
+            work_meanwhile(memory);
         if (!r)
             r = take_next(&gathering, take, context);
     }

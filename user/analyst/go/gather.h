@@ -20,7 +20,8 @@ typedef void (*gather_take)(void *context, const struct piece *piece, const uint
 /*
  * Reads `n` pieces, each of at most RPC_AHEAD_SIZE. Those in ascending order that are at most `gap`
  * bytes apart become one range. While pieces are handed out, the next ones are being copied: `take`
- * may read memory, but not gather. 0 or -errno of the reader, after which the rest is not read.
+ * may read memory, but not gather. While an answer is late, memory->work is done. 0 or -errno of
+ * the reader, after which the rest is not read.
  */
 int gather(const struct go_memory *memory, const struct piece *pieces, size_t n, uint32_t gap,
            gather_take take, void *context);

@@ -2,6 +2,7 @@
 /* How the Go side reaches its target: a seam for tests, which have no target. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,4 +22,10 @@ struct go_memory {
      * whatever is read meanwhile. */
     int (*ask)(void *context, const struct rpc_range *ranges, size_t n);
     int (*take)(void *context, const uint8_t **ret_bytes, const uint32_t **ret_lengths);
+    /* Whether take() would have to wait. */
+    bool (*is_late)(void *context);
+    /* Does some microseconds of work while an answer is late, and may read, but not ask. False:
+     * there is none. NULL: there never is. */
+    bool (*work)(void *worker);
+    void *worker;
 };

@@ -71,7 +71,7 @@ struct process {
     uint8_t packed[RPC_DATA_SIZE];
     uint32_t lengths[RPC_RANGES_MAX];
     struct asked asked;
-    unsigned n_reads;
+    unsigned n_reads, n_late;
     size_t n_gs;
     void (*before_read)(struct process *process); /* what the target does meanwhile */
 };
@@ -243,6 +243,14 @@ static inline int process_take(void *context, const uint8_t **ret_bytes,
     return asked_take(&process->asked, &process->memory, ret_bytes, ret_lengths);
 }
 
+/* Answers are late two times out of three. */
+static inline bool process_is_late(void *context)
+{
+    struct process *process = context;
+
+    return process->n_late++ % 3 != 2;
+}
+
 /* Main, the runtime's own three, and `n` that send. */
 static inline struct process *process_new(int minor, size_t n)
 {
@@ -250,8 +258,12 @@ static inline struct process *process_new(int minor, size_t n)
 
     process->minor = minor;
     process->offsets = offsets_of(minor);
-    process->memory =
-        (struct go_memory){process_read, process_read_ranges, process, process_ask, process_take};
+    process->memory = (struct go_memory){.read = process_read,
+                                         .read_ranges = process_read_ranges,
+                                         .context = process,
+                                         .ask = process_ask,
+                                         .take = process_take,
+                                         .is_late = process_is_late};
     process_add(process, process->offsets->receive, START_MAIN);
     process_add(process, process->offsets->force_gc, START_FORCE_GC);
     process_add(process, process->offsets->sweep, START_SWEEP);

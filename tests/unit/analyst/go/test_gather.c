@@ -202,6 +202,63 @@ static void nothing_stays_asked_for(void **state)
     error = 0;
 }
 
+/* Work that there is, and for how many looks an answer is late. */
+struct worker {
+    unsigned left, late;
+    size_t done, done_before_first;
+};
+
+static bool is_late(void *context)
+{
+    struct worker *worker = context;
+
+    return worker->late && worker->late--;
+}
+
+static bool work(void *context)
+{
+    struct worker *worker = context;
+
+    if (!worker->left)
+        return false;
+    worker->left--;
+    worker->done++;
+    return true;
+}
+
+static void note_work(void *context, const struct piece *piece, const uint8_t *bytes, size_t got)
+{
+    struct worker *worker = context;
+
+    (void)bytes, (void)got;
+    if (piece->index == 0)
+        worker->done_before_first = worker->done;
+}
+
+static size_t done_meanwhile(unsigned left, unsigned late)
+{
+    static struct piece pieces[2 * RPC_RANGES_MAX];
+    struct worker worker = {.left = left, .late = late};
+    struct go_memory busy = memory;
+
+    busy.context = busy.worker = &worker;
+    busy.is_late = is_late;
+    busy.work = work;
+    for (uint32_t i = 0; i < 2 * RPC_RANGES_MAX; i++)
+        pieces[i] = (struct piece){BASE + i * 1000, 16, i};
+    assert_int_equal(gather(&busy, pieces, 2 * RPC_RANGES_MAX, 0, note_work, &worker), 0);
+    assert_int_equal(worker.done_before_first, worker.done);
+    return worker.done;
+}
+
+static void work_is_done_while_an_answer_is_late(void **state)
+{
+    (void)state;
+    assert_int_equal(done_meanwhile(10, 0), 0);
+    assert_int_equal(done_meanwhile(10, 3), 3);
+    assert_int_equal(done_meanwhile(3, 10), 3); /* and then it is waited for */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +271,7 @@ int main(void)
         cmocka_unit_test(errors_are_passed_on),
         cmocka_unit_test(the_next_is_asked_for_while_one_is_handed_out),
         cmocka_unit_test(nothing_stays_asked_for),
+        cmocka_unit_test(work_is_done_while_an_answer_is_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
