@@ -313,10 +313,10 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
     return 0;
 }
 
-/* The thread's number in the PID namespace of that level, or 0. */
-static __always_inline uint32_t tid_at(struct task_struct *task, uint32_t level)
+/* The thread's number in the PID namespace of that level, or 0. `pid` is the thread's: each read of
+ * a pointer in a kernel object makes the verifier search the kernel's types by name. */
+static __always_inline uint32_t tid_at(struct task_struct *task, struct pid *pid, uint32_t level)
 {
-    struct pid *pid = task->thread_pid;
     int first = task->pid, nr = 0;
 
     barrier_var(first); /* or clang makes one load of the two returns, which the verifier refuses */
@@ -332,10 +332,8 @@ static __always_inline uint32_t tid_at(struct task_struct *task, uint32_t level)
 }
 
 /* Of the innermost PID namespace that the thread is in; 0: the initial one. */
-static __always_inline uint32_t level_of(struct task_struct *task)
+static __always_inline uint32_t level_of(const struct pid *pid)
 {
-    struct pid *pid = task->thread_pid;
-
     return pid ? pid->level : 0;
 }
 
@@ -359,28 +357,33 @@ int threads(struct bpf_iter__task *ctx)
     struct task_struct *task = ctx->task;
     struct task_struct *reader = bpf_get_current_task_btf();
     struct thread_record record = {};
+    struct task_struct *leader;
     struct park *park;
-    uint32_t level;
+    struct pid *pid;
+    uint32_t level, reader_level;
 
     if (!task)
         return 0;
-    level = level_of(task);
+    leader = task->group_leader;
+    pid = task->thread_pid;
+    level = level_of(pid);
+    reader_level = level_of(reader->thread_pid);
     record.now_ns = bpf_ktime_get_ns();
     record.start_ns = task->start_boottime;
-    record.leader_start_ns = task->group_leader->start_boottime;
+    record.leader_start_ns = leader->start_boottime;
     record.switches = task->nvcsw + task->nivcsw;
     if (task->sched_info.last_arrival)
         record.arrival_ns = task->sched_info.last_arrival + clock_offset_ns;
     record.exec_id = task->self_exec_id;
     record.tls = task->thread.fsbase;
-    record.ns_tid = tid_at(task, level);
-    record.tid = level == level_of(reader) ? record.ns_tid : tid_at(task, level_of(reader));
+    record.ns_tid = tid_at(task, pid, level);
+    record.tid = level == reader_level ? record.ns_tid : tid_at(task, pid, reader_level);
     record.tgid = task->tgid;
     record.state = task->__state;
     record.exit_state = task->exit_state;
     if (task->on_cpu)
         record.flags |= RECORD_ON_CPU;
-    if (task->group_leader == task)
+    if (leader == task)
         record.flags |= RECORD_LEADER;
     if ((task->flags & PF_KTHREAD) || !task->mm)
         record.flags |= RECORD_KERNEL;
@@ -416,7 +419,7 @@ int kernel_frames(struct bpf_iter__task *ctx)
     size = bpf_get_task_stack(task, frames, sizeof(frames), 0);
     if (size <= 0)
         return 0;
-    record->tid = tid_at(task, level_of(bpf_get_current_task_btf()));
+    record->tid = tid_at(task, task->thread_pid, level_of(bpf_get_current_task_btf()->thread_pid));
     record->n = size / sizeof(frames[0]);
     for (int i = 0; i < KERNEL_FRAMES_MAX; i++)
         bpf_snprintf(record->name[i], KERNEL_NAME_MAX, "%ps", &frames[i], sizeof(frames[i]));

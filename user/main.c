@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "doctor.h"
+#include "heap.h"
 #include "log.h"
 #include "name.h"
 #include "options.h"
@@ -36,6 +37,7 @@ int main(int argc, char **argv)
     enum command command;
     int r;
 
+    heap_set_bounds();
     r = options_command(argc, argv, &command);
     if (!r)
         r = options_parse(command, argc - 1, argv + 1, &options);

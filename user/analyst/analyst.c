@@ -2,7 +2,6 @@
 #include "analyst/analyst.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 
 #include "analyst/goroutines.h"
@@ -11,10 +10,6 @@
 #include "analyst/threads.h"
 #include "cleanup.h"
 #include "loss.h"
-
-/* Larger pieces of memory are mapped, and so given back as soon as they are freed. Without this the
- * bound grows with the largest piece that was ever freed, and the heap keeps what a scan needed. */
-#define MAPPED_MIN (1024 * 1024)
 
 struct analyst {
     struct remote *remote;
@@ -91,7 +86,6 @@ int analyst_run(const struct analyst_options *options)
     uint64_t number;
     int r;
 
-    mallopt(M_MMAP_THRESHOLD, MAPPED_MIN);
     r = analyst_open(options, &analyst);
     while (!r && !outbox_is_full(analyst.outbox)) {
         r = remote_wait(analyst.remote, &number);

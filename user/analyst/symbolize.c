@@ -6,11 +6,13 @@
 
 #include "cleanup.h"
 #include "demangle.h"
+#include "heap.h"
 #include "unwinder.h"
 
 #define SYMBOL_CACHE_SLOTS (64 * 1024) /* a power of two */
 #define SYMBOL_CACHE_MAX   (SYMBOL_CACHE_SLOTS / 2)
 #define SYMBOL_FRAMES_MAX  (8 * SYMBOL_CACHE_MAX) /* of all symbols in the cache */
+#define SYMBOL_DEBUG_SIZE  (16 * 1024 * 1024)     /* of one library; libc6-dbg unpacked has 10 MB */
 #define SYMBOL_LABEL_REACH 256 /* bytes of code believed to belong to a symbol without a size */
 
 /* Found frames of one address; address and offset of them are filled in at each look-up. */
@@ -109,7 +111,9 @@ static struct debuginfo *module_debuginfo(struct unwinder *unwinder, struct modu
 {
     if (!module->debuginfo_tried && !unwinder->target.careful) {
         module->debuginfo_tried = true;
+        heap_begin_bulk(SYMBOL_DEBUG_SIZE);
         debuginfo_new(module->dwfl, unwinder->interns, &module->debuginfo);
+        heap_end_bulk();
     }
     return module->debuginfo;
 }

@@ -14,11 +14,16 @@
 
 #include "buckets.h"
 #include "cleanup.h"
+#include "heap.h"
 #include "parkwatch.skel.h"
 #include "probe/target.h"
 #include "reason.h"
 
 #define CLOCK_TRIES 3
+
+/* What libbpf takes while it loads: the kernel's types twice, for it makes a copy (btf_new()), and
+ * where each of them is. In kernels of distributions they are 5 to 8 MB. */
+#define KERNEL_TYPES (20 * 1024 * 1024)
 
 struct bpf {
     struct parkwatch_bpf *skeleton;
@@ -155,7 +160,9 @@ int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, s
     bpf->n_cpus = libbpf_num_possible_cpus();
     if (bpf->n_cpus < 0)
         return explain(bpf->n_cpus, ret_why, why_size);
+    heap_begin_bulk(KERNEL_TYPES);
     r = load_most(options, &bpf->skeleton);
+    heap_end_bulk();
     if (r)
         return explain(r, ret_why, why_size);
     *ret_bpf = TAKE_PTR(bpf);
@@ -355,9 +362,11 @@ void bpf_probe_support(struct bpf_support *ret_support)
     bool reads_kernel;
 
     libbpf_set_print(print_nothing);
+    heap_begin_bulk(KERNEL_TYPES);
     reads_kernel = try_load("threads", true) != -EINVAL;
     ret_support->iterator = try_load("threads", reads_kernel);
     ret_support->sched_switch = try_load("on_sched_switch", reads_kernel);
     ret_support->futex = try_load("on_sys_exit", reads_kernel);
     ret_support->kernel_stack = try_load("kernel_frames", reads_kernel);
+    heap_end_bulk();
 }
