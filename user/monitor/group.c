@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Groups the samples of one target: one pass over them, with a look-up by stack for each. */
+/* Groups the samples of one target: one pass over them, with a look-up by stack for each, in steps.
+ */
 #include "group.h"
 
 #include <errno.h>
@@ -42,21 +43,21 @@ static const struct table_type groups_type = {
     .key = group_key,
 };
 
-/* What groups_build() works on. */
-struct builder {
-    const struct names *names;
-    const struct group_policy *policy;
-    struct table groups;
-    struct waits waits;
-    uint64_t n_parked[SAMPLE_KIND_MAX];
-    uint64_t next_ns;
-};
+#define EDGES_ROOM 64 /* at first */
 
-static void builder_free(struct builder *builder)
-{
-    table_clear(&builder->groups);
-    waits_free(&builder->waits);
-}
+/* What a step does. */
+enum stage { STAGE_SAMPLES, STAGE_RANKS, STAGE_DETAILS, STAGE_END };
+
+struct grouping {
+    const struct table *samples;
+    const struct names *names;
+    struct group_policy policy;
+    enum stage stage;
+    uint32_t at;          /* of its samples, or things waited on */
+    struct table table;   /* of groups, in the first stage */
+    struct groups groups; /* thereafter */
+    struct waits waits;
+};
 
 static uint64_t age_at(uint64_t now_ns, uint64_t since_ns)
 {
@@ -117,17 +118,17 @@ static bool ages_evenly(const struct group_policy *policy, const struct sample *
 }
 
 /* The group of a stack, new where it is the first; NULL in *ret_group: an unknown stack. */
-static int find_group(struct builder *builder, uint64_t stack_id, struct group **ret_group)
+static int find_group(struct grouping *grouping, uint64_t stack_id, struct group **ret_group)
 {
     const struct named_stack *stack;
     struct group group;
     void *place;
     int r;
 
-    *ret_group = table_find(&builder->groups, (struct table_key){.low = stack_id});
+    *ret_group = table_find(&grouping->table, (struct table_key){.low = stack_id});
     if (*ret_group)
         return 0;
-    stack = names_stack(builder->names, stack_id);
+    stack = names_stack(grouping->names, stack_id);
     if (!stack)
         return 0;
     group = (struct group){
@@ -137,7 +138,7 @@ static int find_group(struct builder *builder, uint64_t stack_id, struct group *
         .idle_rule = stack->idle_rule,
     };
     site_text(&stack->stack, group.site, sizeof(group.site));
-    r = table_add(&builder->groups, &group, &place);
+    r = table_add(&grouping->table, &group, &place);
     if (r)
         return r;
     *ret_group = place;
@@ -216,33 +217,71 @@ static void add_sample(struct group *group, const struct sample *sample, uint64_
     group->memory_bytes += sample->memory_bytes;
 }
 
-static int add_samples(struct builder *builder, const struct table *samples)
+static int add_edge(struct groups *groups, const struct sample *sample)
 {
-    const struct sample *all = samples->elements;
+    const size_t room = groups->edges_room ? 2 * groups->edges_room : EDGES_ROOM;
+    struct wait_edge *grown;
+
+    if (groups->n_edges == groups->edges_room) {
+        grown = reallocarray(groups->edges, room, sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        groups->edges = grown;
+        groups->edges_room = room;
+    }
+    groups->edges[groups->n_edges++] = (struct wait_edge){
+        .tid = (uint32_t)sample->id,
+        .owner = sample->owner,
+        .object = sample->object,
+        .since_ns = sample->since_ns,
+        .stack_id = sample->stack_id,
+    };
+    return 0;
+}
+
+static bool is_edge(const struct sample *sample)
+{
+    return sample->kind == SAMPLE_THREAD && sample->owner;
+}
+
+/* One that counts; its group is *group where it is that of its neighbour, else *group is replaced.
+ */
+static int count_sample(struct grouping *grouping, const struct sample *sample,
+                        struct group **group)
+{
+    const struct group_policy *policy = &grouping->policy;
+    int r;
+
+    if (!ages_evenly(policy, sample))
+        grouping->groups.next_ns = policy->now_ns;
+    grouping->groups.n_parked[sample->kind]++;
+    /* Neighbours often stand at the same place. */
+    if (!*group || (*group)->stack->id != sample->stack_id) {
+        r = find_group(grouping, sample->stack_id, group);
+        if (r || !*group)
+            return r;
+    }
+    add_sample(*group, sample, policy->now_ns);
+    return waits_add(&grouping->waits,
+                     (uint32_t)(*group - (struct group *)grouping->table.elements), sample);
+}
+
+static int add_samples(struct grouping *grouping, uint32_t end)
+{
+    const struct sample *all = grouping->samples->elements;
+    struct groups *groups = &grouping->groups;
     struct group *group = NULL;
 
-    for (uint32_t i = 0; i < samples->n; i++) {
-        const struct sample *sample = &all[i];
-        int r;
+    for (; grouping->at < end; grouping->at++) {
+        const struct sample *sample = &all[grouping->at];
+        int r = is_edge(sample) ? add_edge(groups, sample) : 0;
 
-        if (!counts[sample->kind](builder->policy, sample)) {
-            builder->next_ns = earlier(builder->next_ns, counts_from(builder->policy, sample));
-            continue;
-        }
-        if (!ages_evenly(builder->policy, sample))
-            builder->next_ns = builder->policy->now_ns;
-        builder->n_parked[sample->kind]++;
-        /* Neighbours often stand at the same place. */
-        if (!group || group->stack->id != sample->stack_id) {
-            r = find_group(builder, sample->stack_id, &group);
-            if (r)
-                return r;
-            if (!group)
-                continue;
-        }
-        add_sample(group, sample, builder->policy->now_ns);
-        r = waits_add(&builder->waits, (uint32_t)(group - (struct group *)builder->groups.elements),
-                      sample);
+        if (r)
+            return r;
+        if (counts[sample->kind](&grouping->policy, sample))
+            r = count_sample(grouping, sample, &group);
+        else
+            groups->next_ns = earlier(groups->next_ns, counts_from(&grouping->policy, sample));
         if (r)
             return r;
     }
@@ -261,33 +300,86 @@ static int compare_groups(const void *a, const void *b)
     return (x->stack->id > y->stack->id) - (x->stack->id < y->stack->id);
 }
 
-int groups_build(const struct table *samples, const struct names *names,
-                 const struct group_policy *policy, struct groups *ret_groups)
+int grouping_new(const struct table *samples, const struct names *names,
+                 const struct group_policy *policy, struct grouping **ret_grouping)
 {
-    struct builder builder CLEANUP(builder_free) = {
-        .names = names, .policy = policy, .next_ns = UINT64_MAX};
-    struct groups groups CLEANUP(groups_free) = {0};
+    struct grouping *grouping = calloc(1, sizeof(*grouping));
+
+    if (!grouping)
+        return -ENOMEM;
+    grouping->samples = samples;
+    grouping->names = names;
+    grouping->policy = *policy;
+    grouping->groups.now_ns = policy->now_ns;
+    grouping->groups.next_ns = UINT64_MAX;
+    table_init(&grouping->table, &groups_type);
+    waits_init(&grouping->waits);
+    *ret_grouping = grouping;
+    return 0;
+}
+
+void grouping_free(struct grouping **grouping)
+{
+    if (!*grouping)
+        return;
+    table_clear(&(*grouping)->table);
+    waits_free(&(*grouping)->waits);
+    groups_free(&(*grouping)->groups);
+    free(*grouping);
+    *grouping = NULL;
+}
+
+/* Positions of groups are those of the table until all things have found theirs. */
+static int end_stage(struct grouping *grouping)
+{
+    struct groups *groups = &grouping->groups;
     int r;
 
-    table_init(&builder.groups, &groups_type);
-    waits_init(&builder.waits);
-    r = add_samples(&builder, samples);
+    grouping->at = 0;
+    switch (grouping->stage++) {
+    case STAGE_SAMPLES:
+        groups->n = grouping->table.n;
+        groups->list = table_take(&grouping->table, &groups->room);
+        return 1;
+    case STAGE_RANKS:
+        return 1;
+    default:
+        r = waits_tell(grouping->samples, grouping->names, groups->now_ns, groups->list,
+                       (uint32_t)groups->n);
+        if (!r && groups->n)
+            qsort(groups->list, groups->n, sizeof(groups->list[0]), compare_groups);
+        return r;
+    }
+}
+
+static uint32_t end_of_step(uint32_t at, uint32_t n)
+{
+    return n - at > GROUPING_STEP ? at + GROUPING_STEP : n;
+}
+
+int grouping_step(struct grouping *grouping)
+{
+    const uint32_t n =
+        grouping->stage == STAGE_SAMPLES ? grouping->samples->n : waits_n(&grouping->waits);
+    const uint32_t end = end_of_step(grouping->at, n);
+    int r = 0;
+
+    if (grouping->stage == STAGE_SAMPLES)
+        r = add_samples(grouping, end);
+    else if (grouping->stage == STAGE_RANKS)
+        waits_rank(&grouping->waits, grouping->at, end, grouping->names, grouping->groups.list);
+    else
+        waits_compare(&grouping->waits, grouping->at, end, grouping->names, grouping->groups.list);
     if (r)
         return r;
-    groups.n = builder.groups.n;
-    groups.list = table_take(&builder.groups, &groups.room);
-    r = waits_list(&builder.waits, samples, names, policy->now_ns, groups.list, (uint32_t)groups.n);
-    if (r)
-        return r;
-    for (size_t i = 0; i < SAMPLE_KIND_MAX; i++)
-        groups.n_parked[i] = builder.n_parked[i];
-    groups.now_ns = policy->now_ns;
-    groups.next_ns = builder.next_ns;
-    if (groups.n)
-        qsort(groups.list, groups.n, sizeof(groups.list[0]), compare_groups);
-    *ret_groups = groups;
-    groups = (struct groups){0};
-    return 0;
+    grouping->at = end;
+    return end < n ? 1 : end_stage(grouping);
+}
+
+void grouping_take(struct grouping *grouping, struct groups *ret_groups)
+{
+    *ret_groups = grouping->groups;
+    grouping->groups = (struct groups){0};
 }
 
 bool groups_stand(const struct groups *groups, uint64_t now_ns)
@@ -320,5 +412,6 @@ void groups_free(struct groups *groups)
     for (size_t i = 0; i < groups->n; i++)
         waits_release(&groups->list[i]);
     room_free(groups->list, groups->room);
+    free(groups->edges);
     *groups = (struct groups){0};
 }

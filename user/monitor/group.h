@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "deadlock.h"
 #include "names.h"
 #include "report.h"
 #include "table.h"
@@ -28,8 +29,11 @@ struct groups {
     struct group *list; /* most waiters first, then oldest, then by stack id */
     size_t room;        /* of the list, in bytes */
     uint64_t n_parked[SAMPLE_KIND_MAX];
-    uint64_t now_ns;  /* when ages are as they are */
-    uint64_t next_ns; /* from when on they are others even so: one more sample counts */
+    size_t n_edges;
+    struct wait_edge *edges; /* who waits for whom, whether it counts or not */
+    size_t edges_room;       /* in elements */
+    uint64_t now_ns;         /* when ages are as they are */
+    uint64_t next_ns;        /* from when on they are others even so: one more sample counts */
 };
 
 /* What samples are told apart by, in tables of struct sample. */
@@ -37,14 +41,28 @@ struct table_key sample_key(enum sample_kind kind, uint64_t id);
 extern const struct table_type samples_type;
 
 /*
- * Groups samples that have a stack in `names`, from which the groups borrow. Growth claims and
- * has_series are left empty. -ENOMEM.
+ * Groups samples that have a stack in `names`, in steps of so many samples or things they wait on
+ * at most, between which others have their turn. Samples and names are borrowed and stay as they
+ * are until it is done.
  */
-int groups_build(const struct table *samples, const struct names *names,
-                 const struct group_policy *policy, struct groups *ret_groups);
+#define GROUPING_STEP (32 * 1024)
+
+struct grouping;
+
+/* -ENOMEM */
+int grouping_new(const struct table *samples, const struct names *names,
+                 const struct group_policy *policy, struct grouping **ret_grouping);
+void grouping_free(struct grouping **grouping);
+
+/* 1: there is more to do, 0: done; -ENOMEM. */
+int grouping_step(struct grouping *grouping);
+
+/* Of one that is done: the groups, which borrow from the names. Growth claims and has_series are
+ * left empty. */
+void grouping_take(struct grouping *grouping, struct groups *ret_groups);
 
 /* Whether groups of samples that have not changed since are the same groups at that later moment,
- * but for their ages: then groups_age() makes them what groups_build() would, without a look at
+ * but for their ages: then groups_age() makes them what a grouping would, without a look at
  * each sample. */
 bool groups_stand(const struct groups *groups, uint64_t now_ns);
 

@@ -28,11 +28,9 @@
 #include "sandbox.h"
 #include "webbundle.h"
 
-/* Of one analyst's messages before others have their turn, which the end of a scan ends, too. Time
- * does because a look at names, which a target chooses, by --ignore may take their length squared.
- */
-#define TURN_BYTES (4 * 1024 * 1024)
-#define TURN_NS    (50ull * 1000000)
+/* Of all analysts' messages and the grouping of their scans before clients have their turn: what a
+ * scrape may wait for, besides one step or message more. */
+#define TURN_NS (3ull * 1000000)
 
 /* How long what analysts sent before the probe asked for the report is read on. An honest one has
  * sent some scans at most; one that was taken over does not stop. */
@@ -51,6 +49,8 @@ struct monitor {
     bool finish; /* the probe asked for the report */
     struct inbox probe;
     struct inbox analysts[RECORD_TARGETS_MAX];
+    uint32_t turn; /* of the analysts, whose it is */
+    bool more;     /* than had their turn */
 };
 
 static void monitor_close(struct monitor *monitor)
@@ -364,28 +364,41 @@ static int take_analyst_message(struct monitor *monitor, uint32_t index)
     return r == -ENOMEM ? r : 1;
 }
 
-/* One turn of an analyst: true if more may be there. One that ended, or whose messages cannot be
- * told apart any more, or one of which could not be kept, is cut off: the probe sees its end and
- * starts another one, which tells all anew. */
-static bool read_analyst(struct monitor *monitor, uint32_t index)
+/* One step of what an analyst's scan is to be grouped by. 1, also where it was the last; -ENOMEM.
+ */
+static int group_on(struct monitor *monitor, uint32_t index)
 {
-    const uint64_t end_ns = clock_now() + TURN_NS;
+    int r = store_group_on(monitor->store, index);
+
+    if (!r)
+        take_history(monitor, WIRE_SCAN);
+    return r ? r : 1;
+}
+
+/* The next thing to do for an analyst. 1: there may be more, 0: there is not, or why it is cut off.
+ */
+static int serve_analyst(struct monitor *monitor, uint32_t index)
+{
+    int r;
+
+    if (store_is_grouping(monitor->store, index))
+        return group_on(monitor, index);
+    r = inbox_read(&monitor->analysts[index]);
+    return r > 0 ? take_analyst_message(monitor, index) : r;
+}
+
+/* True if more may be there. One that ended, or whose messages cannot be told apart any more, or
+ * one of which could not be kept, is cut off: the probe sees its end and starts another one, which
+ * tells all anew. */
+static bool read_analyst(struct monitor *monitor, uint32_t index, uint64_t end_ns)
+{
     struct inbox *inbox = &monitor->analysts[index];
-    bool is_over = false;
-    size_t taken = 0;
     int r = 1;
 
     if (inbox->socket < 0)
         return false;
-    while (r > 0 && !is_over) {
-        r = inbox_read(inbox);
-        if (r <= 0)
-            break;
-        taken += sizeof(inbox->header) + inbox->header.length;
-        is_over = inbox->header.type == WIRE_SCAN || taken >= TURN_BYTES;
-        r = take_analyst_message(monitor, index);
-        is_over |= clock_now() >= end_ns;
-    }
+    while (r > 0 && clock_now() < end_ns)
+        r = serve_analyst(monitor, index);
     if (r < 0 && r != -ECONNRESET && r != -EBADMSG)
         store_analyst_lost(monitor->store, index);
     if (r < 0)
@@ -393,14 +406,26 @@ static bool read_analyst(struct monitor *monitor, uint32_t index)
     return r > 0;
 }
 
-/* A turn of each: true if there may be more. */
-static bool read_analysts(struct monitor *monitor)
+/* A turn, which begins with the analyst that the last one ended at. */
+static void read_analysts(struct monitor *monitor)
 {
-    bool more = false;
+    const uint64_t end_ns = clock_now() + TURN_NS;
+    const uint32_t first = monitor->turn;
 
-    for (uint32_t i = 0; i < RECORD_TARGETS_MAX; i++)
-        more |= read_analyst(monitor, i);
-    return more;
+    monitor->more = false;
+    for (uint32_t i = 0; i < RECORD_TARGETS_MAX && !monitor->more; i++) {
+        const uint32_t index = (first + i) % RECORD_TARGETS_MAX;
+
+        monitor->more = read_analyst(monitor, index, end_ns);
+        monitor->turn = (index + 1) % RECORD_TARGETS_MAX;
+    }
+}
+
+static int timeout_ms(const struct monitor *monitor)
+{
+    if (monitor->more)
+        return 0;
+    return monitor->http ? http_timeout_ms(monitor->http) : -1;
 }
 
 /* Sleeps until there is something to read or to serve. */
@@ -420,7 +445,7 @@ static int wait_for_work(struct monitor *monitor)
         top_fds(monitor->top, keys);
     for (size_t i = 0; i < TOP_FDS && monitor->top; i++)
         fds[n++] = (struct pollfd){.fd = keys[i], .events = POLLIN};
-    if (poll(fds, n, monitor->http ? http_timeout_ms(monitor->http) : -1) < 0 && errno != EINTR)
+    if (poll(fds, n, timeout_ms(monitor)) < 0 && errno != EINTR)
         return -errno;
     return 0;
 }
@@ -432,8 +457,9 @@ static int print(struct monitor *monitor)
     const struct monitor_options *options = monitor->options;
     struct report report;
 
-    while (read_analysts(monitor) && clock_now() < end_ns)
-        ;
+    do
+        read_analysts(monitor);
+    while (monitor->more && clock_now() < end_ns);
     make_report(monitor, &report);
     return print_report(&report, options->options->format, options->width, options->output_fd);
 }

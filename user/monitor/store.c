@@ -194,6 +194,16 @@ void store_analyst_reset(struct store *store, uint32_t index)
         target_reset_analyst(&store->targets[index]);
 }
 
+int store_group_on(struct store *store, uint32_t index)
+{
+    return index < RECORD_TARGETS_MAX ? target_group_on(&store->targets[index]) : 0;
+}
+
+bool store_is_grouping(const struct store *store, uint32_t index)
+{
+    return index < RECORD_TARGETS_MAX && store->targets[index].grouping;
+}
+
 int store_hold(struct store *store, bool hold)
 {
     int r = 0;
@@ -201,8 +211,11 @@ int store_hold(struct store *store, bool hold)
     if (store->options.hold == hold)
         return 0;
     store->options.hold = hold;
-    for (size_t i = 0; i < RECORD_TARGETS_MAX && !hold && !r; i++)
-        r = target_regroup(&store->targets[i]);
+    for (size_t i = 0; i < RECORD_TARGETS_MAX && !r; i++)
+        if (hold)
+            target_hold(&store->targets[i]);
+        else
+            r = target_regroup(&store->targets[i]);
     return r;
 }
 

@@ -52,6 +52,12 @@ void store_analyst_lost(struct store *store, uint32_t index);
 /* The analyst of a target was replaced: call before the new one's first message. */
 void store_analyst_reset(struct store *store, uint32_t index);
 
+/* A scan of many samples is shown once it is grouped, which store_group_on() does a step of: 1:
+ * there is more to do, 0: there is nothing; -ENOMEM. Another message of the analyst does all that
+ * is left. */
+bool store_is_grouping(const struct store *store, uint32_t index);
+int store_group_on(struct store *store, uint32_t index);
+
 /* While held, groups and deadlocks stay as they are, and what a report borrowed of them holds on;
  * all else goes on. Let go, they are at once as of the newest scan. -ENOMEM. */
 int store_hold(struct store *store, bool hold);

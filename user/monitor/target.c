@@ -70,6 +70,7 @@ static void free_names(struct target *target)
 
 static void clear_samples(struct target *target)
 {
+    grouping_free(&target->grouping);
     budget_give(&target->budget, target->most_samples * SAMPLE_COST);
     target->most_samples = 0;
     table_clear(&target->samples);
@@ -80,8 +81,6 @@ static void clear(struct target *target)
 {
     clear_samples(target);
     groups_free(&target->groups);
-    target->n_edges = 0;
-    free(TAKE_PTR(target->edges));
     target->changed = true;
     growth_clear(&target->growth);
     deadlocks_free(&target->deadlocks);
@@ -99,19 +98,6 @@ static void clear(struct target *target)
 void target_free(struct target *target)
 {
     clear(target);
-}
-
-void target_reset_analyst(struct target *target)
-{
-    clear_samples(target);
-    target->changed = true;
-    if (target->names != target->shown)
-        names_free(&target->names);
-    target->names = NULL;
-    /* Nothing can be proven parked since the scans of another analyst. */
-    target->first_scan_ns = 0;
-    add_losses(&target->former, &target->analyst);
-    target->analyst = (struct losses){0};
 }
 
 void target_refuse(struct target *target)
@@ -204,72 +190,6 @@ static void drop_samples(struct target *target, const char *payload, size_t leng
     }
 }
 
-/* Who waits for whom. */
-static int list_edges(struct target *target)
-{
-    const struct sample *samples = target->samples.elements;
-    struct wait_edge *edges AUTO_FREE = NULL;
-    size_t n = 0;
-
-    for (uint32_t i = 0; i < target->samples.n; i++)
-        n += samples[i].kind == SAMPLE_THREAD && samples[i].owner;
-    edges = calloc(n ? n : 1, sizeof(*edges));
-    if (!edges)
-        return -ENOMEM;
-    n = 0;
-    for (uint32_t i = 0; i < target->samples.n; i++)
-        if (samples[i].kind == SAMPLE_THREAD && samples[i].owner)
-            edges[n++] = (struct wait_edge){
-                .tid = (uint32_t)samples[i].id,
-                .owner = samples[i].owner,
-                .object = samples[i].object,
-                .since_ns = samples[i].since_ns,
-                .stack_id = samples[i].stack_id,
-            };
-    free(target->edges);
-    target->edges = TAKE_PTR(edges);
-    target->n_edges = n;
-    return 0;
-}
-
-static int build_groups(struct target *target, uint64_t now_ns)
-{
-    struct group_policy policy = {
-        .now_ns = now_ns,
-        .threshold_ns = (uint64_t)target->options->threshold_ns,
-        .proven = target->options->proven,
-        .throughout_ns = target->first_scan_ns,
-    };
-    struct groups groups;
-    int r;
-
-    r = groups_build(&target->samples, target->names, &policy, &groups);
-    if (r)
-        return r;
-    groups_free(&target->groups);
-    target->groups = groups;
-    if (target->shown != target->names)
-        names_free(&target->shown);
-    target->shown = target->names;
-    return 0;
-}
-
-/* The groups and edges as of now. */
-static int update_groups(struct target *target, uint64_t now_ns)
-{
-    int r;
-
-    if (!target->changed && groups_stand(&target->groups, now_ns))
-        return groups_age(&target->groups, &target->samples, target->names, now_ns);
-    target->changed = true;
-    r = build_groups(target, now_ns);
-    if (!r)
-        r = list_edges(target);
-    if (!r)
-        target->changed = false;
-    return r;
-}
-
 static void note_scan(struct target *target, const struct wire_scan *scan)
 {
     struct target_report *report = &target->report;
@@ -300,27 +220,135 @@ static uint64_t end_of_scan(const struct wire_scan *scan)
     return end;
 }
 
-int target_regroup(struct target *target)
+/* What is made of groups, as of the scan that was noted. */
+static int show_groups(struct target *target)
 {
     struct target_report *report = &target->report;
     int r;
 
-    if (!target->names || !target->first_scan_ns)
-        return 0;
-    r = update_groups(target, report->scan.time_ns);
-    if (!r)
-        r = growth_update(&target->growth, report->scan.time_ns, target->options->max_stacks,
-                          target->groups.list, target->groups.n);
+    r = growth_update(&target->growth, report->scan.time_ns, target->options->max_stacks,
+                      target->groups.list, target->groups.n);
     report->n_groups = target->groups.n;
     report->groups = target->groups.list;
     report->threads_parked = target->groups.n_parked[SAMPLE_THREAD];
     report->goroutines_parked = target->groups.n_parked[SAMPLE_GOROUTINE];
     if (r)
         return r;
-    r = deadlocks_update(&target->deadlocks, target->edges, target->n_edges);
+    r = deadlocks_update(&target->deadlocks, target->groups.edges, target->groups.n_edges);
     report->n_deadlocks = target->deadlocks.n;
     report->deadlocks = target->deadlocks.list;
     return r;
+}
+
+static int begin_grouping(struct target *target, uint64_t now_ns)
+{
+    const struct group_policy policy = {
+        .now_ns = now_ns,
+        .threshold_ns = (uint64_t)target->options->threshold_ns,
+        .proven = target->options->proven,
+        .throughout_ns = target->first_scan_ns,
+    };
+
+    target->changed = true;
+    return grouping_new(&target->samples, target->names, &policy, &target->grouping);
+}
+
+static void end_grouping(struct target *target)
+{
+    groups_free(&target->groups);
+    grouping_take(target->grouping, &target->groups);
+    if (target->shown != target->names)
+        names_free(&target->shown);
+    target->shown = target->names;
+    target->changed = false;
+}
+
+/* 1: there is more to do. */
+static int step(struct target *target)
+{
+    int r = grouping_step(target->grouping);
+
+    if (r > 0)
+        return r;
+    if (!r)
+        end_grouping(target);
+    grouping_free(&target->grouping);
+    return r;
+}
+
+int target_group_on(struct target *target)
+{
+    int r;
+
+    if (!target->grouping)
+        return 0;
+    r = step(target);
+    if (r > 0)
+        return r;
+    note_scan(target, &target->scan);
+    return r ? r : show_groups(target);
+}
+
+static int group_to_end(struct target *target)
+{
+    int r;
+
+    while ((r = target_group_on(target)) > 0)
+        ;
+    return r;
+}
+
+/* Whether samples have only grown older. */
+static bool stands(const struct target *target, uint64_t now_ns)
+{
+    return !target->changed && groups_stand(&target->groups, now_ns);
+}
+
+static int age(struct target *target)
+{
+    int r =
+        groups_age(&target->groups, &target->samples, target->names, target->report.scan.time_ns);
+
+    return r ? r : show_groups(target);
+}
+
+int target_regroup(struct target *target)
+{
+    const uint64_t now_ns = target->report.scan.time_ns;
+    int r;
+
+    if (!target->names || !target->first_scan_ns)
+        return 0;
+    if (stands(target, now_ns))
+        return age(target);
+    r = begin_grouping(target, now_ns);
+    if (!r)
+        while ((r = step(target)) > 0)
+            ;
+    return r ? r : show_groups(target);
+}
+
+void target_reset_analyst(struct target *target)
+{
+    /* What it said of its last scan counts; without memory for its groups those before stay. */
+    (void)!group_to_end(target);
+    clear_samples(target);
+    target->changed = true;
+    if (target->names != target->shown)
+        names_free(&target->names);
+    target->names = NULL;
+    /* Nothing can be proven parked since the scans of another analyst. */
+    target->first_scan_ns = 0;
+    add_losses(&target->former, &target->analyst);
+    target->analyst = (struct losses){0};
+}
+
+void target_hold(struct target *target)
+{
+    if (!target->grouping)
+        return;
+    grouping_free(&target->grouping);
+    note_scan(target, &target->scan);
 }
 
 /* No analyst takes a scan twice: grouping is the dearest thing that it can ask for. What one before
@@ -338,6 +366,7 @@ static int take_scan(struct target *target, const void *payload)
 {
     const struct target_report *report = &target->report;
     struct wire_scan scan;
+    int r;
 
     memcpy(&scan, payload, sizeof(scan));
     if (report->scanned && !is_next(target, &scan))
@@ -346,8 +375,15 @@ static int take_scan(struct target *target, const void *payload)
         return -EBADMSG;
     if (!target->first_scan_ns)
         target->first_scan_ns = end_of_scan(&scan);
-    note_scan(target, &scan);
-    return target->options->hold ? 0 : target_regroup(target);
+    if (target->options->hold || stands(target, scan.time_ns)) {
+        note_scan(target, &scan);
+        return target->options->hold ? 0 : age(target);
+    }
+    r = begin_grouping(target, scan.time_ns);
+    if (r)
+        return r;
+    target->scan = scan;
+    return target->samples.n > GROUPING_STEP ? 0 : group_to_end(target);
 }
 
 int target_take_analyst(struct target *target, const struct wire_header *header,
@@ -360,6 +396,8 @@ int target_take_analyst(struct target *target, const struct wire_header *header,
         return 0;
     if (!target->names)
         r = names_new(target->options->idle, &target->budget, &target->names);
+    if (!r)
+        r = group_to_end(target);
     if (r)
         return r;
     switch (header->type) {

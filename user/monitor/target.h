@@ -32,9 +32,9 @@ struct target {
      * replaced; NULL: no groups. */
     struct names *shown;
     struct groups groups;
-    bool changed; /* samples have, since these groups were made */
-    size_t n_edges;
-    struct wait_edge *edges; /* of the same samples */
+    bool changed;              /* samples have, since these groups were made */
+    struct grouping *grouping; /* of the samples of `scan`, not done yet; or NULL */
+    struct wire_scan scan;
 
     struct growth growth;
     struct deadlocks deadlocks;
@@ -57,6 +57,13 @@ void target_take_counters(struct target *target, const struct wire_counters *wir
 
 /* Groups its samples anew as of the newest scan of its analyst, if there is one. -ENOMEM. */
 int target_regroup(struct target *target);
+
+/* Of many samples, each scan is grouped in steps (group.h), and shown once all are done. Takes one:
+ * 1: there are more, 0: there are none; -ENOMEM. A message before the last one waits for all. */
+int target_group_on(struct target *target);
+
+/* Shows no scan that is not grouped yet until target_regroup(). */
+void target_hold(struct target *target);
 
 /* Counts a message of its analyst that was refused. */
 void target_refuse(struct target *target);

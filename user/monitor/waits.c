@@ -148,24 +148,36 @@ static int describe_owners(const struct table *samples, const struct names *name
     return 0;
 }
 
-int waits_list(const struct waits *waits, const struct table *samples, const struct names *names,
-               uint64_t now_ns, struct group *groups, uint32_t n_groups)
+uint32_t waits_n(const struct waits *waits)
+{
+    return waits->things.n;
+}
+
+void waits_rank(const struct waits *waits, uint32_t at, uint32_t end, const struct names *names,
+                struct group *groups)
 {
     const struct thing *things = waits->things.elements;
 
-    for (uint32_t i = 0; i < waits->things.n; i++) {
-        groups[things[i].position].n_objects++;
-        rank(&groups[things[i].position], &things[i], names);
+    for (uint32_t i = at; i < end; i++) {
+        struct group *group = &groups[things[i].position];
+
+        group->n_objects++;
+        group->same_detail = true;
+        rank(group, &things[i], names);
     }
-    for (uint32_t i = 0; i < n_groups; i++)
-        groups[i].same_detail = groups[i].n_objects > 0;
-    for (uint32_t i = 0; i < waits->things.n; i++) {
+}
+
+void waits_compare(const struct waits *waits, uint32_t at, uint32_t end, const struct names *names,
+                   struct group *groups)
+{
+    const struct thing *things = waits->things.elements;
+
+    for (uint32_t i = at; i < end; i++) {
         struct group *group = &groups[things[i].position];
 
         if (!same_text(names_string(names, things[i].detail), group->waits[0].detail))
             group->same_detail = false;
     }
-    return waits_tell(samples, names, now_ns, groups, n_groups);
 }
 
 void waits_release(struct group *group)

@@ -18,12 +18,19 @@ void waits_free(struct waits *waits);
 /* Counts what `sample`, of the group at `position`, waits on. -ENOMEM. */
 int waits_add(struct waits *waits, uint32_t position, const struct sample *sample);
 
-/* Fills in n_objects, same_detail and waits of all groups. What an owner does is looked up among
- * `samples`, as of `now_ns`; those texts are the groups' own: waits_release(). -ENOMEM. */
-int waits_list(const struct waits *waits, const struct table *samples, const struct names *names,
-               uint64_t now_ns, struct group *groups, uint32_t n_groups);
+/* Of distinct things, each as one group waits on it. */
+uint32_t waits_n(const struct waits *waits);
 
-/* Tells anew, as of `now_ns`, what the owners in the groups' waits do. -ENOMEM. */
+/* Fills in n_objects and waits of the groups from the things `at` to `end`. */
+void waits_rank(const struct waits *waits, uint32_t at, uint32_t end, const struct names *names,
+                struct group *groups);
+
+/* Fills in same_detail likewise, once all are ranked. */
+void waits_compare(const struct waits *waits, uint32_t at, uint32_t end, const struct names *names,
+                   struct group *groups);
+
+/* Tells anew, as of `now_ns`, what the owners in the groups' waits do, who are looked up among
+ * `samples`; the texts are the groups' own: waits_release(). -ENOMEM. */
 int waits_tell(const struct table *samples, const struct names *names, uint64_t now_ns,
                struct group *groups, uint32_t n_groups);
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "feed.h"
+#include "monitor/group.h"
 
 #define MAX_STACKS 2
 
@@ -525,6 +526,90 @@ static void test_many_samples(void **state)
     assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
+#define CROWD (3 * GROUPING_STEP) /* samples: of as many steps, and some more for what is left */
+
+/* A scan of so many, not grouped yet, after one that shows three. */
+static void feed_crowd(struct store *store)
+{
+    feed_threads(store, 0, 1, 1, 3, FEED_START - 10 * FEED_SECOND);
+    feed_scan(store, 0, 1, FEED_START);
+    assert_false(store_is_grouping(store, 0));
+    assert_int_equal(feed_threads(store, 0, 1, 1, CROWD, FEED_START - 10 * FEED_SECOND), 0);
+    assert_int_equal(feed_scan(store, 0, 2, FEED_START + FEED_SECOND), 0);
+    assert_true(store_is_grouping(store, 0));
+}
+
+static void assert_shows(struct store *store, uint64_t scan, uint64_t parked)
+{
+    const struct target_report *target = report_of(store, 0);
+
+    assert_int_equal(target->scan.number, scan);
+    assert_int_equal(target->threads_parked, parked);
+    assert_int_equal(target->groups[0].count, parked);
+}
+
+/* Until the last step the report is that of the scan before, in all its parts. */
+static void test_many_in_steps(void **state)
+{
+    struct store *store = store_of(state);
+    unsigned steps = 0;
+
+    assert_int_equal(store_group_on(store, 0), 0);
+    feed_crowd(store);
+    do {
+        assert_shows(store, 1, 3);
+        steps++;
+    } while (store_group_on(store, 0) == 1);
+    assert_true(steps >= CROWD / GROUPING_STEP);
+    assert_false(store_is_grouping(store, 0));
+    assert_shows(store, 2, CROWD);
+}
+
+/* Samples are those of the scan when it is grouped, whatever comes next. */
+static void test_message_before_last_step(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_crowd(store);
+    assert_int_equal(store_group_on(store, 0), 1);
+    assert_int_equal(feed_drop(store, 0, SAMPLE_THREAD, 1), 0);
+    assert_false(store_is_grouping(store, 0));
+    assert_shows(store, 2, CROWD);
+}
+
+static void test_analyst_replaced_before_last_step(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_crowd(store);
+    store_analyst_reset(store, 0);
+    assert_false(store_is_grouping(store, 0));
+    assert_shows(store, 2, CROWD);
+}
+
+static void test_end_before_last_step(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_crowd(store);
+    assert_int_equal(feed_target(store, 0, 4130, "app", false), 0);
+    assert_false(store_is_grouping(store, 0));
+    assert_int_equal(store_group_on(store, 0), 0);
+    assert_int_equal(report_of(store, 0)->n_groups, 0);
+}
+
+static void test_hold_before_last_step(void **state)
+{
+    struct store *store = store_of(state);
+
+    feed_crowd(store);
+    assert_int_equal(store_hold(store, true), 0);
+    assert_false(store_is_grouping(store, 0));
+    assert_int_equal(report_of(store, 0)->groups[0].count, 3);
+    assert_int_equal(store_hold(store, false), 0);
+    assert_shows(store, 2, CROWD);
+}
+
 /* For a view that stands still: what it borrowed holds, and the newest scan is there at once after.
  */
 static void test_hold(void **state)
@@ -620,6 +705,11 @@ int main(void)
         TEST(test_usage_of_roles),
         TEST(test_counters_never_go_back),
         TEST(test_many_samples),
+        TEST(test_many_in_steps),
+        TEST(test_message_before_last_step),
+        TEST(test_analyst_replaced_before_last_step),
+        TEST(test_end_before_last_step),
+        TEST(test_hold_before_last_step),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
