@@ -232,18 +232,15 @@ static bool has_back_reference(const char *pattern)
 int argument_ignore(const char *text, struct options *options,
                     char ret_why[static ARGUMENT_WHY_MAX])
 {
-    struct ignore_rule *rule;
     int r;
 
     if (options->n_ignores == OPTIONS_IGNORE_MAX)
         return refuse(ret_why, "given more than %d times", OPTIONS_IGNORE_MAX);
     if (has_back_reference(text))
         return refuse(ret_why, "'%.*s': back-references are not taken", ARGUMENT_WHY_MAX / 2, text);
-    rule = &options->ignores[options->n_ignores];
-    r = ere_new(text, &rule->ere);
+    r = ere_new(text, &options->ignores[options->n_ignores]);
     if (r)
         return refuse_pattern(text, r, ret_why);
-    rule->pattern = text;
     options->n_ignores++;
     return 0;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * POSIX extended regular expressions, of bytes as in the C locale, with GNU's \w \W \s \S \b \B \<
- * \>
- * \` and \'. Only whether one matches is told, not where.
+ * \> \` and \'. Only whether one matches is told, not where.
  *
  * The C library's matcher begins anew at each byte of a text, and keeps what it has learned for
  * ever: the time that it takes grows with the square of the text's length, and its memory without

@@ -342,6 +342,6 @@ int options_parse(enum command command, int argc, char **argv, struct options *r
 void options_free(struct options *options)
 {
     for (size_t i = 0; i < options->n_ignores; i++)
-        ere_free(&options->ignores[i].ere);
+        ere_free(&options->ignores[i]);
     options->n_ignores = 0;
 }

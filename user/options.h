@@ -25,12 +25,6 @@ enum command { COMMAND_REPORT, COMMAND_WATCH, COMMAND_TOP, COMMAND_DOCTOR, COMMA
 
 enum report_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_FOLDED, FORMAT_PPROF, FORMAT_MAX };
 
-/* One --ignore: stacks with a frame whose function matches are idle by design. */
-struct ignore_rule {
-    const char *pattern; /* as given */
-    struct ere *ere;
-};
-
 /* What a command was asked for. Strings are borrowed from argv. */
 struct options {
     size_t n_pids;
@@ -47,7 +41,7 @@ struct options {
     bool futex;                /* follow futex calls */
     uint32_t max_stacks;       /* stacks with series of their own */
     size_t n_ignores;
-    struct ignore_rule ignores[OPTIONS_IGNORE_MAX];
+    struct ere *ignores[OPTIONS_IGNORE_MAX]; /* stacks that one matches are idle by design */
     size_t n_listens;
     const char *listens[OPTIONS_LISTEN_MAX]; /* watch: address_parse() takes each */
     size_t n_hosts;

@@ -12,7 +12,6 @@
 #define CROWD_STRINGS 10  /* where the names of functions begin */
 
 struct crowd {
-    struct idle *idle;
     struct store *store;
 };
 
@@ -41,13 +40,9 @@ static inline void crowd_gather(struct store *store)
 
 static inline void crowd_start(struct crowd *crowd)
 {
-    size_t bad;
-
-    guard_need(!idle_new(NULL, 0, &crowd->idle, &bad), "idle_new");
     guard_need(!store_new(&(struct store_options){.threshold_ns = FEED_SECOND,
                                                   .max_stacks = CROWD_SERIES,
-                                                  .proven = true,
-                                                  .idle = crowd->idle},
+                                                  .proven = true},
                           &crowd->store),
                "store_new");
     guard_need(!feed_target(crowd->store, 0, 4130, "crowd", true), "the target is refused");
@@ -58,5 +53,4 @@ static inline void crowd_start(struct crowd *crowd)
 static inline void crowd_end(struct crowd *crowd)
 {
     store_free(&crowd->store);
-    idle_free(&crowd->idle);
 }

@@ -89,11 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct store_options options = {.max_stacks = 2};
     struct store *store = NULL;
-    struct idle *idle = NULL;
-    size_t bad;
 
-    check(!idle_new(NULL, 0, &idle, &bad));
-    options.idle = idle;
     check(!store_new(&options, &store));
     while (size) {
         size_t used = feed(store, data, size);
@@ -105,6 +101,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_report(store);
     }
     store_free(&store);
-    idle_free(&idle);
     return 0;
 }

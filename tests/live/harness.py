@@ -120,6 +120,26 @@ def read_line(stream, start, seconds=PATIENCE):
         data += chunk
 
 
+def thread_statuses(pid):
+    """{tid: the lines of its status as a dictionary} of all threads."""
+    return {
+        int(task.name): dict(
+            line.split(":\t", 1)
+            for line in (task / "status").read_text(encoding="utf-8").splitlines()
+            if ":\t" in line
+        )
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+    }
+
+
+def switches(pid):
+    """{tid: how often the thread was switched out, by itself and by others}, as the kernel counts."""
+    return {
+        tid: (int(status["voluntary_ctxt_switches"]), int(status["nonvoluntary_ctxt_switches"]))
+        for tid, status in thread_statuses(pid).items()
+    }
+
+
 # The child ends with us, however we end.
 BOUND = ("setpriv", "--pdeathsig", "KILL")
 

@@ -23,41 +23,23 @@ CALL = re.compile(r"\d+ +(\w+)\((.*)")
 WRITING = re.compile(r"O_WRONLY|O_RDWR")
 
 
-def statuses(pid):
-    """{tid: the lines of its status as a dictionary} of all threads."""
-    return {
-        int(task.name): dict(
-            line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line
-        )
-        for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
-    }
-
-
-def switches(pid):
-    """How often each thread was switched out, by itself and by others."""
-    return {
-        tid: (status["voluntary_ctxt_switches"], status["nonvoluntary_ctxt_switches"])
-        for tid, status in statuses(pid).items()
-    }
-
-
 class Untouched(harness.LiveTest):
     def test_no_thread_is_woken_stopped_or_traced(self):
         """Those that told that they are parked have not run for an instant, as the kernel counts."""
         fixture = self.fixture("many", THREADS)
         parked = {thread["tid"] for thread in fixture.threads}
-        before = switches(fixture.pid)
+        before = harness.switches(fixture.pid)
         watch = self.watch(fixture.pid, "-t", "0", "--interval", "100ms")
 
         def scans():
-            for status in statuses(fixture.pid).values():
+            for status in harness.thread_statuses(fixture.pid).values():
                 self.assertEqual(status["TracerPid"], "0")
                 self.assertIn(status["State"][0], "SR")
             return watch.value("parkwatch_scan_duration_seconds_count", source="threads")
 
         harness.wait_for(lambda: scans() >= SCANS, f"{SCANS} scans")
         self.assertEqual(watch.report().group("wait_for_reply")["count"], THREADS)
-        after = switches(fixture.pid)
+        after = harness.switches(fixture.pid)
         self.assertEqual(
             {tid: after[tid] for tid in parked}, {tid: before[tid] for tid in parked}
         )

@@ -80,6 +80,8 @@ static const char *const patterns[] = {
     "[^[:space:]]a",
     "[[:upper:]_]",
     "[[.a.]-c]d",
+    "[a-[.c.]]d",
+    "[[:digit:]-]d",
     "[[=a=]]b",
     "a)",
     "a}",
@@ -193,6 +195,17 @@ static void is_the_librarys_language(void **state)
     }
 }
 
+static void assert_refused(const char *const *bad, size_t n)
+{
+    struct ere *ere = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (ere_new(bad[i], &ere) != -EINVAL)
+            fail_msg("'%s' is taken", bad[i]);
+    }
+    assert_null(ere);
+}
+
 static void refuses_what_is_none(void **state)
 {
     static const char *const bad[] = {
@@ -200,14 +213,17 @@ static void refuses_what_is_none(void **state)
         "[[.space.]]", "[[:alpha:", "*",      "+a",  "a|*", "(*a)",   "{2}",   "a{",
         "a{1",         "a{x}",      "a{2,1}", "a{}", "a\\", "(a)\\1",
     };
-    struct ere *ere = NULL;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        if (ere_new(bad[i], &ere) != -EINVAL)
-            fail_msg("'%s' is taken", bad[i]);
-    }
-    assert_null(ere);
+    assert_refused(bad, sizeof(bad) / sizeof(bad[0]));
+}
+
+static void no_class_ends_a_range(void **state)
+{
+    static const char *const bad[] = {"[a-[:alpha:]]", "[[:alpha:]-z]", "[a-[=z=]]", "[[=a=]-z]"};
+
+    (void)state;
+    assert_refused(bad, sizeof(bad) / sizeof(bad[0]));
 }
 
 static void bounds_its_program(void **state)
@@ -274,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_the_librarys_language),
         cmocka_unit_test(refuses_what_is_none),
+        cmocka_unit_test(no_class_ends_a_range),
         cmocka_unit_test(bounds_its_program),
         cmocka_unit_test(takes_no_longer_for_hostile_texts),
     };

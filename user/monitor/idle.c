@@ -2,13 +2,9 @@
 /* Which stacks are idle by design, and by which rule. */
 #include "idle.h"
 
-#include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "ere.h"
 #include "site.h"
 
 /*
@@ -96,41 +92,6 @@ static const struct rule rules[] = {
     {"jvm", SAMPLE_THREAD, "futex wait", "WorkerTaskDispatcher::worker_run_task", NULL, 2},
 };
 
-struct idle {
-    size_t n;
-    struct ere *patterns[IDLE_PATTERNS_MAX];
-};
-
-int idle_new(const char *const *patterns, size_t n, struct idle **ret_idle, size_t *ret_bad)
-{
-    struct idle *idle CLEANUP(idle_free) = calloc(1, sizeof(*idle));
-
-    if (!idle)
-        return -ENOMEM;
-    if (n > IDLE_PATTERNS_MAX)
-        return -E2BIG;
-    for (; idle->n < n; idle->n++) {
-        const int r = ere_new(patterns[idle->n], &idle->patterns[idle->n]);
-
-        if (r) {
-            *ret_bad = idle->n;
-            return r == -ENOMEM ? r : -EINVAL;
-        }
-    }
-    *ret_idle = TAKE_PTR(idle);
-    return 0;
-}
-
-void idle_free(struct idle **idle)
-{
-    if (!*idle)
-        return;
-    for (size_t i = 0; i < (*idle)->n; i++)
-        ere_free(&(*idle)->patterns[i]);
-    free(*idle);
-    *idle = NULL;
-}
-
 /* Names end there, or go on with parameters or template arguments (C++) or with a compiler's suffix
  * such as ".part.0" or Go's ".abi0". */
 static bool is_function(const struct frame *frame, const char *function)
@@ -192,10 +153,10 @@ static bool is_ignored(const struct idle *idle, const struct stack *stack)
 {
     char text[IDLE_TEXT_MAX];
 
-    if (!idle->n)
+    if (!idle->n_patterns)
         return false;
     join(stack, text);
-    for (size_t i = 0; i < idle->n; i++)
+    for (size_t i = 0; i < idle->n_patterns; i++)
         if (ere_matches(idle->patterns[i], text, NULL))
             return true;
     return false;

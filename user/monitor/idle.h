@@ -8,19 +8,17 @@
 
 #include <stddef.h>
 
+#include "ere.h"
 #include "sample.h"
 
-#define IDLE_PATTERNS_MAX 64
-#define IDLE_TEXT_MAX     8192 /* bytes of a stack's text that a pattern is matched against */
+#define IDLE_TEXT_MAX 8192 /* bytes of a stack's text that a pattern is matched against */
 
-struct idle;
-
-/* Compiles `n` POSIX extended regular expressions (--ignore, ere.h), matched against a stack's
- * frames, innermost first, joined by ';': function names, or MODULE+0xOFFSET where there is none.
- * -EINVAL: pattern number *ret_bad is not one, or too long; -E2BIG: more than IDLE_PATTERNS_MAX;
- * -ENOMEM. */
-int idle_new(const char *const *patterns, size_t n, struct idle **ret_idle, size_t *ret_bad);
-void idle_free(struct idle **idle);
+/* The user's patterns (--ignore), matched against a stack's frames, innermost first, joined by ';':
+ * function names, or MODULE+0xOFFSET where there is none. All of it is borrowed. */
+struct idle {
+    struct ere *const *patterns;
+    size_t n_patterns;
+};
 
 /* The name of the rule that a stack falls under ("ignore" for the user's own), or NULL. A static
  * string. */

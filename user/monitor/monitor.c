@@ -38,7 +38,6 @@
 
 struct monitor {
     const struct monitor_options *options;
-    struct idle *idle;
     struct store *store;
     struct history history; /* watch */
     struct http *http;
@@ -62,7 +61,6 @@ static void monitor_close(struct monitor *monitor)
     inbox_close(&monitor->probe);
     history_free(&monitor->history);
     store_free(&monitor->store);
-    idle_free(&monitor->idle);
     self_close(&monitor->self);
 }
 
@@ -173,16 +171,6 @@ static bool ready(void *context)
     return report.n_targets > 0;
 }
 
-static int make_idle(const struct options *options, struct idle **ret_idle)
-{
-    const char *patterns[OPTIONS_IGNORE_MAX];
-    size_t bad;
-
-    for (size_t i = 0; i < options->n_ignores; i++)
-        patterns[i] = options->ignores[i].pattern;
-    return idle_new(patterns, options->n_ignores, ret_idle, &bad);
-}
-
 static void add_listened_name(struct host_names *names, const char *text)
 {
     struct address address;
@@ -207,6 +195,7 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
     struct store_options store = {
         .threshold_ns = options->options->threshold_ns,
         .max_stacks = options->options->max_stacks,
+        .idle = {options->options->ignores, options->options->n_ignores},
         .proven = options->watch || options->top,
         .keep_ended = options->top,
     };
@@ -229,10 +218,6 @@ static int monitor_open(const struct monitor_options *options, struct monitor *r
         inbox_init(&ret_monitor->analysts[i], -1, INTAKE_ANALYST);
     history_init(&ret_monitor->history, options->options->interval_ns);
     self_open(&ret_monitor->self);
-    r = make_idle(options->options, &ret_monitor->idle);
-    if (r)
-        return r;
-    store.idle = ret_monitor->idle;
     r = store_new(&store, &ret_monitor->store);
     make_names(options, &ret_monitor->names);
     if (!r && options->watch)

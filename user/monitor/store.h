@@ -19,9 +19,9 @@ struct store_options {
     /* true (watch): a goroutine counts once its proven age reaches the threshold; false (report):
      * if it stayed parked since the first scan and may have been for that long. */
     bool proven;
-    bool keep_ended;         /* a target that ended keeps its last groups */
-    bool hold;               /* store_hold() */
-    const struct idle *idle; /* borrowed */
+    bool keep_ended; /* a target that ended keeps its last groups */
+    bool hold;       /* store_hold() */
+    struct idle idle;
 };
 
 struct store;

@@ -395,7 +395,7 @@ int target_take_analyst(struct target *target, const struct wire_header *header,
     if (!target->report.up)
         return 0;
     if (!target->names)
-        r = names_new(target->options->idle, &target->budget, &target->names);
+        r = names_new(&target->options->idle, &target->budget, &target->names);
     if (!r)
         r = group_to_end(target);
     if (r)

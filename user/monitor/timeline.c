@@ -192,7 +192,7 @@ struct point *timeline_newest(const struct timeline *timeline)
 struct point *timeline_near(const struct timeline *timeline, uint64_t at_ns)
 {
     const struct timeline_level *level = &timeline->levels[0];
-    uint64_t near_ns = (uint64_t)timeline->interval_ms * 1000000 / 2;
+    uint64_t near_ns = (uint64_t)timeline->interval_ms * MS_NS / 2;
 
     for (size_t i = level->n; i-- > 0;) {
         struct point *point = level_at(level, i);

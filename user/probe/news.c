@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define ERRNO_MAX 4095 /* as the kernel's, include/linux/err.h */
+#include "probe/error.h"
 
 static bool is_terminated(const char *text, size_t size)
 {
@@ -30,7 +30,7 @@ bool news_is_sound(const struct reader_news *news)
 {
     switch (news->type) {
     case READER_REFUSED:
-        return news->error < 0 && news->error >= -ERRNO_MAX;
+        return news->error && error_is_sound(news->error);
     case READER_IDENTITY:
         return news->identity.tgid > 0 && news->identity.tgid <= INT32_MAX;
     case READER_TARGET:

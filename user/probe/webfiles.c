@@ -9,10 +9,9 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "probe/error.h"
 #include "probe/judge.h"
 #include "webbundle.h"
-
-#define ERRNO_MAX 4095 /* as the kernel's, include/linux/err.h */
 
 /* All of them and their frame are one message. */
 static const size_t size_max[WEBCONFIG_FILES] = {
@@ -101,10 +100,10 @@ static void parse(void *context, void *ret_result)
     parsed->error = webconfig_parse(parsing->text, parsing->size, &parsed->config, parsed->why);
 }
 
-/* An answer of a judge: 0 or -errno, and a text that ends. */
+/* An answer of a judge: an error, and a text that ends. */
 static bool is_sound_answer(int error, const char *why, size_t size)
 {
-    return error <= 0 && error >= -ERRNO_MAX && memchr(why, '\0', size);
+    return error_is_sound(error) && memchr(why, '\0', size);
 }
 
 /* The judge did not answer, or said no. */

@@ -18,8 +18,9 @@
 
 /* Strings 1 "futex lock", 2 "write", 3 "flush", 4 "/src/cache.c", 5 "unbuffered", 6 "closed",
  * 7 "unbuffered" again; stack 1 without frames, stack 2 in flush(), stack 3 of goroutines. */
+static const struct idle no_patterns;
+
 struct fixture {
-    struct idle *idle;
     size_t pool;
     struct budget budget;
     struct names *names;
@@ -58,13 +59,11 @@ static int set_up(void **state)
     static const char *const strings[] = {"futex lock", "write",  "flush",     "/src/cache.c",
                                           "unbuffered", "closed", "unbuffered"};
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    size_t bad;
 
     assert_non_null(fixture);
     fixture->pool = BUDGET_POOL;
     fixture->budget.pool = &fixture->pool;
-    assert_int_equal(idle_new(NULL, 0, &fixture->idle, &bad), 0);
-    assert_int_equal(names_new(fixture->idle, &fixture->budget, &fixture->names), 0);
+    assert_int_equal(names_new(&no_patterns, &fixture->budget, &fixture->names), 0);
     for (uint32_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
         add_string(fixture, i + 1, strings[i]);
     add_stack(fixture, 1, SAMPLE_THREAD, 1, 0);
@@ -83,7 +82,6 @@ static int tear_down(void **state)
     groups_free(&fixture->groups);
     table_clear(&fixture->samples);
     names_free(&fixture->names);
-    idle_free(&fixture->idle);
     free(fixture);
     return 0;
 }

@@ -14,8 +14,9 @@
 #include "buildid.h"
 #include "monitor/names.h"
 
+static const struct idle no_patterns;
+
 struct fixture {
-    struct idle *idle;
     size_t pool;
     struct budget budget;
     struct names *names;
@@ -25,13 +26,11 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    size_t bad;
 
     assert_non_null(fixture);
     fixture->pool = BUDGET_POOL;
     fixture->budget.pool = &fixture->pool;
-    assert_int_equal(idle_new(NULL, 0, &fixture->idle, &bad), 0);
-    assert_int_equal(names_new(fixture->idle, &fixture->budget, &fixture->names), 0);
+    assert_int_equal(names_new(&no_patterns, &fixture->budget, &fixture->names), 0);
     *state = fixture;
     return 0;
 }
@@ -44,7 +43,6 @@ static int tear_down(void **state)
     names_free(&fixture->names);
     assert_int_equal(fixture->budget.used, 0);
     assert_int_equal(fixture->pool, BUDGET_POOL);
-    idle_free(&fixture->idle);
     free(fixture);
     return 0;
 }

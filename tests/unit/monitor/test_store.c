@@ -15,42 +15,29 @@
 
 #define MAX_STACKS 2
 
-struct fixture {
-    struct store *store;
-    struct idle *idle;
-};
-
 static int set_up(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    size_t bad;
+    struct store *store = NULL;
 
-    assert_non_null(fixture);
-    assert_int_equal(idle_new(NULL, 0, &fixture->idle, &bad), 0);
-    assert_int_equal(store_new(&(struct store_options){.threshold_ns = FEED_SECOND,
-                                                       .max_stacks = MAX_STACKS,
-                                                       .idle = fixture->idle},
-                               &fixture->store),
-                     0);
-    assert_int_equal(feed_target(fixture->store, 0, 4121, "app", true), 0);
-    assert_int_equal(feed_names(fixture->store, 0), 0);
-    *state = fixture;
+    assert_int_equal(
+        store_new(&(struct store_options){.threshold_ns = FEED_SECOND, .max_stacks = MAX_STACKS},
+                  &store),
+        0);
+    assert_int_equal(feed_target(store, 0, 4121, "app", true), 0);
+    assert_int_equal(feed_names(store, 0), 0);
+    *state = store;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct fixture *fixture = *state;
-
-    store_free(&fixture->store);
-    idle_free(&fixture->idle);
-    free(fixture);
+    store_free((struct store **)state);
     return 0;
 }
 
 static struct store *store_of(void **state)
 {
-    return ((struct fixture *)*state)->store;
+    return *state;
 }
 
 static const struct target_report *report_of(struct store *store, size_t index)
@@ -660,10 +647,10 @@ static void test_hold_over_another_analyst(void **state)
 /* A view keeps what it showed of a target that ended. */
 static void test_keeps_ended(void **state)
 {
-    const struct store_options options = {
-        .threshold_ns = FEED_SECOND, .keep_ended = true, .idle = ((struct fixture *)*state)->idle};
+    const struct store_options options = {.threshold_ns = FEED_SECOND, .keep_ended = true};
     struct store *store;
 
+    (void)state;
     assert_int_equal(store_new(&options, &store), 0);
     assert_int_equal(feed_target(store, 0, 4121, "app", true), 0);
     assert_int_equal(feed_names(store, 0), 0);

@@ -17,7 +17,6 @@
 #define TARGETS 2
 
 struct fixture {
-    struct idle *idle;
     struct store_options options;
     size_t pool;
     struct target targets[TARGETS];
@@ -41,10 +40,7 @@ static void name(struct target *target)
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    size_t bad;
 
-    assert_int_equal(idle_new(NULL, 0, &fixture->idle, &bad), 0);
-    fixture->options.idle = fixture->idle;
     fixture->pool = POOL;
     for (uint32_t i = 0; i < TARGETS; i++) {
         target_init(&fixture->targets[i], &fixture->options, &fixture->pool);
@@ -65,7 +61,6 @@ static int tear_down(void **state)
         assert_int_equal(fixture->targets[i].budget.used, 0);
     }
     assert_int_equal(fixture->pool, POOL);
-    idle_free(&fixture->idle);
     free(fixture);
     return 0;
 }

@@ -6,7 +6,7 @@
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Callers of gopark() in the runtime of 1.17 to 1.27. Before 1.20 all of package sync but Cond gave
- * "semacquire", WaitGroup did up to 1.23. */
+ * "semacquire"; WaitGroup did up to 1.23, in sync.runtime_Semacquire(). */
 static const struct parker parkers[] = {
     {"runtime.chansend",
      PARKER_SENDS,
@@ -28,7 +28,7 @@ static const struct parker parkers[] = {
     {"sync.runtime_SemacquireRWMutex", PARKER_OTHER, {"sync.RWMutex.Lock"}},
     {"sync.runtime_SemacquireWaitGroup",
      PARKER_OTHER,
-     {"semacquire", "sync.WaitGroup.Wait", "sync.WaitGroup.Wait (durable)"}},
+     {"sync.WaitGroup.Wait", "sync.WaitGroup.Wait (durable)"}},
     {"runtime.coroswitch", PARKER_OTHER, {"coroutine"}},
     {"runtime.gcBgMarkWorker", PARKER_OTHER, {"GC worker (idle)"}},
     {"runtime.forcegchelper", PARKER_OTHER, {"force gc (idle)"}},
