@@ -103,7 +103,8 @@ static int find(const struct rpc_range *ranges, size_t n)
     uint64_t places[ALLGS_PLACES_MAX];
     int found;
 
-    variables.memory = (struct go_memory){read_memory, read_ranges, NULL, ask, take};
+    variables.memory = (struct go_memory){
+        .read = read_memory, .read_ranges = read_ranges, .ask = ask, .take = take};
     found = allgs_find(&variables.memory, ranges, n, places);
     for (int i = 0; i < found; i++)
         assert_int_equal(places[i], variables.lists_at + (uint64_t)i * sizeof(struct slice));
