@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define DESCRIBE_TRIES 3  /* for stacks that the collector moves while they are read */
+#define DESCRIBE_TRIES 3 /* for stacks that the collector moves while they are read */
 #define DESCRIBE_SOME  8 /* goroutines: some microseconds' work */
 
 void godescribe_put(struct goroutines *goroutines, struct memo *memo)
