@@ -124,7 +124,7 @@ class Unprivileged(StrangerTest):
         wait_for(lambda: watch.value("parkwatch_parked", target="cond"), "stacks")
         for role in ("probe", "reader", "analyst", "monitor"):
             for name in ("cpu_seconds_total", "resident_memory_bytes"):
-                self.assertGreater(watch.value(f"parkwatch_role_{name}", role=role), 0)
+                wait_for(lambda: watch.value(f"parkwatch_role_{name}", role=role) > 0, role)
         kept = {"pw-reader": capabilities & READER, "pw-analyst": set(), "pw-monitor": set()}
         scores = {comm_of(pid): oom_score(pid) for pid in children(watch.pid)}
         for name in ("pw-reader", "pw-analyst"):
