@@ -4,9 +4,9 @@
  * The probe does what is asked for the analyst's own target only, and interprets nothing of it.
  * Bulk data comes in an area of memory that both have mapped and only the probe writes to: first
  * room for thread records, then room for everything else, so that records stay while memory is
- * read, then room for memory that is asked for ahead: the probe copies one slot's while the analyst
- * is still at the other's. Last comes how far it is with them, which the analyst so sees without a
- * system call.
+ * read, then room for memory that is asked for ahead: the probe copies some slots' while the
+ * analyst is still at another's. Last comes how far it is with them, which the analyst so sees
+ * without a system call.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 #define RPC_RECORDS_SIZE (4 * 1024 * 1024)
 #define RPC_DATA_SIZE    (4 * 1024 * 1024)
 #define RPC_AHEAD_SIZE   (1024 * 1024)
-#define RPC_AHEAD_SLOTS  2
+#define RPC_AHEAD_SLOTS  4
 #define RPC_PROGRESS_AT  (RPC_RECORDS_SIZE + RPC_DATA_SIZE + RPC_AHEAD_SLOTS * RPC_AHEAD_SIZE)
 #define RPC_AREA_SIZE    (RPC_PROGRESS_AT + 4096)
 #define RPC_RANGES_MAX   512 /* ranges of one request */

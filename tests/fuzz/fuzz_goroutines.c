@@ -76,30 +76,45 @@ static size_t find_subjects(struct process *process, struct go_runtime *runtime,
     return n;
 }
 
+static int read_subjects(struct subject_reader *reader, struct subject *subjects, size_t n)
+{
+    int r;
+
+    subjects_begin(reader, 0, subjects, n);
+    r = subjects_go_on(reader, 0);
+    return r ? r : subjects_finish(reader, 0);
+}
+
 static void describe(struct process *process, struct go_runtime *runtime, int socket)
 {
+    const struct g_layout *layout = go_runtime_layout(runtime);
     static struct subject subjects[SUBJECTS];
     struct losses losses = {0};
     struct describer *describer = NULL;
+    struct subject_reader *reader = NULL;
     struct outbox *outbox = NULL;
+    struct gatherer gatherer;
     struct memos memos = {0};
     size_t n;
 
+    gatherer_init(&gatherer, &process->memory);
     check(!outbox_new(socket, &losses, &outbox));
-    check(!describer_new((struct go_code *)process, go_runtime_layout(runtime), &process->memory,
-                         outbox, &losses, &describer));
+    check(!subject_reader_new(layout, &gatherer, &losses, &reader));
+    check(!describer_new((struct go_code *)process, layout, outbox, &losses, &describer));
     memos_grow(&memos, runtime);
     n = find_subjects(process, runtime, &memos, subjects);
-    if (!describe_read(describer, subjects, n))
+    if (!read_subjects(reader, subjects, n))
         for (size_t i = 0; i < n; i++) {
-            check(subjects[i].n_cases <= DESCRIBE_CASES_MAX);
+            check(subjects[i].n_cases <= SUBJECT_CASES_MAX);
             check(subjects[i].n_labels <= STACK_LABELS_MAX);
             check(subjects[i].copy_size <= 8192);
             describe_unwind(describer, &subjects[i]);
             describe_name(describer, &subjects[i]);
         }
+    gatherer_clear(&gatherer);
     memos_clear(&memos);
     describer_free(&describer);
+    subject_reader_free(&reader);
     outbox_free(&outbox);
 }
 

@@ -42,18 +42,29 @@ static bool is_marked(const struct memo *memo)
     return memo->flags & MEMO_DUE;
 }
 
-int godescribe_copy(struct goroutines *goroutines, struct memo *const *memos, size_t n)
+/* Begins to look at the g's of a lot. */
+static void begin_look(struct goroutines *goroutines, struct lot *lot, const struct reading *look)
 {
-    struct reading reading = {
-        .goroutines = goroutines,
-        .memos = memos,
-        .ret_copies = goroutines->copies,
-        .previous_ns = goroutines->now_ns,
-    };
+    lot->reading = *look;
+    lot->reading.memos = lot->memos;
+    lot->reading.ret_copies = lot->copies;
+    for (size_t i = 0; i < lot->n; i++)
+        lot->pieces[i] = (struct piece){lot->memos[i]->g, goroutines->layout->size, (uint32_t)i};
+    golook_begin(&lot->reading, lot->pieces, lot->n);
+}
 
-    for (size_t i = 0; i < n; i++)
-        goroutines->pieces[i] = (struct piece){memos[i]->g, goroutines->layout->size, (uint32_t)i};
-    return golook_read(&reading, n);
+/* A look at those that were looked at in this scan. */
+static struct reading look_again(struct goroutines *goroutines)
+{
+    return (struct reading){.goroutines = goroutines, .previous_ns = goroutines->now_ns};
+}
+
+int godescribe_copy(struct goroutines *goroutines, struct lot *lot)
+{
+    struct reading again = look_again(goroutines);
+
+    begin_look(goroutines, lot, &again);
+    return golook_finish(&lot->reading);
 }
 
 /* Whether all that was read since `before` was copied is of one park. */
@@ -92,14 +103,15 @@ static int take_description(struct goroutines *goroutines, struct memo *memo,
     return 0;
 }
 
-static int describe_next(struct goroutines *goroutines)
+/* One that stood while it was read, and is wanted still. */
+static int describe(struct goroutines *goroutines, struct memo *memo, struct subject *subject,
+                    const struct goroutine *now)
 {
-    struct undescribed *undescribed = &goroutines->undescribed;
-    struct memo *memo = undescribed->all[undescribed->at].memo;
     int r;
 
-    r = take_description(goroutines, memo, undescribed->all[undescribed->at].subject);
-    undescribed->at++;
+    if (!is_marked(memo) || !goroutine_stood(&subject->goroutine, now))
+        return 0;
+    r = take_description(goroutines, memo, subject);
     if (!r && (memo->flags & MEMO_DESCRIBED))
         godescribe_put(goroutines, memo);
     return r;
@@ -107,9 +119,9 @@ static int describe_next(struct goroutines *goroutines)
 
 static bool has_undescribed(const struct goroutines *goroutines)
 {
-    const struct undescribed *undescribed = &goroutines->undescribed;
+    const struct lot *lot = goroutines->undescribed.lot;
 
-    return undescribed->at < undescribed->n && !undescribed->error;
+    return lot && goroutines->undescribed.at < lot->n && !goroutines->undescribed.error;
 }
 
 bool godescribe_some(void *of)
@@ -118,65 +130,156 @@ bool godescribe_some(void *of)
 
     if (!has_undescribed(goroutines))
         return false;
-    for (int i = 0; i < DESCRIBE_SOME && has_undescribed(goroutines); i++)
-        goroutines->undescribed.error = describe_next(goroutines);
+    for (int i = 0; i < DESCRIBE_SOME && has_undescribed(goroutines); i++) {
+        struct lot *lot = goroutines->undescribed.lot;
+        size_t at = goroutines->undescribed.at++;
+
+        goroutines->undescribed.error =
+            describe(goroutines, lot->memos[at], &lot->subjects[at], &lot->copies[at]);
+    }
     return true;
 }
 
-int godescribe_rest(struct goroutines *goroutines)
+/* The rest of those that were read. */
+static int describe_rest(struct goroutines *goroutines)
 {
     while (godescribe_some(goroutines))
         ;
-    goroutines->undescribed.n = 0;
+    goroutines->undescribed.lot = NULL;
     return goroutines->undescribed.error;
 }
 
-/* Those of a batch that stood while it was read. */
-static void set_undescribed(struct goroutines *goroutines, struct memo *const *memos,
-                            struct subject *subjects, size_t n)
+/* Those whose look is finished, as far as they are wanted. */
+static void choose_subjects(struct goroutines *goroutines, struct lot *lot)
 {
-    struct undescribed *undescribed = &goroutines->undescribed;
+    size_t kept = 0;
 
-    undescribed->at = undescribed->n = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!is_marked(memos[i]) ||
-            !goroutine_stood(&subjects[i].goroutine, &goroutines->copies[i]))
+    for (size_t i = 0; i < lot->n; i++) {
+        struct memo *memo = lot->memos[i];
+
+        if ((memo->flags & MEMO_PARKED) && golook_is_due(goroutines, memo))
+            memo->flags |= MEMO_DUE;
+        if (!is_marked(memo) || !lot->copies[i].goid)
             continue;
-        undescribed->all[undescribed->n].memo = memos[i];
-        undescribed->all[undescribed->n++].subject = &subjects[i];
+        lot->subjects[kept].goroutine = lot->copies[i];
+        lot->memos[kept++] = memo;
     }
+    lot->n = kept;
 }
 
-/* Reads what the copies of the first `n` pieces lead to, as far as `memos` of them are marked, and
- * the g's again: only what did not change meanwhile counts. Those that moved stay marked if they
- * are past the threshold still. */
-static int read_copied(struct goroutines *goroutines, struct memo **memos, size_t n)
-{
-    struct subject *subjects = goroutines->subjects[goroutines->n_batches++ % 2];
-    size_t kept = 0;
-    int r;
+/* A way through many goroutines, a lot after the other. */
+struct pass {
+    struct goroutines *goroutines;
+    const struct reading *look;
+    struct memo *(*next)(struct goroutines *goroutines, size_t *at);
+    size_t from, at;  /* the places of the lot that was begun last */
+    uint64_t version; /* of what is known of collections */
+    size_t stale;
+    size_t n; /* lots that were begun */
+};
 
-    for (size_t i = 0; i < n; i++) {
-        if (!is_marked(memos[i]) || !goroutines->copies[i].goid)
-            continue;
-        subjects[kept].goroutine = goroutines->copies[i];
-        memos[kept++] = memos[i];
-    }
-    r = describe_read(goroutines->describer, subjects, kept);
+static struct lot *lot_of(const struct pass *pass, size_t number)
+{
+    return &pass->goroutines->lots[number % LOTS];
+}
+
+/* Lists the next lot, and begins to look at its g's. It takes the place of the last one that was
+ * read. */
+static int begin_lot(struct pass *pass)
+{
+    struct lot *lot = lot_of(pass, pass->n++);
+    struct memo *memo;
+    int r = describe_rest(pass->goroutines);
+
+    if (r)
+        return r;
+    pass->from = pass->at;
+    for (lot->n = 0; lot->n < SUBJECTS_MAX && (memo = pass->next(pass->goroutines, &pass->at));)
+        lot->memos[lot->n++] = memo;
+    begin_look(pass->goroutines, lot, pass->look);
+    return 0;
+}
+
+/* Begins to read what the g's of a lot lead to. */
+static int begin_reading(struct pass *pass, size_t number)
+{
+    struct goroutines *goroutines = pass->goroutines;
+    struct lot *lot = lot_of(pass, number);
+    int r = golook_finish(&lot->reading);
+
+    if (goroutines->cycles.version != pass->version)
+        pass->stale = pass->from;
+    pass->version = goroutines->cycles.version;
+    if (r)
+        return r;
+    choose_subjects(goroutines, lot);
+    subjects_begin(goroutines->reader, number % LOTS, lot->subjects, lot->n);
+    return 0;
+}
+
+/* All that remains to be read of a lot is asked for, and then its g's again: only what did not
+ * change meanwhile counts. */
+static int go_on_reading(struct pass *pass, size_t number)
+{
+    struct reading again = look_again(pass->goroutines);
+    int r = subjects_go_on(pass->goroutines->reader, number % LOTS);
+
     if (!r)
-        r = godescribe_copy(goroutines, memos, kept);
-    if (!r)
-        r = godescribe_rest(goroutines);
-    if (!r)
-        set_undescribed(goroutines, memos, subjects, kept);
+        begin_look(pass->goroutines, lot_of(pass, number), &again);
     return r;
 }
 
-static int read_marked(struct goroutines *goroutines, struct memo **memos, size_t n)
+/* From then on the lot can be described. */
+static int finish_reading(struct pass *pass, size_t number)
 {
-    int r = godescribe_copy(goroutines, memos, n);
+    struct goroutines *goroutines = pass->goroutines;
+    struct lot *lot = lot_of(pass, number);
+    int r = subjects_finish(goroutines->reader, number % LOTS);
 
-    return r ? r : read_copied(goroutines, memos, n);
+    if (!r)
+        r = golook_finish(&lot->reading);
+    if (!r)
+        r = describe_rest(goroutines);
+    goroutines->undescribed.lot = lot;
+    goroutines->undescribed.at = 0;
+    return r;
+}
+
+/* While a lot waits for what its g's lead to, the next one's g's are copied, and the rest of what
+ * the one before led to: the reader is never without a request. */
+static int go_through(struct pass *pass)
+{
+    size_t number = 0;
+    int r;
+
+    for (r = begin_lot(pass); !r && lot_of(pass, number)->n; number++) {
+        r = begin_reading(pass, number);
+        if (!r)
+            r = begin_lot(pass);
+        if (!r && number)
+            r = finish_reading(pass, number - 1);
+        if (!r)
+            r = go_on_reading(pass, number);
+    }
+    if (!r && number)
+        r = finish_reading(pass, number - 1);
+    return r ? r : describe_rest(pass->goroutines);
+}
+
+int godescribe_all(struct goroutines *goroutines, const struct reading *look,
+                   struct memo *(*next)(struct goroutines *goroutines, size_t *at),
+                   size_t *ret_stale)
+{
+    struct pass pass = {
+        .goroutines = goroutines,
+        .look = look,
+        .next = next,
+        .version = goroutines->cycles.version,
+    };
+    int r = go_through(&pass);
+
+    *ret_stale = pass.stale;
+    return r;
 }
 
 static size_t count_marked(struct goroutines *goroutines)
@@ -189,46 +292,27 @@ static size_t count_marked(struct goroutines *goroutines)
     return n;
 }
 
-static int try_marked(struct goroutines *goroutines, size_t *ret_left)
+static struct memo *next_marked(struct goroutines *goroutines, size_t *at)
 {
-    struct memo *batch[DESCRIBE_MAX], *memo;
-    size_t at = 0, n;
-    int r = 0;
+    struct memo *memo;
 
-    do {
-        for (n = 0; n < DESCRIBE_MAX && (memo = golook_next_news(goroutines, &at));)
-            if (is_marked(memo))
-                batch[n++] = memo;
-        if (n)
-            r = read_marked(goroutines, batch, n);
-    } while (!r && n);
-    if (!r)
-        r = godescribe_rest(goroutines);
-    *ret_left = count_marked(goroutines);
-    return r;
+    while ((memo = golook_next_news(goroutines, at)) && !is_marked(memo))
+        ;
+    return memo;
 }
 
 int godescribe_news(struct goroutines *goroutines)
 {
-    size_t left = sort_out(goroutines);
+    struct reading look = look_again(goroutines);
+    size_t left = sort_out(goroutines), stale;
     int r = 0;
 
-    for (int i = 0; i < DESCRIBE_TRIES && left && !r; i++)
-        r = try_marked(goroutines, &left);
+    for (int i = 0; i < DESCRIBE_TRIES && left && !r; i++) {
+        r = godescribe_all(goroutines, &look, next_marked, &stale);
+        left = count_marked(goroutines);
+    }
     goroutines->losses->count[LOSS_goroutine_moved] += left;
     return r;
-}
-
-int godescribe_copied(struct goroutines *goroutines, size_t n)
-{
-    struct memo *memos[DESCRIBE_MAX];
-
-    for (size_t i = 0; i < n; i++) {
-        memos[i] = &goroutines->memos.all[goroutines->pieces[i].index];
-        if ((memos[i]->flags & MEMO_PARKED) && golook_is_due(goroutines, memos[i]))
-            memos[i]->flags |= MEMO_DUE;
-    }
-    return read_copied(goroutines, memos, n);
 }
 
 void godescribe_again(struct goroutines *goroutines, size_t n)

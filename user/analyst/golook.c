@@ -179,23 +179,29 @@ static void take_g(void *context, const struct piece *piece, const uint8_t *byte
         see_nothing(reading, memo);
     }
     if (reading->ret_copies)
-        reading->ret_copies[piece - goroutines->pieces] = goroutine;
+        reading->ret_copies[piece - reading->gathering.pieces] = goroutine;
 }
 
-int golook_read(struct reading *reading, size_t n)
+void golook_begin(struct reading *reading, const struct piece *pieces, size_t n)
 {
-    struct goroutines *goroutines = reading->goroutines;
-
-    return gather(&goroutines->memory, goroutines->pieces, n, LOOK_GAP, take_g, reading);
+    reading->gathering = (struct gathering){
+        .pieces = pieces, .n = n, .gap = LOOK_GAP, .take = take_g, .context = reading};
+    gather_begin(&reading->goroutines->gatherer, &reading->gathering);
 }
 
-size_t golook_next(struct goroutines *goroutines, bool (*wanted)(const struct memo *memo),
-                   size_t max, size_t *at)
+int golook_finish(struct reading *reading)
+{
+    return gather_finish(&reading->goroutines->gatherer, &reading->gathering);
+}
+
+/* A batch of those that are wanted, from *at on, into goroutines->pieces. Returns how many. */
+static size_t list_wanted(struct goroutines *goroutines, bool (*wanted)(const struct memo *memo),
+                          size_t *at)
 {
     struct memos *memos = &goroutines->memos;
     size_t n = 0;
 
-    for (; *at < memos->n && n < max; ++*at)
+    for (; *at < memos->n && n < LOOK_BATCH; ++*at)
         if (wanted(&memos->all[*at]))
             goroutines->pieces[n++] =
                 (struct piece){memos->all[*at].g, goroutines->layout->size, (uint32_t)*at};
@@ -204,13 +210,14 @@ size_t golook_next(struct goroutines *goroutines, bool (*wanted)(const struct me
 
 int golook_read_wanted(struct reading *reading, bool (*wanted)(const struct memo *memo))
 {
+    struct goroutines *goroutines = reading->goroutines;
     size_t at = 0, n;
-    int r;
+    int r = 0;
 
-    do {
-        n = golook_next(reading->goroutines, wanted, LOOK_BATCH, &at);
-        r = golook_read(reading, n);
-    } while (!r && n);
+    while (!r && (n = list_wanted(goroutines, wanted, &at))) {
+        golook_begin(reading, goroutines->pieces, n);
+        r = golook_finish(reading);
+    }
     return r;
 }
 

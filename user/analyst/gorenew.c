@@ -11,7 +11,7 @@ static bool is_on_channel(const struct memo *memo)
 }
 
 /* Some in each scan, all of them in turn. */
-static size_t choose(struct goroutines *goroutines, struct memo *ret_memos[static RENEW_MAX])
+static size_t choose(struct goroutines *goroutines, struct memo **ret_memos)
 {
     struct memos *memos = &goroutines->memos;
     size_t steps = memos->n < RENEW_STEPS_MAX ? memos->n : RENEW_STEPS_MAX, n = 0;
@@ -26,24 +26,23 @@ static size_t choose(struct goroutines *goroutines, struct memo *ret_memos[stati
     return n;
 }
 
-/* Reads the channels of a batch, between two looks at its g's. Who moved falls out of it. */
-static int read_channels(struct goroutines *goroutines, struct memo **memos, size_t *n)
+/* Reads the channels of a lot, between two looks at its g's. Who moved falls out of it. */
+static int read_channels(struct goroutines *goroutines, struct lot *lot)
 {
-    struct subject *subjects = goroutines->subjects[0];
     size_t kept = 0;
     int r;
 
-    r = godescribe_copy(goroutines, memos, *n);
-    for (size_t i = 0; i < *n && !r; i++) {
-        if (!is_on_channel(memos[i]) || !goroutines->copies[i].goid)
+    r = godescribe_copy(goroutines, lot);
+    for (size_t i = 0; i < lot->n && !r; i++) {
+        if (!is_on_channel(lot->memos[i]) || !lot->copies[i].goid)
             continue;
-        subjects[kept].goroutine = goroutines->copies[i];
-        memos[kept++] = memos[i];
+        lot->subjects[kept].goroutine = lot->copies[i];
+        lot->memos[kept++] = lot->memos[i];
     }
-    *n = kept;
+    lot->n = kept;
     if (!r)
-        r = describe_read_channels(goroutines->describer, subjects, kept);
-    return r ? r : godescribe_copy(goroutines, memos, kept);
+        r = subjects_read_channels(goroutines->reader, lot->subjects, lot->n);
+    return r ? r : godescribe_copy(goroutines, lot);
 }
 
 static void renew(struct goroutines *goroutines, struct memo *memo, struct subject *subject,
@@ -60,11 +59,12 @@ static void renew(struct goroutines *goroutines, struct memo *memo, struct subje
 
 int gorenew_channels(struct goroutines *goroutines)
 {
-    struct memo *memos[RENEW_MAX];
-    size_t n = choose(goroutines, memos);
-    int r = n ? read_channels(goroutines, memos, &n) : 0;
+    struct lot *lot = &goroutines->lots[0];
+    int r;
 
-    for (size_t i = 0; i < n && !r; i++)
-        renew(goroutines, memos[i], &goroutines->subjects[0][i], &goroutines->copies[i]);
+    lot->n = choose(goroutines, lot->memos);
+    r = lot->n ? read_channels(goroutines, lot) : 0;
+    for (size_t i = 0; i < lot->n && !r; i++)
+        renew(goroutines, lot->memos[i], &lot->subjects[i], &lot->copies[i]);
     return r;
 }

@@ -30,6 +30,7 @@ int goroutines_new(const struct goroutines_options *options, struct program *pro
     goroutines->memory = gomemory_of(remote);
     goroutines->memory.work = godescribe_some;
     goroutines->memory.worker = goroutines;
+    gatherer_init(&goroutines->gatherer, &goroutines->memory);
     goroutines->program = program;
     *ret_goroutines = goroutines;
     return 0;
@@ -40,6 +41,7 @@ void goroutines_free(struct goroutines **goroutines)
     if (!*goroutines)
         return;
     describer_free(&(*goroutines)->describer);
+    subject_reader_free(&(*goroutines)->reader);
     memos_clear(&(*goroutines)->memos);
     free(*goroutines);
     *goroutines = NULL;
@@ -52,6 +54,7 @@ static void start_anew(struct goroutines *goroutines)
         golook_leave(goroutines, &goroutines->memos.all[i]);
     memos_clear(&goroutines->memos);
     describer_free(&goroutines->describer);
+    subject_reader_free(&goroutines->reader);
     goroutines->cycles = (struct cycles){.n = 0};
     goroutines->first_ns = goroutines->previous_ns = goroutines->listed_ns = 0;
     goroutines->renewed_at = 0;
@@ -62,39 +65,36 @@ static bool is_any(const struct memo *memo)
     return memo->g;
 }
 
+static struct memo *next_of_all(struct goroutines *goroutines, size_t *at)
+{
+    struct memos *memos = &goroutines->memos;
+
+    while (*at < memos->n && !is_any(&memos->all[*at]))
+        ++*at;
+    return *at < memos->n ? &memos->all[(*at)++] : NULL;
+}
+
 /* Where most of them will be due, they are described from the copies that are looked at, and sent
  * at once, so that the monitor is at it meanwhile: so it is at the first scan, unless age has to be
  * proven. Those before a g that told of one more collection are sent once again. */
 static int look_at_all(struct goroutines *goroutines, struct wire_scan *ret_scan)
 {
     const struct goroutines_options *options = &goroutines->options;
-    bool describes = !goroutines->previous_ns && !(options->proven && options->threshold_ns);
-    struct reading reading = {
+    struct reading look = {
         .goroutines = goroutines,
-        .ret_copies = describes ? goroutines->copies : NULL,
         .ret_states = ret_scan->goroutines,
         .previous_ns = goroutines->previous_ns,
         .torn = TORN_MARKED,
         .counts = true,
     };
-    size_t at = 0, stale = 0, n;
+    size_t stale;
     int r;
 
     goroutines->n_torn = goroutines->n_doubtful = goroutines->n_news = 0;
-    do {
-        uint64_t version = goroutines->cycles.version;
-        size_t from = at;
-
-        n = golook_next(goroutines, is_any, describes ? DESCRIBE_MAX : LOOK_BATCH, &at);
-        r = golook_read(&reading, n);
-        if (goroutines->cycles.version != version)
-            stale = from;
-        if (!r && describes)
-            r = godescribe_copied(goroutines, n);
-    } while (!r && n);
+    if (goroutines->previous_ns || (options->proven && options->threshold_ns))
+        return golook_read_wanted(&look, is_any);
+    r = godescribe_all(goroutines, &look, next_of_all, &stale);
     if (!r)
-        r = godescribe_rest(goroutines);
-    if (!r && describes)
         godescribe_again(goroutines, stale);
     return r;
 }
@@ -145,8 +145,9 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan, b
 {
     int r;
 
-    describe_begin(goroutines->describer);
-    goroutines->undescribed = (struct undescribed){.n = 0};
+    subject_reader_start(goroutines->reader);
+    goroutines->undescribed.lot = NULL;
+    goroutines->undescribed.error = 0;
     r = memos_grow(&goroutines->memos, program_runtime(goroutines->program));
     *ret_listed = !r;
     if (r == -EAGAIN) /* it is growing: those that there were will do */
@@ -164,6 +165,20 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan, b
     return r ? r : gorenew_channels(goroutines);
 }
 
+static int open_describer(struct goroutines *goroutines)
+{
+    int r = subject_reader_new(goroutines->layout, &goroutines->gatherer, goroutines->losses,
+                               &goroutines->reader);
+
+    if (r)
+        return r;
+    r = describer_new(program_code(goroutines->program), goroutines->layout, goroutines->outbox,
+                      goroutines->losses, &goroutines->describer);
+    if (r)
+        subject_reader_free(&goroutines->reader);
+    return r;
+}
+
 /* What the program is, as far as it can be told. */
 static int open_program(struct goroutines *goroutines, uint64_t exec_id, struct wire_scan *ret_scan)
 {
@@ -179,8 +194,7 @@ static int open_program(struct goroutines *goroutines, uint64_t exec_id, struct 
     if (!program_runtime(goroutines->program) || goroutines->describer)
         return 0;
     goroutines->layout = go_runtime_layout(program_runtime(goroutines->program));
-    return describer_new(program_code(goroutines->program), goroutines->layout, &goroutines->memory,
-                         goroutines->outbox, goroutines->losses, &goroutines->describer);
+    return open_describer(goroutines);
 }
 
 int goroutines_scan(struct goroutines *goroutines, uint64_t exec_id, struct wire_scan *ret_scan)
@@ -194,6 +208,7 @@ int goroutines_scan(struct goroutines *goroutines, uint64_t exec_id, struct wire
         return r;
     goroutines->now_ns = ret_scan->time_ns;
     r = scan_all(goroutines, ret_scan, &listed);
+    gatherer_clear(&goroutines->gatherer);
     goroutines->previous_ns = r ? 0 : start;
     if (r)
         return r;

@@ -15,44 +15,6 @@
 #define LOOK_BATCH 32768 /* g's looked at together */
 #define NEWS_MAX   4096  /* of a scan; beyond them all memos are gone through */
 
-/* Goroutines that were read, and still have to be described: what the analyst does while the next
- * ones are being copied. */
-struct undescribed {
-    size_t at, n;
-    int error;
-    struct {
-        struct memo *memo;
-        struct subject *subject;
-    } all[DESCRIBE_MAX];
-};
-
-struct goroutines {
-    struct goroutines_options options;
-    struct outbox *outbox;
-    struct losses *losses;
-    struct go_memory memory;
-    struct program *program;
-    uint64_t generation;         /* of the program, that all below is of */
-    struct describer *describer; /* NULL: the program's goroutines can't be read */
-    const struct g_layout *layout;
-    struct memos memos;
-    struct cycles cycles;
-    uint64_t first_ns;    /* end of the first scan; 0: none yet */
-    uint64_t previous_ns; /* start of the scan before; 0: none, or it failed */
-    uint64_t listed_ns;   /* start of the last scan that got all of the list of g's; 0: none yet */
-    uint64_t now_ns;      /* start of this one */
-    size_t n_torn;        /* memos with MEMO_TORN */
-    size_t n_doubtful;    /* parks that memo_is_doubtful() of, after the first look of this scan */
-    size_t n_news;        /* that the monitor may have to be told of */
-    size_t renewed_at;    /* the memo from which on channels are described again */
-    uint32_t news[NEWS_MAX]; /* places of their memos, if they are no more than that */
-    struct piece pieces[LOOK_BATCH];
-    struct goroutine copies[DESCRIBE_MAX];    /* of the first pieces */
-    struct subject subjects[2][DESCRIBE_MAX]; /* of `undescribed`, and of those being read */
-    size_t n_batches;                         /* that were read into them */
-    struct undescribed undescribed;
-};
-
 /* What becomes of a memo whose look told nothing: the g could not be read, or it was copied while
  * it was being written. */
 enum torn {
@@ -71,6 +33,51 @@ struct reading {
     enum torn torn;
     bool again;  /* it was looked at in this scan: what was news then is noted */
     bool counts; /* as for memo_go_on(); false: a look at the same moment as another */
+    struct gathering gathering;
+};
+
+/* Goroutines that are described together. */
+struct lot {
+    size_t n;
+    struct memo *memos[SUBJECTS_MAX];
+    struct piece pieces[SUBJECTS_MAX];
+    struct goroutine copies[SUBJECTS_MAX]; /* of the look that was the last one */
+    struct subject subjects[SUBJECTS_MAX];
+    struct reading reading;
+};
+
+/* A lot is described while the next one is read, and the one after that is looked at. */
+#define LOTS SUBJECTS_BATCHES
+
+struct goroutines {
+    struct goroutines_options options;
+    struct outbox *outbox;
+    struct losses *losses;
+    struct go_memory memory;
+    struct gatherer gatherer;
+    struct program *program;
+    uint64_t generation;           /* of the program, that all below is of */
+    struct describer *describer;   /* NULL: the program's goroutines can't be read */
+    struct subject_reader *reader; /* goes with it */
+    const struct g_layout *layout;
+    struct memos memos;
+    struct cycles cycles;
+    uint64_t first_ns;    /* end of the first scan; 0: none yet */
+    uint64_t previous_ns; /* start of the scan before; 0: none, or it failed */
+    uint64_t listed_ns;   /* start of the last scan that got all of the list of g's; 0: none yet */
+    uint64_t now_ns;      /* start of this one */
+    size_t n_torn;        /* memos with MEMO_TORN */
+    size_t n_doubtful;    /* parks that memo_is_doubtful() of, after the first look of this scan */
+    size_t n_news;        /* that the monitor may have to be told of */
+    size_t renewed_at;    /* the memo from which on channels are described again */
+    uint32_t news[NEWS_MAX]; /* places of their memos, if they are no more than that */
+    struct piece pieces[LOOK_BATCH];
+    struct lot lots[LOTS];
+    struct {
+        struct lot *lot; /* that was read, and is described meanwhile; NULL: none */
+        size_t at;
+        int error;
+    } undescribed;
 };
 
 /* golook.c: looks at many g's, and what becomes of their memos. */
@@ -81,15 +88,11 @@ void golook_leave(struct goroutines *goroutines, struct memo *memo);
 /* Past the threshold, by the monitor's measure (goroutine_counts() there). */
 bool golook_is_due(const struct goroutines *goroutines, const struct memo *memo);
 
-/* A batch of at most `max` of those memos that are `wanted`, from *at on, into goroutines->pieces.
- * Returns how many. */
-size_t golook_next(struct goroutines *goroutines, bool (*wanted)(const struct memo *memo),
-                   size_t max, size_t *at);
+/* Begins to look at the g's of `n` pieces, and waits for it. 0 or -errno of the memory. */
+void golook_begin(struct reading *reading, const struct piece *pieces, size_t n);
+int golook_finish(struct reading *reading);
 
-/* Looks at the g's of the first `n` pieces. 0 or -errno of the memory. */
-int golook_read(struct reading *reading, size_t n);
-
-/* At all that are `wanted`. */
+/* At those of all memos that are `wanted`. */
 int golook_read_wanted(struct reading *reading, bool (*wanted)(const struct memo *memo));
 
 /* The next memo that may be news, from *at on; NULL: there is no other. */
@@ -97,25 +100,28 @@ struct memo *golook_next_news(struct goroutines *goroutines, size_t *at);
 
 /* godescribe.c: what the monitor is told. */
 
-/* Reads those of the first `n` pieces, that were copied, that are past the threshold as far as is
- * known of collections yet: all that are, and some more. They are described and sent meanwhile, and
- * at the latest by godescribe_rest(). 0 or -errno of the memory. */
-int godescribe_copied(struct goroutines *goroutines, size_t n);
+/*
+ * Looks at the memos that `next` yields, as `look` says, and describes and sends those that are
+ * past the threshold as far as is known of collections yet: all that are, and some more. Who moved
+ * while it was read stays marked. Samples of the first *ret_stale places were sent before it was
+ * known of all collections that g's tell of. 0 or -errno of the memory.
+ */
+int godescribe_all(struct goroutines *goroutines, const struct reading *look,
+                   struct memo *(*next)(struct goroutines *goroutines, size_t *at),
+                   size_t *ret_stale);
 
-/* Describes and sends those that were read. As above. */
-int godescribe_rest(struct goroutines *goroutines);
-
-/* Some of them, while memory is awaited: of struct go_memory. */
+/* Some of those that were read, while memory is awaited: of struct go_memory. */
 bool godescribe_some(void *goroutines);
 
 /* Sends what was sent of the first `n` memos once more. */
 void godescribe_again(struct goroutines *goroutines, size_t n);
 
-/* Tells the monitor what is new; what it does not know yet is described. As above. */
+/* Tells the monitor what is new; what it does not know yet is described. 0 or -errno of the memory.
+ */
 int godescribe_news(struct goroutines *goroutines);
 
-/* Copies the g's of at most DESCRIBE_MAX memos as they are now. As above. */
-int godescribe_copy(struct goroutines *goroutines, struct memo *const *memos, size_t n);
+/* Copies the g's of a lot's memos as they are now. As above. */
+int godescribe_copy(struct goroutines *goroutines, struct lot *lot);
 
 /* Sends the sample. */
 void godescribe_put(struct goroutines *goroutines, struct memo *memo);

@@ -39,8 +39,8 @@ int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
 
 /*
  * The same in two steps, of at most RPC_AHEAD_SIZE together: the probe copies while the analyst
- * does something else. Answers are taken in the order of asking, each is good until the next but
- * one is asked for, and all have to be taken before the scan ends. -EBUSY: RPC_AHEAD_SLOTS are not
+ * does something else. Answers are taken in the order of asking, each is good until more is asked
+ * for, and all have to be taken before the scan ends. -EBUSY: RPC_AHEAD_SLOTS are not
  * taken.
  */
 int remote_ask(struct remote *remote, const struct rpc_range *ranges, size_t n);

@@ -54,28 +54,28 @@ static int note(enum step step, size_t n)
     return error && fails == step ? error : 0;
 }
 
-int godescribe_copy(struct goroutines *all, struct memo *const *memos, size_t n)
+int godescribe_copy(struct goroutines *all, struct lot *lot)
 {
     enum step step = n_copies++ ? COPY_AGAIN : COPY;
 
     assert_ptr_equal(all, goroutines);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t goid = memos[i]->goid;
+    for (size_t i = 0; i < lot->n; i++) {
+        uint64_t goid = lot->memos[i]->goid;
         bool unreadable = is_odd(goid, step == COPY ? UNREADABLE : UNREADABLE_AGAIN);
 
-        all->copies[i] = (struct goroutine){
+        lot->copies[i] = (struct goroutine){
             .goid = unreadable ? 0 : goid,
             .sp = step == COPY_AGAIN && is_odd(goid, MOVED) ? 2 : 1,
         };
         if (is_odd(goid, step == COPY ? LEFT : LEFT_AGAIN))
-            memos[i]->flags &= ~MEMO_SENT;
+            lot->memos[i]->flags &= ~MEMO_SENT;
     }
-    return note(step, n);
+    return note(step, lot->n);
 }
 
-int describe_read_channels(struct describer *describer, struct subject *subjects, size_t n)
+int subjects_read_channels(struct subject_reader *reader, struct subject *subjects, size_t n)
 {
-    assert_null(describer);
+    assert_null(reader);
     for (size_t i = 0; i < n; i++) {
         read_goids[i] = subjects[i].goroutine.goid;
         subjects[i].has_channel = !is_odd(subjects[i].goroutine.goid, NO_CHANNEL);
@@ -87,7 +87,8 @@ void describe_channel(struct describer *describer, struct subject *subject)
 {
     assert_null(describer);
     assert_true(subject->has_channel);
-    assert_in_range(subject - goroutines->subjects[0], 0, n_of[CHANNELS] - 1); /* read just now */
+    assert_in_range(subject - goroutines->lots[0].subjects, 0,
+                    n_of[CHANNELS] - 1); /* read just now */
     subject->detail = is_odd(subject->goroutine.goid, SAME) ? 1 : 2;
 }
 

@@ -253,7 +253,7 @@ static void set_waitsince(size_t index, uint64_t ns)
 /* Those that were sent before another told of a collection, which bounds their age. */
 static void what_is_learned_late_is_told_of_all(void **state)
 {
-    const size_t late = DESCRIBE_MAX + 100;
+    const size_t late = SUBJECTS_MAX + 100;
     struct test test;
 
     (void)state;
@@ -263,7 +263,7 @@ static void what_is_learned_late_is_told_of_all(void **state)
     set_waitsince(late, 900);
     scan(&test);
     assert_int_equal(test.got.n_samples, PROCESS_GS);
-    assert_int_equal(test.got.n_puts, PROCESS_GS + DESCRIBE_MAX);
+    assert_int_equal(test.got.n_puts, PROCESS_GS + SUBJECTS_MAX);
     assert_int_equal(find(&test.got, 51)->not_before_ns, 900);
     assert_int_equal(find(&test.got, late)->not_before_ns, 900);
     assert_int_equal(find(&test.got, late + 1)->not_before_ns, 0);

@@ -3,15 +3,6 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <string.h>
-
-/* Ranges of one request, and the pieces from `first` to `end` that they hold. */
-struct request {
-    struct rpc_range ranges[RPC_RANGES_MAX];
-    size_t n;
-    size_t first, end;
-    uint64_t total;
-};
 
 /* What a range grows by when it takes in `piece`; UINT64_MAX: it can't. */
 static uint64_t growth(const struct rpc_range *range, const struct piece *piece, uint32_t gap)
@@ -26,7 +17,7 @@ static uint64_t growth(const struct rpc_range *range, const struct piece *piece,
 }
 
 /* Whether the request has room for the piece, which then is in it. */
-static bool add(struct request *request, const struct piece *piece, uint32_t gap)
+static bool add(struct gather_request *request, const struct piece *piece, uint32_t gap)
 {
     struct rpc_range *last = request->n ? &request->ranges[request->n - 1] : NULL;
     uint64_t grown = last ? growth(last, piece, gap) : UINT64_MAX;
@@ -44,7 +35,7 @@ static bool add(struct request *request, const struct piece *piece, uint32_t gap
 }
 
 /* Fills the request from piece `first` on. */
-static void plan(struct request *request, const struct piece *pieces, size_t first, size_t n,
+static void plan(struct gather_request *request, const struct piece *pieces, size_t first, size_t n,
                  uint32_t gap)
 {
     request->n = 0;
@@ -60,49 +51,50 @@ static bool holds(const struct rpc_range *range, const struct piece *piece)
            piece->size <= range->length - (piece->address - range->address);
 }
 
-/* A gather() under way. */
-struct gathering {
-    const struct go_memory *memory;
-    const struct piece *pieces;
-    size_t n;
-    uint32_t gap;
-    struct request requests[RPC_AHEAD_SLOTS];
-    size_t n_asked, n_taken; /* requests */
-    size_t end;              /* of the pieces that were asked for */
-};
-
-static int ask(struct gathering *gathering)
+/* Asks for what comes next, of the first gathering of which not all is asked for. */
+static int ask(struct gatherer *gatherer)
 {
-    struct request *request = &gathering->requests[gathering->n_asked % RPC_AHEAD_SLOTS];
+    struct gather_request *request = &gatherer->requests[gatherer->n_asked % RPC_AHEAD_SLOTS];
+    struct gathering *asking = gatherer->asking;
     int r;
 
-    plan(request, gathering->pieces, gathering->end, gathering->n, gathering->gap);
+    plan(request, asking->pieces, asking->n_asked, asking->n, asking->gap);
     if (request->first == request->end)
         return -E2BIG;
-    r = gathering->memory->ask(gathering->memory->context, request->ranges, request->n);
+    r = gatherer->memory->ask(gatherer->memory->context, request->ranges, request->n);
     if (r)
         return r;
-    gathering->n_asked++;
-    gathering->end = request->end;
+    gatherer->n_asked++;
+    asking->n_asked = request->end;
+    if (asking->n_asked == asking->n)
+        gatherer->asking = asking->next;
     return 0;
 }
 
-static void hand_out(const struct request *request, const struct piece *pieces,
-                     const uint8_t *bytes, const uint32_t *lengths, gather_take take, void *context)
+/* As far as there are slots. */
+static void ask_ahead(struct gatherer *gatherer)
+{
+    while (!gatherer->error && gatherer->asking &&
+           gatherer->n_asked - gatherer->n_taken < RPC_AHEAD_SLOTS)
+        gatherer->error = ask(gatherer);
+}
+
+static void hand_out(const struct gather_request *request, const struct gathering *gathering,
+                     const uint8_t *bytes, const uint32_t *lengths)
 {
     size_t range = 0;
 
     for (size_t i = request->first; i < request->end; i++) {
+        const struct piece *piece = &gathering->pieces[i];
         uint64_t offset;
         size_t got = 0;
 
-        while (!holds(&request->ranges[range], &pieces[i]))
+        while (!holds(&request->ranges[range], piece))
             bytes += lengths[range++];
-        offset = pieces[i].address - request->ranges[range].address;
+        offset = piece->address - request->ranges[range].address;
         if (offset < lengths[range])
-            got =
-                lengths[range] - offset < pieces[i].size ? lengths[range] - offset : pieces[i].size;
-        take(context, &pieces[i], bytes + (got ? offset : 0), got);
+            got = lengths[range] - offset < piece->size ? lengths[range] - offset : piece->size;
+        gathering->take(gathering->context, piece, bytes + (got ? offset : 0), got);
     }
 }
 
@@ -112,34 +104,91 @@ static void work_meanwhile(const struct go_memory *memory)
         ;
 }
 
-static int take_next(struct gathering *gathering, gather_take take, void *context)
+/* The oldest answer. Its slot is free again when its pieces are handed out. */
+static void take_next(struct gatherer *gatherer)
 {
-    const struct request *request = &gathering->requests[gathering->n_taken++ % RPC_AHEAD_SLOTS];
+    const struct gather_request *request =
+        &gatherer->requests[gatherer->n_taken++ % RPC_AHEAD_SLOTS];
+    struct gathering *gathering = gatherer->first;
     const uint32_t *lengths;
     const uint8_t *bytes;
-    int r;
 
-    r = gathering->memory->take(gathering->memory->context, &bytes, &lengths);
-    if (!r && take)
-        hand_out(request, gathering->pieces, bytes, lengths, take, context);
-    return r;
+    gatherer->error = gatherer->memory->take(gatherer->memory->context, &bytes, &lengths);
+    if (gatherer->error)
+        return;
+    hand_out(request, gathering, bytes, lengths);
+    gathering->n_taken = request->end;
+    if (gathering->n_taken == gathering->n)
+        gatherer->first = gathering->next;
+    if (!gatherer->first)
+        gatherer->last = NULL;
+}
+
+void gatherer_init(struct gatherer *gatherer, const struct go_memory *memory)
+{
+    gatherer->memory = memory;
+    gatherer->first = gatherer->last = gatherer->asking = NULL;
+    gatherer->n_asked = gatherer->n_taken = 0;
+    gatherer->error = 0;
+}
+
+void gatherer_clear(struct gatherer *gatherer)
+{
+    const uint32_t *lengths;
+    const uint8_t *bytes;
+
+    while (gatherer->n_taken < gatherer->n_asked) {
+        (void)gatherer->memory->take(gatherer->memory->context, &bytes, &lengths);
+        gatherer->n_taken++;
+    }
+    gatherer->first = gatherer->last = gatherer->asking = NULL;
+    gatherer->error = 0;
+}
+
+void gather_begin(struct gatherer *gatherer, struct gathering *gathering)
+{
+    gathering->n_asked = gathering->n_taken = 0;
+    gathering->next = NULL;
+    if (!gathering->n)
+        return;
+    if (gatherer->last)
+        gatherer->last->next = gathering;
+    else
+        gatherer->first = gathering;
+    gatherer->last = gathering;
+    if (!gatherer->asking)
+        gatherer->asking = gathering;
+    ask_ahead(gatherer);
+}
+
+int gather_finish(struct gatherer *gatherer, struct gathering *gathering)
+{
+    while (!gatherer->error && gathering->n_taken < gathering->n) {
+        work_meanwhile(gatherer->memory);
+        take_next(gatherer);
+        ask_ahead(gatherer);
+    }
+    return gatherer->error;
+}
+
+int gather_with(struct gatherer *gatherer, const struct piece *pieces, size_t n, uint32_t gap,
+                gather_take take, void *context)
+{
+    struct gathering gathering = {
+        .pieces = pieces, .n = n, .gap = gap, .take = take, .context = context};
+
+    gather_begin(gatherer, &gathering);
+    return gather_finish(gatherer, &gathering);
 }
 
 int gather(const struct go_memory *memory, const struct piece *pieces, size_t n, uint32_t gap,
            gather_take take, void *context)
 {
-    struct gathering gathering = {.memory = memory, .pieces = pieces, .n = n, .gap = gap};
-    int r = n ? ask(&gathering) : 0;
+    struct gatherer gatherer;
+    int r;
 
-    while (!r && gathering.n_taken < gathering.n_asked) {
-        if (gathering.end < n)
-            r = ask(&gathering);
-        if (!r)
-            work_meanwhile(memory);
-        if (!r)
-            r = take_next(&gathering, take, context);
-    }
-    while (gathering.n_taken < gathering.n_asked)
-        (void)take_next(&gathering, NULL, NULL);
+    gatherer_init(&gatherer, memory);
+    r = gather_with(&gatherer, pieces, n, gap, take, context);
+    gatherer_clear(&gatherer);
     return r;
 }

@@ -18,8 +18,8 @@ struct go_memory {
                        const uint8_t **ret_bytes, const uint32_t **ret_lengths);
     void *context;
     /* The same in two steps, of at most RPC_AHEAD_SIZE together, at most RPC_AHEAD_SLOTS at a time.
-     * Answers are taken in the order of asking; each is good until the next but one is asked for,
-     * whatever is read meanwhile. */
+     * Answers are taken in the order of asking; each is good until more is asked for, whatever is
+     * read meanwhile. */
     int (*ask)(void *context, const struct rpc_range *ranges, size_t n);
     int (*take)(void *context, const uint8_t **ret_bytes, const uint32_t **ret_lengths);
     /* Whether take() would have to wait. */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "analyst/go/arch.h"
-#include "analyst/go/gather.h"
 #include "analyst/go/sort.h"
 
 #define GAP         256  /* bytes between two things that are read together */
@@ -43,9 +42,10 @@ struct find {
     size_t n;
 };
 
-bool semaphore_is_reason(const char *reason)
+bool semaphore_is_known(const struct g_layout *layout, const char *reason)
 {
-    return !strcmp(reason, "semacquire") || !strncmp(reason, "sync.", strlen("sync."));
+    return !layout->is_guess &&
+           (!strcmp(reason, "semacquire") || !strncmp(reason, "sync.", strlen("sync.")));
 }
 
 /* Which search a piece is for, and where the pointer to it lies on the stack. */
@@ -102,12 +102,12 @@ static void take(void *context, const struct piece *piece, const uint8_t *bytes,
         keep(search, address, piece->index % SEMAPHORE_WINDOW);
 }
 
-static int read_pieces(struct find *find, const struct go_memory *memory)
+static int read_pieces(struct find *find, struct gatherer *gatherer)
 {
     int r;
 
     sort_pieces(find->pieces, find->spare, find->n);
-    r = gather(memory, find->pieces, find->n, GAP, take, find);
+    r = gather_with(gatherer, find->pieces, find->n, GAP, take, find);
     find->n = 0;
     return r;
 }
@@ -128,7 +128,7 @@ static void add_words(struct find *find, size_t index)
     }
 }
 
-int semaphores_find(const struct go_memory *memory, const struct g_layout *layout,
+int semaphores_find(struct gatherer *gatherer, const struct g_layout *layout,
                     struct semaphore_search *searches, size_t n)
 {
     struct find find = {.layout = layout, .searches = searches};
@@ -139,9 +139,9 @@ int semaphores_find(const struct go_memory *memory, const struct g_layout *layou
             continue;
         add_words(&find, i);
         if (find.n > PIECES_MAX - WORDS_MAX)
-            r = read_pieces(&find, memory);
+            r = read_pieces(&find, gatherer);
     }
-    return r || !find.n ? r : read_pieces(&find, memory);
+    return r || !find.n ? r : read_pieces(&find, gatherer);
 }
 
 uint64_t semaphore_found(const struct semaphore_search *search, size_t end)

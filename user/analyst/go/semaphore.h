@@ -16,9 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyst/go/gather.h"
 #include "analyst/go/goroutine.h"
 #include "analyst/go/layout.h"
-#include "analyst/go/memory.h"
 
 /* Bytes from the stack pointer up that are searched: the frames of gopark(), of semacquire1() or
  * notifyListWait(), and of Wait() take less than half of it. */
@@ -41,11 +41,12 @@ struct semaphore_search {
     } found[SEMAPHORE_FOUND_MAX];
 };
 
-/* Whether a goroutine that waits for this reason, and whose g.waiting leads nowhere, has one. */
-bool semaphore_is_reason(const char *reason);
+/* Whether a goroutine that waits for this reason, and not on a channel, has one; and where that one
+ * is, is known of its Go. */
+bool semaphore_is_known(const struct g_layout *layout, const char *reason);
 
 /* Looks for those that are wanted. 0 or -errno of the memory. */
-int semaphores_find(const struct go_memory *memory, const struct g_layout *layout,
+int semaphores_find(struct gatherer *gatherer, const struct g_layout *layout,
                     struct semaphore_search *searches, size_t n);
 
 /* The only one that was found in the first `end` bytes; 0: none, or more than one. */

@@ -259,6 +259,102 @@ static void work_is_done_while_an_answer_is_late(void **state)
     assert_int_equal(done_meanwhile(3, 10), 3); /* and then it is waited for */
 }
 
+/* Two lists of as many pieces, each of more requests than one. */
+#define EACH (2 * RPC_RANGES_MAX)
+static struct piece lists[2][EACH];
+
+struct order {
+    size_t n; /* pieces that were taken, of either */
+    size_t n_of_first;
+};
+
+static void take_of_first(void *context, const struct piece *piece, const uint8_t *bytes,
+                          size_t got)
+{
+    struct order *order = context;
+
+    (void)bytes;
+    assert_int_equal(got, piece->size);
+    assert_int_equal(order->n++, order->n_of_first++); /* none of the second yet */
+}
+
+static void take_of_second(void *context, const struct piece *piece, const uint8_t *bytes,
+                           size_t got)
+{
+    struct order *order = context;
+
+    (void)bytes;
+    assert_int_equal(got, piece->size);
+    assert_int_equal(order->n_of_first, EACH);
+    order->n++;
+}
+
+static void begin_two(struct gatherer *gatherer, struct gathering *two, struct order *order)
+{
+    gatherer_init(gatherer, &memory);
+    for (uint32_t i = 0; i < 2; i++) {
+        for (uint32_t k = 0; k < EACH; k++)
+            lists[i][k] = (struct piece){BASE + k * 1000, 16, k};
+        two[i] = (struct gathering){.pieces = lists[i],
+                                    .n = EACH,
+                                    .take = i ? take_of_second : take_of_first,
+                                    .context = order};
+        gather_begin(gatherer, &two[i]);
+    }
+}
+
+/* So what is read last is as it was after all that was begun before it. */
+static void what_is_begun_first_is_read_first(void **state)
+{
+    struct order order = {0, 0};
+    struct gathering two[2];
+    struct gatherer gatherer;
+
+    (void)state;
+    begin_two(&gatherer, two, &order);
+    assert_int_equal(gather_finish(&gatherer, &two[1]), 0);
+    assert_int_equal(order.n, 2 * EACH);
+    assert_int_equal(gather_finish(&gatherer, &two[0]), 0);
+    assert_int_equal(order.n, 2 * EACH);
+    assert_int_equal(gather_with(&gatherer, lists[0], 0, 0, take_of_second, &order), 0);
+    assert_int_equal(asked.n_asked, asked.n_taken);
+}
+
+static void the_next_one_is_asked_for_while_one_is_finished(void **state)
+{
+    struct order order = {0, 0};
+    struct gathering two[2];
+    struct gatherer gatherer;
+
+    (void)state;
+    begin_two(&gatherer, two, &order);
+    assert_int_equal(gather_finish(&gatherer, &two[0]), 0);
+    assert_int_equal(order.n, EACH);
+    assert_int_equal(asked.n_asked - asked.n_taken, 2);
+    gatherer_clear(&gatherer);
+    assert_int_equal(asked.n_asked, asked.n_taken);
+    assert_int_equal(order.n, EACH);
+}
+
+static void an_error_ends_all_until_they_are_forgotten(void **state)
+{
+    struct order order = {0, 0};
+    struct gathering two[2];
+    struct gatherer gatherer;
+
+    (void)state;
+    begin_two(&gatherer, two, &order);
+    error = -ESRCH;
+    assert_int_equal(gather_finish(&gatherer, &two[0]), -ESRCH);
+    error = 0;
+    assert_int_equal(gather_finish(&gatherer, &two[1]), -ESRCH);
+    assert_int_equal(order.n, 0);
+    gatherer_clear(&gatherer);
+    assert_int_equal(asked.n_asked, asked.n_taken);
+    assert_int_equal(gather_with(&gatherer, lists[0], EACH, 0, take_of_first, &order), 0);
+    assert_int_equal(order.n, EACH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +368,9 @@ int main(void)
         cmocka_unit_test(the_next_is_asked_for_while_one_is_handed_out),
         cmocka_unit_test(nothing_stays_asked_for),
         cmocka_unit_test(work_is_done_while_an_answer_is_late),
+        cmocka_unit_test(what_is_begun_first_is_read_first),
+        cmocka_unit_test(the_next_one_is_asked_for_while_one_is_finished),
+        cmocka_unit_test(an_error_ends_all_until_they_are_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 
 struct test {
     struct process *process;
+    struct gatherer gatherer;
     struct semaphore_search search;
 };
 
@@ -26,6 +27,7 @@ static int setup(void **state)
     struct test *test = calloc(1, sizeof(*test));
 
     test->process = process_new(119, 0);
+    gatherer_init(&test->gatherer, &test->process->memory);
     test->search = (struct semaphore_search){
         .wanted = true,
         .g = OWN_G,
@@ -69,8 +71,7 @@ static void put_on_stack(struct test *test, size_t at, uint64_t word)
 static uint64_t find(struct test *test, size_t end)
 {
     test->search.n = 0;
-    assert_int_equal(semaphores_find(&test->process->memory, g_layout_of(119), &test->search, 1),
-                     0);
+    assert_int_equal(semaphores_find(&test->gatherer, g_layout_of(119), &test->search, 1), 0);
     return semaphore_found(&test->search, end);
 }
 
@@ -151,7 +152,7 @@ static void many_at_once(void **state)
         for (size_t at = 0; at < SEMAPHORE_WINDOW; at += 8)
             put64(test->process, stack + at, SUDOG((i + at / 8) % 100));
     }
-    assert_int_equal(semaphores_find(&test->process->memory, g_layout_of(119), searches, 100), 0);
+    assert_int_equal(semaphores_find(&test->gatherer, g_layout_of(119), searches, 100), 0);
     for (unsigned int i = 0; i < 100; i++)
         assert_int_equal(semaphore_found(&searches[i], SIZE_MAX), i % 3 ? MUTEX + 8ul * i + 4 : 0);
 }
@@ -191,12 +192,16 @@ static void objects_begin_before_their_semaphores(void **state)
 
 static void reasons_of_package_sync(void **state)
 {
+    struct g_layout layout = *g_layout_of(119);
+
     (void)state;
-    assert_true(semaphore_is_reason("semacquire"));
-    assert_true(semaphore_is_reason("sync.RWMutex.RLock"));
-    assert_true(semaphore_is_reason("sync.WaitGroup.Wait (durable)"));
-    assert_false(semaphore_is_reason("synctest.Wait"));
-    assert_false(semaphore_is_reason("chan receive"));
+    assert_true(semaphore_is_known(g_layout_of(119), "semacquire"));
+    assert_true(semaphore_is_known(g_layout_of(119), "sync.RWMutex.RLock"));
+    assert_true(semaphore_is_known(g_layout_of(119), "sync.WaitGroup.Wait (durable)"));
+    assert_false(semaphore_is_known(g_layout_of(119), "synctest.Wait"));
+    assert_false(semaphore_is_known(g_layout_of(119), "chan receive"));
+    layout.is_guess = true;
+    assert_false(semaphore_is_known(&layout, "semacquire"));
 }
 
 int main(void)
