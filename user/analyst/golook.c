@@ -194,31 +194,35 @@ int golook_finish(struct reading *reading)
     return gather_finish(&reading->goroutines->gatherer, &reading->gathering);
 }
 
-/* A batch of those that are wanted, from *at on, into goroutines->pieces. Returns how many. */
-static size_t list_wanted(struct goroutines *goroutines, bool (*wanted)(const struct memo *memo),
-                          size_t *at)
+/* Begins to look at a batch of those that are wanted, from *at on. Returns how many. */
+static size_t begin_wanted(struct reading *reading, struct piece *pieces,
+                           bool (*wanted)(const struct memo *memo), size_t *at)
 {
+    struct goroutines *goroutines = reading->goroutines;
     struct memos *memos = &goroutines->memos;
     size_t n = 0;
 
     for (; *at < memos->n && n < LOOK_BATCH; ++*at)
         if (wanted(&memos->all[*at]))
-            goroutines->pieces[n++] =
+            pieces[n++] =
                 (struct piece){memos->all[*at].g, goroutines->layout->size, (uint32_t)*at};
+    golook_begin(reading, pieces, n);
     return n;
 }
 
-int golook_read_wanted(struct reading *reading, bool (*wanted)(const struct memo *memo))
+int golook_read_wanted(const struct reading *reading, bool (*wanted)(const struct memo *memo))
 {
-    struct goroutines *goroutines = reading->goroutines;
-    size_t at = 0, n;
+    struct reading readings[2] = {*reading, *reading};
+    size_t at = 0, i = 0;
     int r = 0;
 
-    while (!r && (n = list_wanted(goroutines, wanted, &at))) {
-        golook_begin(reading, goroutines->pieces, n);
-        r = golook_finish(reading);
+    /* The next batch is asked for before the one before has come to its end. */
+    while (begin_wanted(&readings[i % 2], reading->goroutines->pieces[i % 2], wanted, &at) && !r) {
+        i++;
+        if (i > 1)
+            r = golook_finish(&readings[i % 2]);
     }
-    return r;
+    return r || !i ? r : golook_finish(&readings[(i - 1) % 2]);
 }
 
 struct memo *golook_next_news(struct goroutines *goroutines, size_t *at)

@@ -12,7 +12,7 @@
 #include "analyst/go/memos.h"
 #include "analyst/goroutines.h"
 
-#define LOOK_BATCH 32768 /* g's looked at together */
+#define LOOK_BATCH 16384 /* g's looked at together */
 #define NEWS_MAX   4096  /* of a scan; beyond them all memos are gone through */
 
 /* What becomes of a memo whose look told nothing: the g could not be read, or it was copied while
@@ -70,8 +70,8 @@ struct goroutines {
     size_t n_doubtful;    /* parks that memo_is_doubtful() of, after the first look of this scan */
     size_t n_news;        /* that the monitor may have to be told of */
     size_t renewed_at;    /* the memo from which on channels are described again */
-    uint32_t news[NEWS_MAX]; /* places of their memos, if they are no more than that */
-    struct piece pieces[LOOK_BATCH];
+    uint32_t news[NEWS_MAX];            /* places of their memos, if they are no more than that */
+    struct piece pieces[2][LOOK_BATCH]; /* of batches that are being looked at */
     struct lot lots[LOTS];
     struct {
         struct lot *lot; /* that was read, and is described meanwhile; NULL: none */
@@ -93,7 +93,7 @@ void golook_begin(struct reading *reading, const struct piece *pieces, size_t n)
 int golook_finish(struct reading *reading);
 
 /* At those of all memos that are `wanted`. */
-int golook_read_wanted(struct reading *reading, bool (*wanted)(const struct memo *memo));
+int golook_read_wanted(const struct reading *reading, bool (*wanted)(const struct memo *memo));
 
 /* The next memo that may be news, from *at on; NULL: there is no other. */
 struct memo *golook_next_news(struct goroutines *goroutines, size_t *at);
