@@ -32,6 +32,7 @@ enum rpc_type {
     RPC_OPEN_DEBUG,   /* path -> descriptor */
     RPC_FILE,         /* descriptor `value` of the target -> its description, as text */
     RPC_KERNEL,       /* -> struct kernel_record[] of all uninterruptible threads */
+    RPC_PLACE,        /* -> u64: where the first living thread is in a system call */
     RPC_DONE,         /* scan `value` has been sent to the monitor; no answer */
     RPC_GIVEN_UP,     /* scan `value` failed for another reason than the target's end; no answer */
     RPC_TYPE_MAX
@@ -69,7 +70,9 @@ struct rpc_progress {
     uint64_t n_ahead; /* answers to what was asked for ahead that are there, or about to be sent */
 };
 
-/* From the probe to an analyst that waits for work: take a scan. */
+/* From the probe to an analyst: take a scan. While one is under way there is no other; the first
+ * may come while the analyst still prepares for it, between a request and its answer. */
 struct rpc_tick {
-    uint64_t number;
+    uint64_t number;    /* from 1 */
+    uint64_t attach_ns; /* CLOCK_MONOTONIC: from when on the target's parks are followed */
 };

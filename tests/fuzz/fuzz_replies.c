@@ -59,8 +59,9 @@ static void scan(struct remote *remote, int monitor)
     check(!program_new(remote, &losses, &program));
     check(!threads_new(&threads_options, program, remote, outbox, &losses, &threads));
     check(!goroutines_new(&goroutines_options, program, remote, outbox, &losses, &goroutines));
+    (void)!threads_prepare(threads);
     for (int i = 0; i < 2; i++, result.number++)
-        if (!threads_scan(threads, &result) &&
+        if (!threads_scan(threads, 0, &result) &&
             !goroutines_scan(goroutines, threads_exec_id(threads), &result))
             outbox_scan(outbox, &result);
     goroutines_free(&goroutines);

@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool done;
 
     check(!socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets));
-    service_init(&service, the_target(), BPF_LINKS_NONE, &losses);
+    service_init(&service, the_target(), &losses);
     service.socket = sockets[1];
     service.area = area;
     make_sweep(&input);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What starting takes: megabytes that are read once are filled by huge pages, and given back."""
+"""What starting takes: megabytes that are read once are filled by huge pages, and given back; what
+names take is read before it is known which there are."""
 
 import ctypes
 import json
@@ -7,11 +8,13 @@ import os
 import pathlib
 import re
 import resource
+import subprocess
 
-from harness import LiveTest, run, wait_for
+from harness import PARKWATCH, LiveTest, children, comm_of, end_process, run, wait_for
 
 PR_SET_THP_DISABLE = 41
 HUGE_PAGES = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
+DEBUG_INFORMATION = 8 << 20  # of libc6-dbg, less than it has unpacked
 KERNEL_TYPES = pathlib.Path("/sys/kernel/btf/vmlinux")
 
 
@@ -28,6 +31,10 @@ def without_huge_pages():
 def resident_anonymous(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(re.search(r"^RssAnon:\s*(\d+) kB", status, re.M)[1]) * 1024
+
+
+def analysts(probe):
+    return [pid for pid in children(probe) if comm_of(pid) == "pw-analyst"]
 
 
 class Start(LiveTest):
@@ -55,3 +62,18 @@ class Start(LiveTest):
         wait_for(lambda: watch.value("parkwatch_parked", target="cond"), "stacks")
         self.assertLess(resident_anonymous(watch.pid), KERNEL_TYPES.stat().st_size)
         self.assertEqual(watch.stop(), 0)
+
+    def test_debug_information_is_read_ahead(self):
+        """That of the library in which the target waits, while the probe is at something else: here
+        it waits for somebody to read what it is to write."""
+        target, output = self.fixture("cond"), self.directory() / "report"
+        os.mkfifo(output)
+        command = ["report", "-p", str(target.pid), "-t", "0", "--format", "json", "-o", output]
+        probe = subprocess.Popen([PARKWATCH, *command])
+        self.addCleanup(end_process, probe)
+        wait_for(lambda: analysts(probe.pid), "an analyst")
+        [analyst] = analysts(probe.pid)
+        wait_for(lambda: resident_anonymous(analyst) > DEBUG_INFORMATION, "debug information")
+        [found] = json.loads(output.read_bytes())["targets"]
+        self.assertEqual(found["losses"], {})
+        self.assertEqual(probe.wait(), 0)

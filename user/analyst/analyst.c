@@ -33,7 +33,6 @@ static int analyst_open(const struct analyst_options *options, struct analyst *r
 {
     struct threads_options threads = {
         .threshold_ns = options->threshold_ns,
-        .attach_ns = options->attach_ns,
         .samples = options->kinds & 1u << SAMPLE_THREAD,
         .careful = options->careful,
     };
@@ -60,12 +59,12 @@ static int analyst_open(const struct analyst_options *options, struct analyst *r
 
 /* One scan. That the target could not be read is no end: it may be about to end itself, or may be
  * read the next time. */
-static int scan(struct analyst *analyst, uint64_t number)
+static int scan(struct analyst *analyst, const struct rpc_tick *tick)
 {
-    struct wire_scan result = {.number = number};
+    struct wire_scan result = {.number = tick->number};
     int r;
 
-    r = threads_scan(analyst->threads, &result);
+    r = threads_scan(analyst->threads, tick->attach_ns, &result);
     if (!r)
         r = goroutines_scan(analyst->goroutines, threads_exec_id(analyst->threads), &result);
     program_rest(analyst->program);
@@ -77,20 +76,23 @@ static int scan(struct analyst *analyst, uint64_t number)
         if (r)
             return r;
     }
-    return remote_done(analyst->remote, number, r && r != -ESRCH);
+    return remote_done(analyst->remote, tick->number, r && r != -ESRCH);
 }
 
 int analyst_run(const struct analyst_options *options)
 {
     CLEANUP(analyst_close) struct analyst analyst = {};
-    uint64_t number;
+    struct rpc_tick tick;
     int r;
 
     r = analyst_open(options, &analyst);
+    /* Else the first scan is to be early, for what is proven begins with it. */
+    if (!r && options->one_look)
+        r = threads_prepare(analyst.threads);
     while (!r && !outbox_is_full(analyst.outbox)) {
-        r = remote_wait(analyst.remote, &number);
+        r = remote_wait(analyst.remote, &tick);
         if (!r)
-            r = scan(&analyst, number);
+            r = scan(&analyst, &tick);
     }
     return r == -ECONNRESET || r == -EPIPE ? 0 : r;
 }

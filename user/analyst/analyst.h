@@ -13,8 +13,8 @@ struct analyst_options {
     int64_t threshold_ns;
     unsigned kinds; /* waiters to sample: bits 1 << enum sample_kind */
     bool proven;    /* goroutines past the threshold are those that were seen parked for so long */
-    uint64_t attach_ns; /* CLOCK_MONOTONIC */
-    bool careful;       /* reads no debug information: an analyst before may have died of it */
+    bool one_look;  /* there is one scan, which waits for what can be read ahead */
+    bool careful;   /* reads no debug information: an analyst before may have died of it */
 };
 
 /* Takes scans until the probe or the monitor is gone, or it is time to start anew: then 0. */

@@ -17,6 +17,7 @@
 #define WINDOW_SIZE   (16 * 1024) /* what is read at once of anything beyond */
 #define WINDOW_ALIGN  4096
 #define RAW_MAX       STACK_FRAMES_MAX
+#define PREPARE_MAPS  (2 * 1024 * 1024) /* more text takes longer to read than it can save */
 /* A stack's mapping ends within this distance above its thread pointer (static TLS and struct
  * pthread lie above it), unless other things share the mapping. */
 #define STACK_TOP_MAX (64 * 1024)
@@ -191,6 +192,50 @@ int native_use(struct native *native, const struct maps *maps, struct go_code *c
     native->modules_hash = hash;
     native->maps = maps;
     return unwinder_set_maps(native->unwinder, maps);
+}
+
+/* Its own file is the first one mapped, below the libraries. */
+static bool is_of_program(const struct maps *maps, const struct mapping *mapping)
+{
+    for (size_t i = 0; i < maps->n; i++)
+        if (maps->mappings[i].inode)
+            return maps->mappings[i].inode == mapping->inode &&
+                   maps->mappings[i].device == mapping->device;
+    return false;
+}
+
+static int load_library_at(struct native *native, const struct maps *maps, uint64_t pc)
+{
+    const struct mapping *mapping = maps_find(maps, pc);
+    int r;
+
+    /* A program may be Go, which is named by its own tables. */
+    if (!mapping || is_of_program(maps, mapping))
+        return 0;
+    r = unwinder_set_maps(native->unwinder, maps);
+    if (!r)
+        unwinder_prepare(native->unwinder, pc);
+    return r;
+}
+
+/* Where one thread waits there are others: it is the C library, mostly. That it cannot be told is
+ * no loss, for the scan will look for itself. */
+int native_prepare(struct native *native)
+{
+    CLEANUP(maps_free) struct maps maps = {};
+    AUTO_FREE char *text = NULL;
+    size_t length;
+    uint64_t pc;
+    int r;
+
+    r = remote_place(native->remote, &pc);
+    if (!r)
+        r = remote_maps(native->remote, PREPARE_MAPS, &text, &length);
+    if (!r)
+        r = maps_parse(text, length, &maps);
+    if (!r)
+        r = load_library_at(native, &maps, pc);
+    return r == -ECONNRESET || r == -ENOMEM ? r : 0;
 }
 
 void native_begin(struct native *native)

@@ -35,6 +35,10 @@ int native_new(struct remote *remote, bool careful, struct outbox *outbox, struc
 int native_use(struct native *native, const struct maps *maps, struct go_code *code);
 void native_free(struct native **native);
 
+/* Before the first scan, and before it is known what that will meet: loads what naming is likely to
+ * need, which takes longer than all else of a first scan. -ECONNRESET, -ENOMEM. */
+int native_prepare(struct native *native);
+
 /* A new scan: the target's mappings may have changed. */
 void native_begin(struct native *native);
 

@@ -13,6 +13,7 @@
 struct remote {
     int socket;
     const uint8_t *area;
+    struct rpc_tick tick; /* that came before it was waited for; number 0: none */
     struct rpc_request request;
     struct rpc_reply reply;
     /* What was asked ahead, by slot, and how many of them there ever were. */
@@ -39,9 +40,9 @@ void remote_free(struct remote **remote)
     *remote = NULL;
 }
 
-/* Receives one message of exactly `size` bytes and, if it carries one, a descriptor, which takes
- * the place of the one that is there. */
-static int receive(int socket, void *message, size_t size, int *ret_fd)
+/* Receives one message of at most `size` bytes and, if it carries one, a descriptor, which takes
+ * the place of the one that is there. Returns its size or -errno. */
+static ssize_t receive(int socket, void *message, size_t size, int *ret_fd)
 {
     union passed_fd passed;
     struct iovec part = {.iov_base = message, .iov_len = size};
@@ -60,19 +61,41 @@ static int receive(int socket, void *message, size_t size, int *ret_fd)
         cleanup_close(ret_fd);
         *ret_fd = fd;
     }
-    return (size_t)n == size ? 0 : -ECONNRESET;
+    return n;
 }
 
-int remote_wait(struct remote *remote, uint64_t *ret_number)
+static int receive_tick(struct remote *remote)
 {
     AUTO_CLOSE int unasked = -1;
-    struct rpc_tick tick;
-    int r;
+    ssize_t n = receive(remote->socket, &remote->tick, sizeof(remote->tick), &unasked);
 
-    r = receive(remote->socket, &tick, sizeof(tick), &unasked);
+    if (n < 0)
+        return (int)n;
+    return n == sizeof(remote->tick) ? 0 : -ECONNRESET;
+}
+
+int remote_wait(struct remote *remote, struct rpc_tick *ret_tick)
+{
+    int r = remote->tick.number ? 0 : receive_tick(remote);
+
     if (!r)
-        *ret_number = tick.number;
+        *ret_tick = remote->tick;
+    remote->tick.number = 0;
     return r;
+}
+
+/* An answer; a tick that comes before it is kept. */
+static int receive_answer(struct remote *remote, struct rpc_reply *ret_reply, int *ret_fd)
+{
+    ssize_t n = receive(remote->socket, ret_reply, sizeof(*ret_reply), ret_fd);
+
+    if (n == sizeof(remote->tick) && !remote->tick.number) {
+        memcpy(&remote->tick, ret_reply, sizeof(remote->tick));
+        n = receive(remote->socket, ret_reply, sizeof(*ret_reply), ret_fd);
+    }
+    if (n < 0)
+        return (int)n;
+    return n == sizeof(*ret_reply) ? 0 : -ECONNRESET;
 }
 
 /* A request of `n` ranges, or of a text: only what is used of it is sent. */
@@ -122,6 +145,8 @@ static bool is_sound(const struct remote *remote)
                ranges_fit(&remote->request, &remote->reply);
     case RPC_RESIDENT:
         return size == remote->request.n_ranges * sizeof(uint64_t);
+    case RPC_PLACE:
+        return size == sizeof(uint64_t);
     default:
         return size <= RPC_DATA_SIZE;
     }
@@ -141,8 +166,7 @@ static int receive_ahead(struct remote *remote, uint64_t n)
     int r = 0;
 
     while (!r && remote->n_arrived < n) {
-        r = receive(remote->socket, &remote->ahead[remote->n_arrived % RPC_AHEAD_SLOTS],
-                    sizeof(remote->ahead[0]), &unasked);
+        r = receive_answer(remote, &remote->ahead[remote->n_arrived % RPC_AHEAD_SLOTS], &unasked);
         remote->n_arrived += !r;
     }
     return r;
@@ -157,7 +181,7 @@ static int call(struct remote *remote, int *ret_fd)
     if (!r)
         r = receive_ahead(remote, remote->n_asked);
     if (!r)
-        r = receive(remote->socket, &remote->reply, sizeof(remote->reply), &fd);
+        r = receive_answer(remote, &remote->reply, &fd);
     if (r)
         return r;
     if (!is_sound(remote))
@@ -292,7 +316,7 @@ int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_
     return 0;
 }
 
-int remote_maps(struct remote *remote, char **ret_text, size_t *ret_length)
+int remote_maps(struct remote *remote, size_t max, char **ret_text, size_t *ret_length)
 {
     AUTO_FREE char *text = NULL;
     size_t length = 0;
@@ -305,7 +329,7 @@ int remote_maps(struct remote *remote, char **ret_text, size_t *ret_length)
         r = call(remote, NULL);
         if (r)
             return r;
-        if (length + remote->reply.size > REMOTE_MAPS_MAX)
+        if (length + remote->reply.size > max)
             return -E2BIG;
         grown = realloc(text, length + remote->reply.size + 1);
         if (!grown)
@@ -385,6 +409,17 @@ int remote_kernel(struct remote *remote, const struct kernel_record **ret_record
     *ret_records = (const struct kernel_record *)data(remote);
     *ret_n = remote->reply.size / sizeof(struct kernel_record);
     return 0;
+}
+
+int remote_place(struct remote *remote, uint64_t *ret_pc)
+{
+    int r;
+
+    prepare(remote, RPC_PLACE, 0);
+    r = call(remote, NULL);
+    if (!r)
+        memcpy(ret_pc, data(remote), sizeof(*ret_pc));
+    return r;
 }
 
 int remote_done(struct remote *remote, uint64_t number, bool failed)

@@ -24,7 +24,7 @@ int remote_new(int socket, const uint8_t *area, struct remote **ret_remote);
 void remote_free(struct remote **remote);
 
 /* Waits for the probe to ask for a scan. */
-int remote_wait(struct remote *remote, uint64_t *ret_number);
+int remote_wait(struct remote *remote, struct rpc_tick *ret_tick);
 
 /* Begins a sweep over the threads, or goes on with it. *ret_more: there is another chunk. */
 int remote_scan(struct remote *remote, const struct thread_record **ret_records, size_t *ret_n,
@@ -53,10 +53,9 @@ bool remote_is_late(const struct remote *remote);
 int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_t n,
                     const uint64_t **ret_bytes);
 
-/* The whole text of /proc/PID/maps; the caller frees. At most REMOTE_MAPS_MAX bytes, else -E2BIG.
- */
+/* The whole text of /proc/PID/maps; the caller frees. -E2BIG: it has more than `max` bytes. */
 #define REMOTE_MAPS_MAX (64u * 1024 * 1024)
-int remote_maps(struct remote *remote, char **ret_text, size_t *ret_length);
+int remote_maps(struct remote *remote, size_t max, char **ret_text, size_t *ret_length);
 
 /* Descriptors that the caller closes. */
 int remote_open_mapping(struct remote *remote, struct rpc_range range, uint64_t device,
@@ -65,6 +64,9 @@ int remote_open_debug(struct remote *remote, const char *path, int *ret_fd);
 
 /* What the target's descriptor `fd` is: "pipe:[123]", a path, ... */
 int remote_file(struct remote *remote, int fd, char *ret_text, size_t size);
+
+/* Where the target's first living thread is in a system call. -EBUSY: it is in none. */
+int remote_place(struct remote *remote, uint64_t *ret_pc);
 
 /* Kernel frames of the threads in uninterruptible sleep. */
 int remote_kernel(struct remote *remote, const struct kernel_record **ret_records, size_t *ret_n);

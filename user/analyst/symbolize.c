@@ -153,6 +153,16 @@ static size_t cached_symbol(struct unwinder *unwinder, struct module *module, ui
     return n;
 }
 
+void unwinder_prepare(struct unwinder *unwinder, uint64_t pc)
+{
+    struct module *module = module_find(unwinder, pc);
+
+    if (!module || !module_load(unwinder, module))
+        return;
+    unwinder->named = true; /* that it is given back if it was in vain */
+    module_debuginfo(unwinder, module);
+}
+
 /* Where the address is in the module's own addresses; in a file that we can't read, in the file. */
 static uint64_t offset_in(const struct module *module, uint64_t address)
 {

@@ -45,10 +45,11 @@ struct threads {
     struct native *native;
     struct table table;
     uint64_t number; /* of the scan */
+    uint64_t attach_ns;
     uint64_t sweep;
-    uint64_t exec_id;
-    bool cut;   /* more threads than THREADS_MAX */
-    bool moved; /* a thread ran while its stack was read */
+    uint64_t exec_id; /* 0: no thread was met yet, for each program that was run adds one */
+    bool cut;         /* more threads than THREADS_MAX */
+    bool moved;       /* a thread ran while its stack was read */
     size_t n_fresh;
     size_t n_pending;
     struct thread_record pending[NATIVE_BATCH_MAX];
@@ -180,7 +181,7 @@ static void begin_park(struct threads *threads, struct thread *thread,
                        const struct thread_record *record)
 {
     thread->sample = (struct sample){.id = record->tid, .kind = SAMPLE_THREAD};
-    park_since(record, &thread->earlier, threads->options.attach_ns, &thread->sample);
+    park_since(record, &thread->earlier, threads->attach_ns, &thread->sample);
     thread->parked = true;
     thread->switches = record->switches;
     thread->owner_word = (struct owner_word){0};
@@ -269,7 +270,7 @@ static int visit_all(struct threads *threads, const struct thread_record *record
 
     for (size_t i = 0; i < n && !r; i++) {
         if (records[i].exec_id != threads->exec_id) {
-            r = start_anew(threads);
+            r = threads->exec_id ? start_anew(threads) : 0;
             threads->exec_id = records[i].exec_id;
         }
         ret_scan->threads[state_of(&records[i])]++;
@@ -452,12 +453,18 @@ static void abandon(struct threads *threads)
     threads->n_fresh = threads->n_pending = 0;
 }
 
-int threads_scan(struct threads *threads, struct wire_scan *ret_scan)
+int threads_prepare(struct threads *threads)
+{
+    return threads->options.samples ? native_prepare(threads->native) : 0;
+}
+
+int threads_scan(struct threads *threads, uint64_t attach_ns, struct wire_scan *ret_scan)
 {
     uint64_t start = clock_now();
     int r;
 
     threads->number = ret_scan->number;
+    threads->attach_ns = attach_ns;
     for (int i = 0; i < SCAN_TRIES; i++) {
         r = try_scan(threads, ret_scan);
         if (r || !threads->moved)

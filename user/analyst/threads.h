@@ -16,7 +16,6 @@
 
 struct threads_options {
     int64_t threshold_ns; /* waiters below it get no stack and no sample */
-    uint64_t attach_ns;   /* CLOCK_MONOTONIC: nothing older was seen by ourselves */
     bool samples;         /* false: threads are only counted */
     bool careful;         /* as native_new() */
 };
@@ -29,9 +28,13 @@ int threads_new(const struct threads_options *options, struct program *program,
                 struct threads **ret_threads);
 void threads_free(struct threads **threads);
 
+/* As native_prepare(). */
+int threads_prepare(struct threads *threads);
+
 /* Takes one scan: sends what changed of the samples, and fills in ret_scan what there is of
- * threads. -ECONNRESET and other -errno of the probe; then the scan is not complete. */
-int threads_scan(struct threads *threads, struct wire_scan *ret_scan);
+ * threads. `attach_ns`, CLOCK_MONOTONIC: nothing older was seen by ourselves. -ECONNRESET and other
+ * -errno of the probe; then the scan is not complete. */
+int threads_scan(struct threads *threads, uint64_t attach_ns, struct wire_scan *ret_scan);
 
 /* Grows with each program that the process was seen to run. */
 uint64_t threads_exec_id(const struct threads *threads);

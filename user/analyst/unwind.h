@@ -60,6 +60,9 @@ void unwinder_free(struct unwinder **unwinder);
  * that stay keep what was loaded of them. Files are opened when an address in them is first met. */
 int unwinder_set_maps(struct unwinder *unwinder, const struct maps *maps);
 
+/* Reads what naming an address of the module that holds `pc` takes, before there is one to name. */
+void unwinder_prepare(struct unwinder *unwinder, uint64_t pc);
+
 /* Closes all files, and gives back what was read of them, once no address has been named for
  * UNWIND_REST_NS: mostly those that come are known. What is met anew is opened anew. To be told the
  * time, CLOCK_MONOTONIC, now and then. */

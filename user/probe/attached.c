@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "human.h"
 #include "log.h"
+#include "passed_fd.h"
 #include "probe/news.h"
 #include "wire_send.h"
 
@@ -25,8 +26,8 @@
 
 void attached_init(struct attached *attached)
 {
-    *attached =
-        (struct attached){.target = TARGET_NONE, .links = BPF_LINKS_NONE, .crew = CREW_NONE};
+    *attached = (struct attached){
+        .target = TARGET_NONE, .links = BPF_LINKS_NONE, .samples = -1, .crew = CREW_NONE};
 }
 
 int attached_open(struct attached *attached, uint32_t index, pid_t pid)
@@ -36,13 +37,12 @@ int attached_open(struct attached *attached, uint32_t index, pid_t pid)
     return target_open(pid, &attached->target);
 }
 
-static int start_crew(struct attached *attached, int *ret_monitor_fd)
+static int start_crew(struct attached *attached)
 {
     const struct crew_options options = {
         .reader =
             {
                 .target = &attached->target,
-                .links = attached->links,
                 .described = attached->described,
                 .identity = attached->identity,
                 .check = !attached->readable,
@@ -52,7 +52,7 @@ static int start_crew(struct attached *attached, int *ret_monitor_fd)
                 .threshold_ns = attached->options.threshold_ns,
                 .kinds = attached->options.kinds,
                 .proven = attached->options.proven,
-                .attach_ns = attached->attach_ns,
+                .one_look = attached->options.one_look,
                 .careful = attached->careful,
             },
     };
@@ -60,17 +60,41 @@ static int start_crew(struct attached *attached, int *ret_monitor_fd)
     attached->ordered_ns = 0;
     attached->heard_ns = clock_now();
     attached->cpu_us = 0;
-    return crew_start(&attached->crew, &options, ret_monitor_fd);
+    cleanup_close(&attached->samples);
+    attached->samples = -1;
+    return crew_start(&attached->crew, &options, &attached->samples);
+}
+
+static int pass_link(struct attached *attached, enum reader_order_type type, int fd)
+{
+    struct reader_order order = {.type = type};
+    struct iovec part = {.iov_base = &order, .iov_len = sizeof(order)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    union passed_fd passed;
+
+    passed_fd_put(&passed, &message, fd);
+    return sendmsg(attached->crew.control, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* A reader that is gone already is noticed by attached_answer(). */
+static int pass_links(struct attached *attached)
+{
+    int r = pass_link(attached, READER_THREADS, attached->links.threads);
+
+    if (!r)
+        r = pass_link(attached, READER_KERNEL, attached->links.kernel);
+    return r == -EPIPE ? 0 : r;
 }
 
 /* Tells the monitor of the target and its new analyst. */
-static int introduce(struct attached *attached, int monitor_fd)
+static int introduce(struct attached *attached)
 {
+    AUTO_CLOSE int samples = TAKE_FD(attached->samples);
     int r;
 
     attached->described.analyst = 1;
     r = wire_send(attached->monitor, WIRE_TARGET, &attached->described, sizeof(attached->described),
-                  monitor_fd);
+                  samples);
     attached->described.analyst = 0;
     return r;
 }
@@ -84,29 +108,33 @@ static int describe(struct attached *attached)
     if (r)
         return r;
     attached->described.index = attached->index;
-    attached->described.attach_ns = attached->attach_ns;
     return target_describe(&attached->target, tid, &attached->described);
 }
 
-int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
-                   const struct attached_options *options)
+int attached_start(struct attached *attached, const struct attached_options *options)
 {
-    AUTO_CLOSE int monitor_fd = -1;
+    int r;
+
+    attached->options = *options;
+    pace_init(&attached->pace, options->interval_ns);
+    r = describe(attached);
+    return r ? r : start_crew(attached);
+}
+
+int attached_attach(struct attached *attached, struct bpf *bpf, int monitor)
+{
     int r;
 
     attached->bpf = bpf;
     attached->monitor = monitor;
-    attached->options = *options;
-    pace_init(&attached->pace, options->interval_ns);
-    attached->attach_ns = clock_now();
+    attached->described.attach_ns = clock_now();
     r = bpf_link(bpf, attached->target.pid, &attached->links);
     if (!r)
-        r = describe(attached);
+        r = pass_links(attached);
     if (r)
         return r;
     attached->up = true;
-    r = start_crew(attached, &monitor_fd);
-    return r ? r : introduce(attached, monitor_fd);
+    return introduce(attached);
 }
 
 bool attached_is_idle(const struct attached *attached)
@@ -123,7 +151,8 @@ int attached_fd(const struct attached *attached)
  */
 static void give_order(struct attached *attached, enum reader_order_type type)
 {
-    struct reader_order order = {.type = type, .number = attached->number};
+    struct reader_order order = {
+        .type = type, .number = attached->number, .attach_ns = attached->described.attach_ns};
 
     attached->ordered_ns = clock_now();
     (void)!send(attached->crew.control, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -186,15 +215,14 @@ static void lose_crew(struct attached *attached, enum loss loss, bool again)
  */
 static int restart(struct attached *attached)
 {
-    AUTO_CLOSE int monitor_fd = -1;
     int r;
 
-    if (start_crew(attached, &monitor_fd)) {
+    if (start_crew(attached) || pass_links(attached)) {
         attached_leave(attached);
         give_up_scan(attached);
         return 0;
     }
-    r = introduce(attached, monitor_fd);
+    r = introduce(attached);
     if (!r)
         ask_for_scan(attached);
     return r;
@@ -476,6 +504,7 @@ void attached_close(struct attached *attached, uint64_t until_ns)
     attached_leave(attached);
     while (!crew_reap(&attached->crew) && clock_now() < until_ns)
         nanosleep(&moment, NULL);
+    cleanup_close(&attached->samples);
     bpf_links_close(&attached->links);
     target_close(&attached->target);
     attached_init(attached);

@@ -23,6 +23,7 @@ struct attached_options {
     int64_t threshold_ns;
     unsigned kinds; /* as analyst_options */
     bool proven;
+    bool one_look;        /* as analyst_options, too */
     uint64_t interval_ns; /* of scans; 0: none of them is put off */
 };
 
@@ -37,8 +38,8 @@ struct attached {
     bool up;
     bool readable; /* a reader could look into it */
     int refused;   /* or not: -errno */
-    uint64_t attach_ns;
     struct bpf_links links;
+    int samples; /* the monitor's end of a new analyst's socket; -1: the monitor has it */
     struct reader_identity identity;
     struct wire_target described; /* as the monitor was told last */
     struct crew crew;
@@ -64,9 +65,11 @@ void attached_init(struct attached *attached);
 /* Finds the target. Errors as of target_open(). */
 int attached_open(struct attached *attached, uint32_t index, pid_t pid);
 
-/* Starts its crew and tells the monitor of the target and its analyst. */
-int attached_start(struct attached *attached, struct bpf *bpf, int monitor,
-                   const struct attached_options *options);
+/* Starts its crew, which prepares, and is not listened to yet. */
+int attached_start(struct attached *attached, const struct attached_options *options);
+
+/* Lets its crew scan, and tells the monitor of the target and its analyst. */
+int attached_attach(struct attached *attached, struct bpf *bpf, int monitor);
 
 /* Asks for a scan, unless one is under way: then it counts as late. A target that spoilt the scans
  * before is left alone for some ticks, and one whose scans take long for those that pace.h says. */

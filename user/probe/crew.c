@@ -107,9 +107,7 @@ static int start_reader(struct crew *crew, struct start *start)
 {
     const struct reader_options *options = &start->options->reader;
     const int keep[] = {start->ends->reader_control, start->ends->reader_requests,
-                        start->ends->area,           options->target->pidfd,
-                        options->target->proc_fd,    options->links.threads,
-                        options->links.kernel};
+                        start->ends->area, options->target->pidfd, options->target->proc_fd};
     const struct role role = {
         .name = "pw-reader",
         .run = reader_role,

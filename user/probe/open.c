@@ -193,18 +193,32 @@ static int start_monitor(struct probe *probe)
     return role_start(&role, &probe->monitor);
 }
 
-static int attach_targets(struct probe *probe)
+/* Before the programs are loaded, which takes as long as what they prepare meanwhile. */
+static int start_crews(struct probe *probe)
 {
     const struct attached_options options = {
         .threshold_ns = probe->options->threshold_ns,
         .kinds = probe->options->kinds,
         .proven = probe->command != COMMAND_REPORT,
+        .one_look = schedule_is_one_look(probe->command, probe->options),
         .interval_ns = probe->command != COMMAND_REPORT ? (uint64_t)probe->options->interval_ns : 0,
     };
     int r = 0;
 
     for (size_t i = 0; i < probe->n_targets && !r; i++) {
-        r = attached_start(&probe->targets[i], probe->bpf, probe->monitor_fd, &options);
+        r = attached_start(&probe->targets[i], &options);
+        if (r)
+            refusal_log(probe->options->pids[i], r);
+    }
+    return r;
+}
+
+static int attach_targets(struct probe *probe)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < probe->n_targets && !r; i++) {
+        r = attached_attach(&probe->targets[i], probe->bpf, probe->monitor_fd);
         if (r)
             refusal_log(probe->options->pids[i], r);
     }
@@ -275,6 +289,8 @@ int probe_open(struct probe *probe)
     if (!r)
         r = web_open(&probe->web, probe->options->web_config,
                      http_is_exposed(probe->listen_fds, probe->n_listen_fds));
+    if (!r)
+        r = start_crews(probe);
     if (!r)
         r = open_bpf(probe);
     if (!r)

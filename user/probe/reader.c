@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "cleanup.h"
+#include "passed_fd.h"
 #include "probe/resources.h"
 #include "probe/service.h"
 
@@ -86,9 +87,9 @@ static int report(struct reader *reader)
 }
 
 /* That the analyst is gone shows when it is listened to. */
-static int begin_scan(struct reader *reader, uint64_t number)
+static int begin_scan(struct reader *reader, const struct reader_order *order)
 {
-    struct rpc_tick tick = {.number = number};
+    struct rpc_tick tick = {.number = order->number, .attach_ns = order->attach_ns};
     int r = report(reader);
 
     if (!r)
@@ -96,15 +97,39 @@ static int begin_scan(struct reader *reader, uint64_t number)
     return r;
 }
 
+static int receive_order(struct reader *reader, struct reader_order *ret_order, int *ret_fd)
+{
+    union passed_fd passed;
+    struct iovec part = {.iov_base = ret_order, .iov_len = sizeof(*ret_order)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+    passed_fd_expect(&passed, &message);
+    if (recvmsg(reader->options->probe_socket, &message, MSG_CMSG_CLOEXEC) != sizeof(*ret_order))
+        return -ECONNRESET;
+    *ret_fd = passed_fd_take(&message);
+    return 0;
+}
+
 static int take_order(struct reader *reader)
 {
+    struct bpf_links *links = &reader->service.links;
+    AUTO_CLOSE int fd = -1;
     struct reader_order order;
-    int r = 0;
+    int r = receive_order(reader, &order, &fd);
 
-    if (recv(reader->options->probe_socket, &order, sizeof(order), 0) != sizeof(order))
-        return -ECONNRESET;
-    if (order.type == READER_SCAN)
-        r = begin_scan(reader, order.number);
+    if (r)
+        return r;
+    switch (order.type) {
+    case READER_THREADS:
+        links->threads = TAKE_FD(fd);
+        return 0;
+    case READER_KERNEL:
+        links->kernel = TAKE_FD(fd);
+        return 0;
+    case READER_SCAN:
+        r = begin_scan(reader, &order);
+        break;
+    }
     return r ? r : say(reader, READER_TAKEN, order.number, 0);
 }
 
@@ -155,7 +180,7 @@ static void reader_init(struct reader *reader, const struct reader_options *opti
 {
     reader->options = options;
     reader->described = options->described;
-    service_init(&reader->service, options->target, options->links, &reader->losses);
+    service_init(&reader->service, options->target, &reader->losses);
     reader->service.socket = options->analyst_socket;
     reader->service.area = options->area;
     reader->service.tgid = options->identity.tgid;

@@ -25,8 +25,10 @@
 #include "wire.h"
 
 enum reader_order_type {
-    READER_SCAN, /* report what the target costs, then let the analyst take scan `number` */
-    READER_PING, /* nothing but a sign of life */
+    READER_SCAN,    /* report what the target costs, then let the analyst take scan `number` */
+    READER_PING,    /* nothing but a sign of life */
+    READER_THREADS, /* the link that lists threads comes along; nothing is answered */
+    READER_KERNEL,  /* the link that lists kernel frames, likewise */
     READER_ORDER_MAX
 };
 
@@ -34,6 +36,7 @@ struct reader_order {
     uint32_t type;
     uint32_t pad;
     uint64_t number;
+    uint64_t attach_ns; /* as rpc_tick */
 };
 
 enum reader_news_type {
@@ -71,7 +74,6 @@ struct reader_options {
     int analyst_socket; /* rpc.h */
     uint8_t *area;      /* RPC_AREA_SIZE bytes, which the analyst sees */
     const struct target_id *target;
-    struct bpf_links links;
     struct wire_target described; /* as the monitor knows it */
     struct reader_identity identity;
     bool check; /* whether the target can be looked into, first of all */

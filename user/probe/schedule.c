@@ -11,6 +11,11 @@ static int64_t observation(const struct options *options)
     return options->threshold_ns < OBSERVE_MAX_NS ? options->threshold_ns : OBSERVE_MAX_NS;
 }
 
+bool schedule_is_one_look(enum command command, const struct options *options)
+{
+    return command == COMMAND_REPORT && !observation(options);
+}
+
 void schedule_start(struct schedule *schedule, enum command command, const struct options *options,
                     uint64_t now_ns)
 {

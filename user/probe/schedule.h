@@ -18,6 +18,9 @@ struct schedule {
 void schedule_start(struct schedule *schedule, enum command command, const struct options *options,
                     uint64_t now_ns);
 
+/* Whether there is one scan, which is the last: a report without an observation. */
+bool schedule_is_one_look(enum command command, const struct options *options);
+
 enum schedule_due { SCHEDULE_WAIT, SCHEDULE_SCAN, SCHEDULE_LAST_SCAN };
 
 /* What is due now. `idle`: no scan is under way; the last one waits for that. */

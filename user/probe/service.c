@@ -2,6 +2,7 @@
 #include "probe/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,18 +11,20 @@
 #include "cleanup.h"
 #include "passed_fd.h"
 #include "probe/memory.h"
+#include "probe/procfs.h"
 
 /* Whole records only. */
 #define SCAN_BYTES    (RPC_RECORDS_SIZE / sizeof(struct thread_record) * sizeof(struct thread_record))
 #define KERNEL_BYTES  (RPC_DATA_SIZE / sizeof(struct kernel_record) * sizeof(struct kernel_record))
 #define FILE_TEXT_MAX 256
+#define CALL_TEXT_MAX 256 /* nine numbers */
+#define CALL_PC       8 /* in /proc/PID/task/TID/syscall, proc(5): number, six arguments, sp, pc */
 
-void service_init(struct service *service, const struct target_id *target, struct bpf_links links,
-                  struct losses *losses)
+void service_init(struct service *service, const struct target_id *target, struct losses *losses)
 {
     *service = (struct service){
         .target = target,
-        .links = links,
+        .links = BPF_LINKS_NONE,
         .losses = losses,
         .socket = -1,
         .sweep_fd = -1,
@@ -39,6 +42,7 @@ static void end_sweep(struct service *service)
 void service_close(struct service *service)
 {
     end_sweep(service);
+    bpf_links_close(&service->links);
     files_maps_close(&service->maps);
 }
 
@@ -192,6 +196,26 @@ static int describe_file(struct service *service, pid_t tid)
     return 0;
 }
 
+static int find_place(struct service *service, pid_t tid)
+{
+    AUTO_CLOSE int fd = target_open_task(service->target, tid, "syscall", O_RDONLY);
+    char text[CALL_TEXT_MAX];
+    uint64_t pc;
+    size_t length;
+    int r;
+
+    if (fd < 0)
+        return fd;
+    r = procfs_read(fd, text, sizeof(text), &length);
+    if (r)
+        return r;
+    if (!procfs_column(text, CALL_PC, 16, &pc))
+        return -EBUSY;
+    service->reply.size = sizeof(pc);
+    memcpy(data_area(service), &pc, sizeof(pc));
+    return 0;
+}
+
 static int look_inside(struct service *service, int *ret_fd)
 {
     pid_t tid;
@@ -213,6 +237,8 @@ static int look_inside(struct service *service, int *ret_fd)
         return files_open_debug(service->target, tid, service->request.path.text, ret_fd);
     case RPC_FILE:
         return describe_file(service, tid);
+    case RPC_PLACE:
+        return find_place(service, tid);
     default:
         return -EINVAL;
     }

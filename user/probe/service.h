@@ -13,7 +13,7 @@
 
 struct service {
     const struct target_id *target; /* borrowed */
-    struct bpf_links links;         /* borrowed */
+    struct bpf_links links;         /* owned; none before the probe has sent them */
     int socket;                     /* borrowed; SOCK_SEQPACKET to the analyst */
     uint8_t *area;                  /* borrowed; RPC_AREA_SIZE bytes that the analyst sees, too */
     struct losses *losses;          /* borrowed */
@@ -28,8 +28,7 @@ struct service {
     struct rpc_reply reply;
 };
 
-void service_init(struct service *service, const struct target_id *target, struct bpf_links links,
-                  struct losses *losses);
+void service_init(struct service *service, const struct target_id *target, struct losses *losses);
 void service_close(struct service *service);
 
 /* The thread to look inside the target through. -ESRCH: none. */

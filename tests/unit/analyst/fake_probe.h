@@ -39,6 +39,7 @@ struct fake_probe {
     size_t n_kernel;
     const char *file;        /* what every descriptor is; NULL: there are none */
     uint64_t resident;       /* of every range */
+    uint64_t place;          /* pc in a system call; 0: in none */
     uint32_t fail_type;      /* requests of this type fail with fail_error, ... */
     int fail_error;          /* (0: none does) */
     unsigned int fail_after; /* ... after so many that do not; then counted down to 0 */
@@ -154,6 +155,9 @@ static inline int fake_probe_perform(struct fake_probe *probe, const struct rpc_
         return *ret_fd < 0 ? -errno : 0;
     case RPC_FILE:
         return fake_probe_data(probe, probe->file, probe->file ? strlen(probe->file) : 0, reply);
+    case RPC_PLACE:
+        return probe->place ? fake_probe_data(probe, &probe->place, sizeof(probe->place), reply)
+                            : -EBUSY;
     case RPC_KERNEL:
         return fake_probe_data(probe, probe->kernel, probe->n_kernel * sizeof(*probe->kernel),
                                reply);

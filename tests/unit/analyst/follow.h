@@ -37,8 +37,7 @@ struct follow {
 
 static inline struct follow *follow_new(int64_t threshold_ns)
 {
-    const struct threads_options options = {
-        .threshold_ns = threshold_ns, .attach_ns = FOLLOW_ATTACH, .samples = true};
+    const struct threads_options options = {.threshold_ns = threshold_ns, .samples = true};
     struct follow *follow = calloc(1, sizeof(*follow));
 
     assert_non_null(follow);
@@ -74,7 +73,7 @@ static inline int follow_try(struct follow *follow, struct wire_scan *ret_scan)
     *ret_scan = (struct wire_scan){.number = ++follow->n_scans};
     follow->probe.records = follow->records;
     follow->probe.n_records = follow->n;
-    return threads_scan(follow->threads, ret_scan);
+    return threads_scan(follow->threads, FOLLOW_ATTACH, ret_scan);
 }
 
 static inline void follow_scan(struct follow *follow)

@@ -46,7 +46,7 @@ static int describe_many(struct fixture *fixture, const struct thread_record *re
 
     if (!fixture->has_maps) {
         maps_free(&fixture->maps);
-        assert_int_equal(remote_maps(fixture->follow->remote, &text, &length), 0);
+        assert_int_equal(remote_maps(fixture->follow->remote, REMOTE_MAPS_MAX, &text, &length), 0);
         assert_int_equal(maps_parse(text, length, &fixture->maps), 0);
         free(text);
         fixture->has_maps = true;
@@ -127,6 +127,50 @@ static void test_whole_stack_has_names(void **state)
     assert_int_equal(fixture->follow->losses.count[LOSS_unwind_cut], 0);
     assert_int_equal(fixture->thread.wait.kind, OBJECT_FUTEX);
     assert_int_equal(fixture->thread.memory_bytes, 8192);
+}
+
+/* Of the library in which the first thread waits nothing is left to open. */
+static void test_a_library_is_prepared(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake_probe *probe = &fixture->follow->probe;
+    struct thread_record *record = follow_add(fixture->follow, 10);
+    const unsigned int *n_opened = probe->n_requests;
+
+    record->regs[REGS_IP] = probe->place = (uintptr_t)&getpid;
+    assert_int_equal(native_prepare(fixture->native), 0);
+    assert_int_equal(n_opened[RPC_OPEN_MAPPING], 1);
+    describe(fixture, record);
+    assert_int_equal(n_opened[RPC_OPEN_MAPPING], 1);
+    assert_int_equal(fixture->follow->mailbox->n_stacks, 1);
+}
+
+static void test_the_program_is_not_prepared(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake_probe *probe = &fixture->follow->probe;
+
+    probe->place = (uintptr_t)&test_the_program_is_not_prepared;
+    assert_int_equal(native_prepare(fixture->native), 0);
+    probe->place = 1; /* in nothing */
+    assert_int_equal(native_prepare(fixture->native), 0);
+    assert_int_equal(probe->n_requests[RPC_MAPS] > 0, 1);
+    assert_int_equal(probe->n_requests[RPC_OPEN_MAPPING], 0);
+}
+
+/* It is no loss: the scan will look for itself. */
+static void test_nothing_can_be_prepared(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake_probe *probe = &fixture->follow->probe;
+
+    assert_int_equal(native_prepare(fixture->native), 0);
+    assert_int_equal(probe->n_requests[RPC_MAPS], 0);
+    probe->fail_type = RPC_PLACE;
+    probe->fail_error = -ECONNRESET;
+    assert_int_equal(native_prepare(fixture->native), -ECONNRESET);
+    for (int i = 0; i < LOSS_MAX; i++)
+        assert_int_equal(fixture->follow->losses.count[i], 0);
 }
 
 static void test_stack_is_sent_once(void **state)
@@ -348,6 +392,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_whole_stack_has_names),
+        TEST(test_a_library_is_prepared),
+        TEST(test_the_program_is_not_prepared),
+        TEST(test_nothing_can_be_prepared),
         TEST(test_stack_is_sent_once),
         TEST(test_frame_without_a_name_is_shown),
         TEST(test_stacks_of_a_batch_are_kept_apart),

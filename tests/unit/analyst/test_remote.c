@@ -92,16 +92,53 @@ static int count_fds(void)
 static void test_tick(void **state)
 {
     struct fixture *fixture = *state;
-    const struct rpc_tick tick = {42};
-    uint64_t number = 0;
+    const struct rpc_tick tick = {42, 7};
+    struct rpc_tick taken;
 
     answer_with(fixture, &tick, sizeof(tick), -1);
-    assert_int_equal(remote_wait(fixture->remote, &number), 0);
-    assert_int_equal(number, 42);
+    assert_int_equal(remote_wait(fixture->remote, &taken), 0);
+    assert_int_equal(taken.number, 42);
+    assert_int_equal(taken.attach_ns, 7);
     answer_with(fixture, &tick, sizeof(tick) - 1, -1);
-    assert_int_equal(remote_wait(fixture->remote, &number), -ECONNRESET);
+    assert_int_equal(remote_wait(fixture->remote, &taken), -ECONNRESET);
     shutdown(fixture->sockets[1], SHUT_RDWR);
-    assert_int_equal(remote_wait(fixture->remote, &number), -ECONNRESET);
+    assert_int_equal(remote_wait(fixture->remote, &taken), -ECONNRESET);
+}
+
+/* One that comes before an answer waits until it is waited for, a second one is none. */
+static void test_tick_before_an_answer(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct rpc_tick tick = {1, 7};
+    struct rpc_tick taken;
+    char text[16];
+
+    answer_with(fixture, &tick, sizeof(tick), -1);
+    answer(fixture, 0, 0, false, -1);
+    assert_int_equal(remote_file(fixture->remote, 3, text, sizeof(text)), 0);
+    asked(fixture, RPC_FILE);
+    assert_int_equal(remote_wait(fixture->remote, &taken), 0);
+    assert_memory_equal(&taken, &tick, sizeof(tick));
+
+    answer_with(fixture, &tick, sizeof(tick), -1);
+    answer_with(fixture, &tick, sizeof(tick), -1);
+    assert_int_equal(remote_file(fixture->remote, 3, text, sizeof(text)), -ECONNRESET);
+}
+
+static void test_place(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint64_t place = 0x401000;
+    uint64_t pc = 0;
+
+    memcpy(fixture->area + RPC_RECORDS_SIZE, &place, sizeof(place));
+    answer(fixture, 0, sizeof(pc), false, -1);
+    assert_int_equal(remote_place(fixture->remote, &pc), 0);
+    assert_int_equal(pc, place);
+    answer(fixture, -EBUSY, 0, false, -1);
+    assert_int_equal(remote_place(fixture->remote, &pc), -EBUSY);
+    answer(fixture, 0, sizeof(pc) - 1, false, -1);
+    assert_int_equal(remote_place(fixture->remote, &pc), -ECONNRESET);
 }
 
 /* However many come, where none is asked for none stays open. */
@@ -112,19 +149,19 @@ static void test_descriptors_nobody_asked_for(void **state)
         char bytes[CMSG_SPACE(2 * sizeof(int))];
         struct cmsghdr align;
     } two = {.align = {CMSG_LEN(2 * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-    const struct rpc_tick tick = {42};
+    const struct rpc_tick tick = {42, 7};
     struct iovec part = {.iov_base = (void *)(uintptr_t)&tick, .iov_len = sizeof(tick)};
     struct msghdr message = {&(char){0}, 0, &part, 1, two.bytes, sizeof(two.bytes), 0};
     const struct rpc_reply reply = {.size = 8, .lengths = {8}};
     const struct rpc_range range = {0x1000, 8};
     int n_fds = count_fds();
-    uint64_t number;
+    struct rpc_tick taken;
     char text[16];
 
     for (size_t i = 0; i < 2; i++)
         memcpy(CMSG_DATA(&two.align) + i * sizeof(int), &fixture->sockets[1], sizeof(int));
     assert_int_equal(sendmsg(fixture->sockets[1], &message, 0), sizeof(tick));
-    assert_int_equal(remote_wait(fixture->remote, &number), 0);
+    assert_int_equal(remote_wait(fixture->remote, &taken), 0);
     assert_int_equal(count_fds(), n_fds);
     for (int i = 0; i < RPC_AHEAD_SLOTS; i++) {
         assert_int_equal(remote_ask(fixture->remote, &range, 1), 0);
@@ -266,7 +303,7 @@ static void test_maps_from_pieces(void **state)
     answer(fixture, 0, 3, true, -1);
     answer(fixture, 0, 2, true, -1);
     answer(fixture, 0, 1, false, -1);
-    assert_int_equal(remote_maps(fixture->remote, &text, &length), 0);
+    assert_int_equal(remote_maps(fixture->remote, REMOTE_MAPS_MAX, &text, &length), 0);
     assert_int_equal(length, 6);
     assert_string_equal(text, "abcaba");
     free(text);
@@ -286,10 +323,10 @@ static void test_maps_that_fail_or_never_end(void **state)
 
     answer(fixture, 0, 3, true, -1);
     answer(fixture, -ESRCH, 0, false, -1);
-    assert_int_equal(remote_maps(fixture->remote, &text, &length), -ESRCH);
+    assert_int_equal(remote_maps(fixture->remote, REMOTE_MAPS_MAX, &text, &length), -ESRCH);
     assert_null(text);
     answer(fixture, 0, 0, true, -1); /* nothing more to come from there */
-    assert_int_equal(remote_maps(fixture->remote, &text, &length), 0);
+    assert_int_equal(remote_maps(fixture->remote, REMOTE_MAPS_MAX, &text, &length), 0);
     assert_int_equal(length, 0);
     assert_string_equal(text, "");
     free(text);
@@ -313,7 +350,7 @@ static void test_maps_without_end(void **state)
     char *text;
 
     assert_int_equal(pthread_create(&thread, NULL, answer_on_and_on, &fixture->sockets[1]), 0);
-    assert_int_equal(remote_maps(fixture->remote, &text, &length), -E2BIG);
+    assert_int_equal(remote_maps(fixture->remote, REMOTE_MAPS_MAX, &text, &length), -E2BIG);
     shutdown(fixture->sockets[0], SHUT_RDWR);
     pthread_join(thread, NULL);
 }
@@ -448,6 +485,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_tick),
+        TEST(test_tick_before_an_answer),
+        TEST(test_place),
         TEST(test_descriptors_nobody_asked_for),
         TEST(test_scan_in_chunks),
         TEST(test_ask_ahead),

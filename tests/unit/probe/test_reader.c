@@ -3,11 +3,13 @@
  * programs, and so are left to the live tests. */
 #include "probe/child.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "user/passed_fd.h"
 #include "user/probe/reader.h"
 #include "user/rpc.h"
 
@@ -23,10 +25,8 @@ struct fixture {
 
 static void start_reader(struct fixture *fixture, bool check)
 {
-    struct reader_options options = {.target = &fixture->target,
-                                     .links = BPF_LINKS_NONE,
-                                     .described = {.index = 3, .attach_ns = 17},
-                                     .check = check};
+    struct reader_options options = {
+        .target = &fixture->target, .described = {.index = 3, .attach_ns = 17}, .check = check};
     int orders[2], requests[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, orders), 0);
@@ -76,7 +76,7 @@ static int end(void **state)
 
 static void give(const struct fixture *fixture, enum reader_order_type type, uint64_t number)
 {
-    struct reader_order order = {.type = type, .number = number};
+    struct reader_order order = {.type = type, .number = number, .attach_ns = 99};
 
     assert_int_equal(send(fixture->probe, &order, sizeof(order), 0), sizeof(order));
 }
@@ -143,6 +143,7 @@ static void test_scan(void **state)
     hear(fixture, READER_TAKEN);
     assert_int_equal(take(fixture->analyst, &tick, sizeof(tick)), sizeof(tick));
     assert_int_equal(tick.number, 7);
+    assert_int_equal(tick.attach_ns, 99);
     request(fixture, RPC_DONE, 7);
     assert_int_equal(hear(fixture, READER_DONE).number, 7);
     /* What did not change is not told again. */
@@ -221,6 +222,48 @@ static void test_silence(void **state)
     hear(fixture, READER_TAKEN);
 }
 
+static size_t count_descriptors(const struct fixture *fixture)
+{
+    char path[64];
+    size_t n = 0;
+    DIR *fds;
+
+    snprintf(path, sizeof(path), "/proc/%d/fd", fixture->reader);
+    fds = opendir(path);
+    assert_non_null(fds);
+    while (readdir(fds))
+        n++;
+    closedir(fds);
+    return n;
+}
+
+static void give_link(const struct fixture *fixture, enum reader_order_type type)
+{
+    struct reader_order order = {.type = type};
+    struct iovec part = {.iov_base = &order, .iov_len = sizeof(order)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    union passed_fd passed;
+
+    passed_fd_put(&passed, &message, STDIN_FILENO);
+    assert_int_equal(sendmsg(fixture->probe, &message, 0), sizeof(order));
+}
+
+/* They are kept, and nothing is said of them; what comes with another order is not. */
+static void test_links(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t n;
+
+    give(fixture, READER_PING, 1);
+    assert_int_equal(hear(fixture, READER_TAKEN).number, 1);
+    n = count_descriptors(fixture);
+    give_link(fixture, READER_THREADS);
+    give_link(fixture, READER_KERNEL);
+    give_link(fixture, READER_PING);
+    assert_int_equal(hear(fixture, READER_TAKEN).number, 0);
+    assert_int_equal(count_descriptors(fixture), n + 2);
+}
+
 static void test_target_that_ended(void **state)
 {
     struct fixture *fixture = *state;
@@ -257,7 +300,7 @@ int main(void)
         TEST(test_sign_of_life), TEST(test_scan),         TEST(test_losses_are_told_once),
         TEST(test_busy_analyst), TEST(test_analyst_ends), TEST(test_analyst_talks_nonsense),
         TEST(test_probe_ends),   TEST(test_silence),      TEST(test_target_that_ended),
-        TEST(test_refusal),
+        TEST(test_refusal),      TEST(test_links),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

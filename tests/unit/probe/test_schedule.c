@@ -78,6 +78,21 @@ static void test_report_of_all_waiters_is_one_scan(void **state)
     assert_int_equal(schedule_timeout_ms(&schedule, START), -1);
 }
 
+static void test_one_look(void **state)
+{
+    const struct options none = {.threshold_ns = 0, .duration_ns = -1},
+                         told = {.threshold_ns = 0, .duration_ns = 1000 * (int64_t)MS},
+                         some = {.threshold_ns = 1, .duration_ns = -1},
+                         at_once = {.threshold_ns = 1, .duration_ns = 0};
+
+    (void)state;
+    assert_true(schedule_is_one_look(COMMAND_REPORT, &none));
+    assert_true(schedule_is_one_look(COMMAND_REPORT, &at_once));
+    assert_false(schedule_is_one_look(COMMAND_REPORT, &told));
+    assert_false(schedule_is_one_look(COMMAND_REPORT, &some));
+    assert_false(schedule_is_one_look(COMMAND_WATCH, &none));
+}
+
 static void test_report_observes_for_the_threshold(void **state)
 {
     struct schedule half = begin(COMMAND_REPORT, 500, -1), one = begin(COMMAND_REPORT, 1000, -1);
@@ -148,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_watch_makes_up_for_no_missed_scan),
         cmocka_unit_test(test_watch_is_due_when_busy),
         cmocka_unit_test(test_report_of_all_waiters_is_one_scan),
+        cmocka_unit_test(test_one_look),
         cmocka_unit_test(test_report_observes_for_the_threshold),
         cmocka_unit_test(test_report_observes_for_two_seconds_at_most),
         cmocka_unit_test(test_report_observes_as_long_as_it_is_told),

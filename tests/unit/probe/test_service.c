@@ -4,6 +4,7 @@
 #include "probe/child.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -47,7 +48,7 @@ static int start(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
     fixture->analyst = sockets[0];
     fixture->area = calloc(1, RPC_AREA_SIZE);
-    service_init(&fixture->service, &fixture->target, BPF_LINKS_NONE, &fixture->losses);
+    service_init(&fixture->service, &fixture->target, &fixture->losses);
     fixture->service.socket = sockets[1];
     fixture->service.area = fixture->area;
     *state = fixture;
@@ -205,6 +206,47 @@ static void test_maps_and_files(void **state)
     fixture->request.value = 99999;
     assert_int_equal(ask(fixture, RPC_FILE, size_with_ranges(0)), -ENOENT);
     assert_int_equal(fixture->reply.size, 0);
+}
+
+static void test_place(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[64], text[256] = "";
+    uint64_t pc, truth = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/syscall", fixture->target.pid);
+    while (!truth) { /* until it waits */
+        file = fopen(path, "re");
+        assert_non_null(file);
+        assert_non_null(fgets(text, sizeof(text), file));
+        fclose(file);
+        (void)!sscanf(text, "%*d %*s %*s %*s %*s %*s %*s %*s %" SCNx64, &truth);
+    }
+    assert_int_equal(ask(fixture, RPC_PLACE, size_with_ranges(0)), 0);
+    assert_int_equal(fixture->reply.size, sizeof(pc));
+    memcpy(&pc, fixture->area + RPC_RECORDS_SIZE, sizeof(pc));
+    assert_int_equal(pc, truth);
+}
+
+static void child_spin(int note_fd)
+{
+    child_ready(note_fd, &(struct child_note){.tid = getpid()});
+    for (;;)
+        __asm__ volatile("" ::: "memory");
+}
+
+static void test_place_of_who_waits_for_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct target_id waits = fixture->target;
+    pid_t pid = child_start(child_spin, &fixture->note);
+
+    assert_int_equal(target_open(pid, &fixture->target), 0);
+    assert_int_equal(ask(fixture, RPC_PLACE, size_with_ranges(0)), -EBUSY);
+    child_end(pid);
+    target_close(&fixture->target);
+    fixture->target = waits;
 }
 
 /* The descriptor that came with the next reply, or -1. */
@@ -435,6 +477,8 @@ int main(void)
         TEST(test_memory_beyond_the_area),
         TEST(test_resident),
         TEST(test_maps_and_files),
+        TEST(test_place),
+        TEST(test_place_of_who_waits_for_nothing),
         TEST(test_open),
         TEST(test_threads),
         TEST(test_threads_of_another),

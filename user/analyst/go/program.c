@@ -94,7 +94,7 @@ int program_maps(struct program *program, const struct maps **ret_maps)
     *ret_maps = &program->maps;
     if (program->has_maps)
         return 0;
-    r = remote_maps(program->remote, &text, &length);
+    r = remote_maps(program->remote, REMOTE_MAPS_MAX, &text, &length);
     if (!r)
         r = maps_parse(text, length, &maps);
     if (r)
