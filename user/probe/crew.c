@@ -109,7 +109,7 @@ static int start_reader(struct crew *crew, struct start *start)
     const int keep[] = {start->ends->reader_control, start->ends->reader_requests,
                         start->ends->area,           options->target->pidfd,
                         options->target->proc_fd,    options->links.threads,
-                        options->links.kernel};
+                        options->links.times,        options->links.kernel};
     const struct role role = {
         .name = "pw-reader",
         .run = reader_role,
