@@ -11,6 +11,7 @@
 
 #define CAPACITY_MIN 16
 #define SLOTS_MIN    32
+#define SLOTS_A_STEP 8 /* of an index twice as large, from half to three quarters of this one */
 #define MOVES        4 /* to a larger index, with each element added or removed */
 
 /* Keys are chosen by targets, so the hash is seeded: nobody outside can make them collide. Two
@@ -143,20 +144,47 @@ static int grow_elements(struct table *table)
     return 0;
 }
 
+/* Without slots: there is no memory. */
+static struct table_index new_index(uint32_t n_slots)
+{
+    return (struct table_index){.slots = room_new(n_slots * sizeof(uint32_t)), .n_slots = n_slots};
+}
+
+/* The kernel zeroes memory where it is touched first, a huge page at once, and a new index is
+ * touched all over by its first elements. So, from where half of the slots are in use, each
+ * addition touches its part of the next one, one behind the other; a large one only, for the memory
+ * of others is zero from the start. */
+static void prepare_next(struct table *table)
+{
+    const uint32_t n_slots = table->index.n_slots * 2;
+    const uint32_t half = table->index.n_slots / 2;
+    struct table_index *next = &table->next;
+
+    if (table->n < half || n_slots * sizeof(*next->slots) < ROOM_LARGE)
+        return;
+    if (!next->slots)
+        *next = new_index(n_slots);
+    if (next->slots)
+        *(volatile uint32_t *)&next->slots[(table->n - half) * SLOTS_A_STEP] = 0;
+}
+
 /* Keeps at most three quarters of the slots in use. By then all is moved that was to be: there have
  * been as many additions since as there were elements. */
 static int grow_index(struct table *table)
 {
     const uint32_t n_slots = table->index.n_slots;
-    struct table_index grown = {.n_slots = n_slots ? n_slots * 2 : SLOTS_MIN};
 
-    if (table->n + 1 <= n_slots / 4 * 3)
+    if (table->n + 1 <= n_slots / 4 * 3) {
+        prepare_next(table);
         return 0;
-    grown.slots = room_new(grown.n_slots * sizeof(*grown.slots));
-    if (!grown.slots)
+    }
+    if (!table->next.slots)
+        table->next = new_index(n_slots ? n_slots * 2 : SLOTS_MIN);
+    if (!table->next.slots)
         return -ENOMEM;
     table->former = table->index;
-    table->index = grown;
+    table->index = table->next;
+    table->next = (struct table_index){0};
     table->unmoved = table->n;
     return 0;
 }
@@ -218,6 +246,7 @@ void *table_take(struct table *table, size_t *ret_bytes)
     *ret_bytes = table->capacity * table->type->size;
     free_index(&table->index);
     free_index(&table->former);
+    free_index(&table->next);
     table->elements = NULL;
     table->n = 0;
     table->capacity = 0;

@@ -38,6 +38,7 @@ struct table {
     uint32_t unmoved; /* so many of the first may be missing in `index`; `former` has them */
     struct table_index index;  /* where additions go */
     struct table_index former; /* what it outgrew; without slots, where nothing is unmoved */
+    struct table_index next;   /* what it will grow to; without slots, where that is not near */
     uint64_t seed[2];
 };
 
