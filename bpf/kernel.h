@@ -41,6 +41,16 @@ struct restart_block {
     } futex;
 };
 
+struct sched_entity {
+    __u64 sum_exec_runtime;
+};
+
+struct signal_struct {
+    __u64 utime; /* these three of threads that have ended: __exit_signal() */
+    __u64 stime;
+    unsigned long long sum_sched_runtime;
+};
+
 struct mm_struct;
 
 struct task_struct {
@@ -50,10 +60,14 @@ struct task_struct {
     unsigned int flags;
     int pid;
     int tgid;
+    __u64 utime;
+    __u64 stime;
     __u64 start_boottime;
     unsigned long nvcsw;
     unsigned long nivcsw;
+    struct sched_entity se;
     struct sched_info sched_info;
+    struct signal_struct *signal;
     struct task_struct *group_leader;
     struct pid *thread_pid;
     struct mm_struct *mm;

@@ -5,6 +5,7 @@
  * on_sched_switch  stamps each park into the thread's task storage, counts the parks that end
  * on_sys_exit      tells how futex waits end, and so which wait goes on through timeouts
  * threads          task iterator: one record a thread, those that parked before us among them
+ * cpu_times        task iterator: what each thread has run for
  * kernel_frames    task iterator: kernel frames of uninterruptible threads, by name
  *
  * There is no program on syscall entry: at the exit of a futex call the registers still hold its
@@ -397,6 +398,30 @@ int threads(struct bpf_iter__task *ctx)
     if (park) {
         record.park = *park;
         record.flags |= RECORD_FOLLOWED;
+    }
+    bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+    return 0;
+}
+
+/* The iterator begins with the leader: who ends meanwhile, before it was its turn, is in neither
+ * and not in both. */
+SEC("iter/task")
+int cpu_times(struct bpf_iter__task *ctx)
+{
+    struct task_struct *task = ctx->task;
+    struct time_record record = {};
+    struct signal_struct *ended;
+
+    if (!task)
+        return 0;
+    record.user_ns = task->utime;
+    record.system_ns = task->stime;
+    record.run_ns = task->se.sum_exec_runtime;
+    if (task->group_leader == task) {
+        ended = task->signal;
+        record.user_ns += ended->utime;
+        record.system_ns += ended->stime;
+        record.run_ns += ended->sum_sched_runtime;
     }
     bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
     return 0;

@@ -114,6 +114,14 @@ struct thread_record {
     char comm[RECORD_COMM];
 };
 
+/* What one thread has run for, as the task iterator saw it; the leader's has in it what threads of
+ * the process ran for that have ended. */
+struct time_record {
+    uint64_t user_ns; /* as ticks of the clock met it; of the kernel's own clock, as run_ns */
+    uint64_t system_ns;
+    uint64_t run_ns; /* in both, exact */
+};
+
 /* Counts of one target, kept per CPU and added up by the probe. */
 struct park_counters {
     uint64_t parks[PARK_CLASS_MAX][RECORD_BUCKETS]; /* ended parks, by duration */
@@ -146,6 +154,7 @@ struct kernel_record {
  * memory gets into what is told. */
 _Static_assert(sizeof(struct park) == 48, "shared with BPF");
 _Static_assert(sizeof(struct thread_record) == 328, "shared with BPF");
+_Static_assert(sizeof(struct time_record) == 24, "shared with BPF");
 _Static_assert(sizeof(struct kernel_record) == 776, "shared with BPF");
 _Static_assert(sizeof(struct park_counters) == 1384, "shared with BPF");
 _Static_assert(sizeof(struct followed_process) == 16, "shared with BPF");

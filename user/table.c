@@ -11,6 +11,8 @@
 
 #define CAPACITY_MIN 16
 #define SLOTS_MIN    32
+#define SLOTS_A_STEP 8 /* of an index twice as large, from half to three quarters of this one */
+#define MOVES        4 /* to a larger index, with each element added or removed */
 
 /* Keys are chosen by targets, so the hash is seeded: nobody outside can make them collide. Two
  * folded 64x64 multiplications, as wyhash does it. */
@@ -31,19 +33,19 @@ static uint32_t hash_of(const struct table *table, struct table_key key)
 /* A hash is the home slot in its low bits, which number slots, and a mark in the others. A slot has
  * its element's mark, so that others are passed over without a look at them, which mostly costs a
  * cache miss; the low bits hold 1 + position: there are fewer elements than slots. */
-static uint32_t mask(const struct table *table)
+static uint32_t mask(const struct table_index *index)
 {
-    return table->n_slots - 1;
+    return index->n_slots - 1;
 }
 
-static uint32_t slot_value(const struct table *table, uint32_t hash, uint32_t position)
+static uint32_t slot_value(const struct table_index *index, uint32_t hash, uint32_t position)
 {
-    return (hash & ~mask(table)) | (position + 1);
+    return (hash & ~mask(index)) | (position + 1);
 }
 
-static uint32_t slot_position(const struct table *table, uint32_t slot)
+static uint32_t slot_position(const struct table_index *index, uint32_t slot)
 {
-    return (table->slots[slot] & mask(table)) - 1;
+    return (index->slots[slot] & mask(index)) - 1;
 }
 
 static void *element_at(const struct table *table, uint32_t position)
@@ -57,41 +59,73 @@ static uint32_t position_of(const struct table *table, const void *element)
                       table->type->size);
 }
 
-static bool has_key(const struct table *table, uint32_t slot, uint32_t hash, struct table_key key)
+static bool has_key(const struct table *table, const struct table_index *index, uint32_t slot,
+                    uint32_t hash, struct table_key key)
 {
     struct table_key other;
 
-    if ((table->slots[slot] ^ hash) & ~mask(table))
+    if ((index->slots[slot] ^ hash) & ~mask(index))
         return false;
-    other = table->type->key(element_at(table, slot_position(table, slot)));
+    other = table->type->key(element_at(table, slot_position(index, slot)));
     return other.high == key.high && other.low == key.low;
 }
 
 /* The slot that holds the key, or the free one where it belongs. There always is a free one. */
-static uint32_t find_slot(const struct table *table, uint32_t hash, struct table_key key)
+static uint32_t find_slot(const struct table *table, const struct table_index *index, uint32_t hash,
+                          struct table_key key)
 {
-    uint32_t slot = hash & mask(table);
+    uint32_t slot = hash & mask(index);
 
-    while (table->slots[slot] && !has_key(table, slot, hash, key))
-        slot = (slot + 1) & mask(table);
+    while (index->slots[slot] && !has_key(table, index, slot, hash, key))
+        slot = (slot + 1) & mask(index);
     return slot;
 }
 
-/* Of a key that is not in the table. */
-static uint32_t free_slot(const struct table *table, uint32_t hash)
+/* Of a key that is not in the index. */
+static uint32_t free_slot(const struct table_index *index, uint32_t hash)
 {
-    uint32_t slot = hash & mask(table);
+    uint32_t slot = hash & mask(index);
 
-    while (table->slots[slot])
-        slot = (slot + 1) & mask(table);
+    while (index->slots[slot])
+        slot = (slot + 1) & mask(index);
     return slot;
 }
 
 static void take_slot(struct table *table, struct table_key key, uint32_t position)
 {
+    struct table_index *index = &table->index;
     uint32_t hash = hash_of(table, key);
 
-    table->slots[free_slot(table, hash)] = slot_value(table, hash, position);
+    index->slots[free_slot(index, hash)] = slot_value(index, hash, position);
+}
+
+/* Of one that may be in the index. */
+static void place(struct table *table, struct table_key key, uint32_t position)
+{
+    struct table_index *index = &table->index;
+    uint32_t hash = hash_of(table, key);
+
+    index->slots[find_slot(table, index, hash, key)] = slot_value(index, hash, position);
+}
+
+static void free_index(struct table_index *index)
+{
+    room_free(index->slots, index->n_slots * sizeof(*index->slots));
+    *index = (struct table_index){0};
+}
+
+/* Some of what is unmoved, from its end: so that is never beyond the elements, whose number falls
+ * by one at a time. */
+static void move_on(struct table *table)
+{
+    if (!table->former.slots)
+        return;
+    for (uint32_t i = 0; i < MOVES && table->unmoved; i++) {
+        table->unmoved--;
+        place(table, table->type->key(element_at(table, table->unmoved)), table->unmoved);
+    }
+    if (!table->unmoved)
+        free_index(&table->former);
 }
 
 static int grow_elements(struct table *table)
@@ -110,51 +144,81 @@ static int grow_elements(struct table *table)
     return 0;
 }
 
-/* Keeps at most three quarters of the slots in use. */
-static int grow_slots(struct table *table)
+/* Without slots: there is no memory. */
+static struct table_index new_index(uint32_t n_slots)
 {
-    uint32_t n_slots = table->n_slots ? table->n_slots * 2 : SLOTS_MIN;
-    uint32_t *slots;
-
-    if (table->n + 1 <= table->n_slots / 4 * 3)
-        return 0;
-    slots = room_new(n_slots * sizeof(*slots));
-    if (!slots)
-        return -ENOMEM;
-    room_free(table->slots, table->n_slots * sizeof(*slots));
-    table->slots = slots;
-    table->n_slots = n_slots;
-    for (uint32_t i = 0; i < table->n; i++)
-        take_slot(table, table->type->key(element_at(table, i)), i);
-    return 0;
+    return (struct table_index){.slots = room_new(n_slots * sizeof(uint32_t)), .n_slots = n_slots};
 }
 
-static uint32_t slot_of(const struct table *table, const void *element)
+/* The kernel zeroes memory where it is touched first, a huge page at once, and a new index is
+ * touched all over by its first elements. So, from where half of the slots are in use, each
+ * addition touches its part of the next one, one behind the other; a large one only, for the memory
+ * of others is zero from the start. */
+static void prepare_next(struct table *table)
 {
-    struct table_key key = table->type->key(element);
+    const uint32_t n_slots = table->index.n_slots * 2;
+    const uint32_t half = table->index.n_slots / 2;
+    struct table_index *next = &table->next;
 
-    return find_slot(table, hash_of(table, key), key);
+    if (table->n < half || n_slots * sizeof(*next->slots) < ROOM_LARGE)
+        return;
+    if (!next->slots)
+        *next = new_index(n_slots);
+    if (next->slots)
+        *(volatile uint32_t *)&next->slots[(table->n - half) * SLOTS_A_STEP] = 0;
+}
+
+/* Keeps at most three quarters of the slots in use. By then all is moved that was to be: there have
+ * been as many additions since as there were elements. */
+static int grow_index(struct table *table)
+{
+    const uint32_t n_slots = table->index.n_slots;
+
+    if (table->n + 1 <= n_slots / 4 * 3) {
+        prepare_next(table);
+        return 0;
+    }
+    if (!table->next.slots)
+        table->next = new_index(n_slots ? n_slots * 2 : SLOTS_MIN);
+    if (!table->next.slots)
+        return -ENOMEM;
+    table->former = table->index;
+    table->index = table->next;
+    table->next = (struct table_index){0};
+    table->unmoved = table->n;
+    return 0;
 }
 
 /* Frees a slot and moves back what was pushed behind it by linear probing (Knuth 6.4, algorithm R).
  */
-static void give_slot_back(struct table *table, uint32_t slot)
+static void give_slot_back(struct table *table, struct table_index *index, uint32_t slot)
 {
     uint32_t next = slot;
 
     for (;;) {
         uint32_t home;
 
-        next = (next + 1) & mask(table);
-        if (!table->slots[next])
+        next = (next + 1) & mask(index);
+        if (!index->slots[next])
             break;
-        home = hash_of(table, table->type->key(element_at(table, slot_position(table, next))));
-        if (((next - home) & mask(table)) < ((next - slot) & mask(table)))
+        home = hash_of(table, table->type->key(element_at(table, slot_position(index, next))));
+        if (((next - home) & mask(index)) < ((next - slot) & mask(index)))
             continue;
-        table->slots[slot] = table->slots[next];
+        index->slots[slot] = index->slots[next];
         slot = next;
     }
-    table->slots[slot] = 0;
+    index->slots[slot] = 0;
+}
+
+static void forget(struct table *table, struct table_index *index, struct table_key key)
+{
+    uint32_t slot;
+
+    if (!index->slots)
+        return;
+    slot = find_slot(table, index, hash_of(table, key), key);
+    if (index->slots[slot])
+        give_slot_back(table, index, slot);
 }
 
 void table_init(struct table *table, const struct table_type *type)
@@ -180,29 +244,51 @@ void *table_take(struct table *table, size_t *ret_bytes)
     void *elements = table->elements;
 
     *ret_bytes = table->capacity * table->type->size;
-    room_free(table->slots, table->n_slots * sizeof(*table->slots));
+    free_index(&table->index);
+    free_index(&table->former);
+    free_index(&table->next);
     table->elements = NULL;
-    table->slots = NULL;
     table->n = 0;
     table->capacity = 0;
-    table->n_slots = 0;
+    table->unmoved = 0;
     return elements;
+}
+
+static void *find_in(const struct table *table, const struct table_index *index, uint32_t hash,
+                     struct table_key key)
+{
+    uint32_t slot;
+
+    if (!index->slots)
+        return NULL;
+    slot = find_slot(table, index, hash, key);
+    return index->slots[slot] ? element_at(table, slot_position(index, slot)) : NULL;
 }
 
 void *table_find(const struct table *table, struct table_key key)
 {
-    uint32_t slot;
+    uint32_t hash;
+    void *found;
 
     if (!table->n)
         return NULL;
-    slot = find_slot(table, hash_of(table, key), key);
-    return table->slots[slot] ? element_at(table, slot_position(table, slot)) : NULL;
+    hash = hash_of(table, key);
+    found = find_in(table, &table->index, hash, key);
+    return found ? found : find_in(table, &table->former, hash, key);
+}
+
+static void prefetch(const struct table_index *index, uint32_t hash)
+{
+    if (index->slots)
+        __builtin_prefetch(&index->slots[hash & mask(index)]);
 }
 
 void table_prefetch(const struct table *table, struct table_key key)
 {
-    if (table->n_slots)
-        __builtin_prefetch(&table->slots[hash_of(table, key) & mask(table)]);
+    const uint32_t hash = hash_of(table, key);
+
+    prefetch(&table->index, hash);
+    prefetch(&table->former, hash);
 }
 
 int table_add(struct table *table, const void *element, void **ret_element)
@@ -211,12 +297,13 @@ int table_add(struct table *table, const void *element, void **ret_element)
 
     if (table->n >= table->type->max)
         return -ENOSPC;
-    if (grow_elements(table) || grow_slots(table))
+    if (grow_elements(table) || grow_index(table))
         return -ENOMEM;
     take_slot(table, table->type->key(element), table->n);
     place = element_at(table, table->n);
     memcpy(place, element, table->type->size);
     table->n++;
+    move_on(table);
     if (ret_element)
         *ret_element = place;
     return 0;
@@ -224,16 +311,20 @@ int table_add(struct table *table, const void *element, void **ret_element)
 
 void table_remove(struct table *table, void *element)
 {
+    const struct table_key key = table->type->key(element);
     uint32_t position = position_of(table, element);
     uint32_t last = table->n - 1;
 
-    give_slot_back(table, slot_of(table, element));
+    forget(table, &table->index, key);
+    forget(table, &table->former, key);
     if (position != last) {
         void *moved = element_at(table, last);
-        uint32_t slot = slot_of(table, moved);
+        const struct table_key moved_key = table->type->key(moved);
 
-        table->slots[slot] = slot_value(table, table->slots[slot], position);
+        forget(table, &table->former, moved_key);
+        place(table, moved_key, position);
         memcpy(element, moved, table->type->size);
     }
     table->n--;
+    move_on(table);
 }

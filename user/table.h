@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A set of elements of one type: a dense array, so that walking it is cheap, with an
- * open-addressing index over it. An element costs its own size and 5 to 11 bytes of index.
+ * open-addressing index over it. An element costs its own size and 5 to 11 bytes of index, 16 while
+ * that grows. No call takes longer for a table that is large: what moves to a larger index does so
+ * in pieces, with each addition or removal thereafter.
  *
  * Elements move when others are added or removed: keep positions or pointers no longer than that.
  */
@@ -23,13 +25,20 @@ struct table_type {
     struct table_key (*key)(const void *element);
 };
 
+struct table_index {
+    uint32_t *slots;  /* 1 + position in `elements`; 0: free */
+    uint32_t n_slots; /* 0 or a power of two */
+};
+
 struct table {
     const struct table_type *type;
     void *elements; /* the first `n` are in use */
     uint32_t n;
     uint32_t capacity;
-    uint32_t *slots;  /* 1 + position in `elements`; 0: free */
-    uint32_t n_slots; /* 0 or a power of two */
+    uint32_t unmoved; /* so many of the first may be missing in `index`; `former` has them */
+    struct table_index index;  /* where additions go */
+    struct table_index former; /* what it outgrew; without slots, where nothing is unmoved */
+    struct table_index next;   /* what it will grow to; without slots, where that is not near */
     uint64_t seed[2];
 };
 

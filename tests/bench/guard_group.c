@@ -11,7 +11,7 @@ static void group(void *context)
 
     for (uint64_t i = 1; i <= SCANS; i++) {
         guard_need(!feed_threads(crowd->store, 0, CROWD_STRINGS, i, 1, FEED_START), "a sample");
-        guard_need(!feed_scan(crowd->store, 0, i, FEED_START + (i + 9) * FEED_SECOND), "scan");
+        crowd_scan(crowd->store, i, FEED_START + (i + 9) * FEED_SECOND);
     }
 }
 

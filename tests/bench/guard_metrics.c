@@ -30,7 +30,7 @@ int main(void)
     size_t length;
 
     crowd_start(&crowd);
-    guard_need(!feed_scan(crowd.store, 0, 1, FEED_START + 10 * FEED_SECOND), "scan");
+    crowd_scan(crowd.store, 1, FEED_START + 10 * FEED_SECOND);
     store_report(crowd.store, &now, &scrape.report);
     scrape.out = open_memstream(&text, &length);
     guard_measure(write_metrics, &scrape);

@@ -38,6 +38,17 @@ static inline void crowd_gather(struct store *store)
     guard_need(!r, "samples are refused");
 }
 
+/* A scan and all steps of its grouping. */
+static inline void crowd_scan(struct store *store, uint64_t number, uint64_t time_ns)
+{
+    int r;
+
+    guard_need(!feed_scan(store, 0, number, time_ns), "a scan is refused");
+    while ((r = store_group_on(store, 0)) > 0)
+        ;
+    guard_need(!r, "a scan is not grouped");
+}
+
 static inline void crowd_start(struct crowd *crowd)
 {
     guard_need(!store_new(&(struct store_options){.threshold_ns = FEED_SECOND,

@@ -40,7 +40,7 @@ class Refused(LiveTest):
         self.assertEqual(self.counts(done), [3])
 
     def test_what_cannot_be_left_out(self):
-        for program in ("on_sched_switch", "threads", "kernel_frames"):
+        for program in ("on_sched_switch", "threads", "cpu_times", "kernel_frames"):
             with self.subTest(program=program):
                 done, refused = self.look(program, errno.EINVAL)
                 self.assertGreater(refused, 0)

@@ -34,6 +34,15 @@ def memory_cgroup(pid):
     return None
 
 
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_ticks(pid):
+    """User's and system's, of all threads that there were."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    return int(fields[11]), int(fields[12])
+
+
 class Resources(LiveTest):
     def assert_near(self, value, truth, share):
         self.assertGreaterEqual(value, truth * (1 - share))
@@ -69,11 +78,41 @@ class Resources(LiveTest):
             return watch.value("parkwatch_target_cpu_seconds_total", target="churn", mode=mode)
 
         wait_for(lambda: used("system") and used("system") > 0.1, "it uses CPU")
-        ticks = os.sysconf("SC_CLK_TCK")
-        stat = pathlib.Path(f"/proc/{fixture.pid}/stat").read_text(encoding="utf-8")
-        fields = stat.rsplit(")", 1)[1].split()
-        self.assertLessEqual(used("user"), int(fields[11]) / ticks + 1)
-        self.assertLessEqual(used("system"), int(fields[12]) / ticks + 1)
+        user, system = cpu_ticks(fixture.pid)
+        self.assertLessEqual(used("user"), user * TICK + 1)
+        self.assertLessEqual(used("system"), system * TICK + 1)
+
+    def test_cpu_of_threads_that_ended(self):
+        """Once all is at rest nothing is missing, and nothing counted twice."""
+        fixture = self.fixture("churn", 1)
+        watch = self.watch(fixture.pid, *QUICK)
+
+        def used(mode):
+            return watch.value("parkwatch_target_cpu_seconds_total", target="churn", mode=mode) or 0
+
+        def is_whole():
+            ticks = cpu_ticks(fixture.pid)
+            seen, whole = used("user") + used("system"), sum(ticks) * TICK
+            # The kernel rounds down twice.
+            return ticks == cpu_ticks(fixture.pid) and whole <= seen <= whole + 2 * TICK
+
+        tasks = pathlib.Path(f"/proc/{fixture.pid}/task")
+        wait_for(lambda: len(list(tasks.iterdir())) == 2, "all have ended but two, which wait")
+        total = sum(cpu_ticks(fixture.pid)) * TICK
+        living = [int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()]
+        self.assertLess(sum(living) / 1e9, total / 2, "those that ended ran for most of it")
+        wait_for(is_whole, "all CPU time is counted")
+        for mode, ticks in zip(("user", "system"), cpu_ticks(fixture.pid)):
+            self.assertLess(abs(used(mode) - ticks * TICK), total / 10)
+
+    def test_cpu_of_a_process_whose_leader_ended(self):
+        fixture = self.fixture("leader")
+        watch = self.watch(fixture.pid, *QUICK)
+        name = "parkwatch_target_cpu_seconds_total"
+        wait_for(lambda: watch.value(name, target="leader", mode="user") is not None, "CPU time")
+        seen = sum(watch.value(name, target="leader", mode=mode) for mode in ("user", "system"))
+        self.assertLessEqual(seen, (sum(cpu_ticks(fixture.pid)) + 2) * TICK)
+        self.assertGreater(seen, 0)
 
     def test_descriptors(self):
         fixture = self.fixture("pipe")

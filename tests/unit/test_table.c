@@ -20,8 +20,11 @@ struct item {
     uint64_t value;
 };
 
+static unsigned n_looks; /* at elements */
+
 static struct table_key item_key(const void *element)
 {
+    n_looks++;
     return (struct table_key){.high = 1, .low = ((const struct item *)element)->id};
 }
 
@@ -133,12 +136,122 @@ static void test_random(void **state)
     table_clear(&table);
 }
 
+static void add(struct table *table, uint64_t *values, uint64_t id)
+{
+    values[id] = id + 1;
+    assert_int_equal(table_add(table, &(struct item){id, id + 1}, NULL), 0);
+}
+
+static void drop(struct table *table, uint64_t *values, uint64_t id)
+{
+    values[id] = 0;
+    table_remove(table, table_find(table, key_of(id)));
+}
+
+/* Until the index has just become too small, and what it had is not where it belongs yet. */
+static uint64_t fill(struct table *table, uint64_t *values, uint64_t n)
+{
+    uint64_t id = 0;
+
+    while (id < n || !table->unmoved)
+        add(table, values, id++);
+    return id;
+}
+
+/* From the front, where elements wait to be moved, from the end, where they are moved first, and at
+ * random; then the same keys anew. */
+static void test_removed_while_the_index_grows(void **state)
+{
+    (void)state;
+    for (unsigned order = 0; order < 3; order++) {
+        uint64_t values[KEYS] = {0};
+        struct table table;
+        uint64_t n;
+
+        table_init(&table, &items);
+        srandom(order);
+        n = fill(&table, values, KEYS / 8);
+        for (uint64_t left = n; left; left--) {
+            const uint32_t at = order < 2 ? order * (table.n - 1) : (uint32_t)random() % table.n;
+
+            drop(&table, values, ((const struct item *)table.elements)[at].id);
+            check(&table, values);
+        }
+        for (uint64_t id = 0; id < n; id++)
+            add(&table, values, id);
+        check(&table, values);
+        table_clear(&table);
+    }
+}
+
+#define RUNS 20
+
+/* Some come, more go, at random: what waits to be moved goes on being found, and what is gone not.
+ */
+static void test_changed_while_the_index_grows(void **state)
+{
+    (void)state;
+    for (unsigned run = 0; run < RUNS; run++) {
+        uint64_t values[KEYS] = {0};
+        struct table table;
+        uint64_t id;
+
+        table_init(&table, &items);
+        srandom(run);
+        id = fill(&table, values, KEYS / 8);
+        while (table.unmoved) {
+            const struct item *all = table.elements;
+
+            if (random() % 3)
+                drop(&table, values, all[(uint64_t)random() % table.n].id);
+            else
+                add(&table, values, id++);
+            check(&table, values);
+        }
+        table_clear(&table);
+    }
+}
+
+#define MANY 200000
+#define LOOKS_MAX                                                                                  \
+    1000 /* by one call: of those beside one another in the index, and of some to move */
+
+static const struct table_type many_items = {
+    .size = sizeof(struct item), .max = MANY, .key = item_key};
+
+/* However large a table is, no addition to it takes longer than another. */
+static void test_grows_in_pieces(void **state)
+{
+    struct table table;
+
+    (void)state;
+    table_init(&table, &many_items);
+    for (uint64_t id = 0; id < MANY; id++) {
+        n_looks = 0;
+        assert_int_equal(table_add(&table, &(struct item){.id = id}, NULL), 0);
+        assert_in_range(n_looks, 1, LOOKS_MAX);
+    }
+    for (uint64_t id = MANY; id-- > 0;) {
+        void *item = table_find(&table, key_of(id));
+
+        n_looks = 0;
+        table_remove(&table, item);
+        assert_in_range(n_looks, 1, LOOKS_MAX);
+    }
+    table_clear(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),  cmocka_unit_test(test_both_words_are_the_key),
-        cmocka_unit_test(test_taken),  cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_both_words_are_the_key),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_bound),
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_removed_while_the_index_grows),
+        cmocka_unit_test(test_changed_while_the_index_grows),
+        cmocka_unit_test(test_grows_in_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

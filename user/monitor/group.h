@@ -45,7 +45,7 @@ extern const struct table_type samples_type;
  * at most, between which others have their turn. Samples and names are borrowed and stay as they
  * are until it is done.
  */
-#define GROUPING_STEP (32 * 1024)
+#define GROUPING_STEP (8 * 1024)
 
 struct grouping;
 

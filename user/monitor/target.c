@@ -12,7 +12,7 @@
 #define RENAMES_MAX 32 /* names and programs of one target that are followed */
 
 /* Bytes that a sample takes at most: tables grow by doubling (table.h). */
-#define SAMPLE_COST (2 * sizeof(struct sample) + 11)
+#define SAMPLE_COST (2 * sizeof(struct sample) + 16)
 
 /* Counters of both are nothing else: the probe's are raised as one array of numbers. */
 static_assert(sizeof(struct losses) == LOSS_MAX * sizeof(uint64_t), "raised as an array");

@@ -82,6 +82,8 @@ static int pass_links(struct attached *attached)
     int r = pass_link(attached, READER_THREADS, attached->links.threads);
 
     if (!r)
+        r = pass_link(attached, READER_TIMES, attached->links.times);
+    if (!r)
         r = pass_link(attached, READER_KERNEL, attached->links.kernel);
     return r == -EPIPE ? 0 : r;
 }

@@ -215,22 +215,26 @@ static bool can_number(const struct bpf *bpf, pid_t pid)
 
 int bpf_link(struct bpf *bpf, pid_t pid, struct bpf_links *ret_links)
 {
-    AUTO_CLOSE int threads = -1, kernel = -1;
+    AUTO_CLOSE int threads = -1, times = -1, kernel = -1;
     int r;
 
     if (!can_number(bpf, pid))
         return -EREMOTE;
     r = link_to(bpf->skeleton->progs.threads, pid, &threads);
     if (!r)
+        r = link_to(bpf->skeleton->progs.cpu_times, pid, &times);
+    if (!r)
         r = link_to(bpf->skeleton->progs.kernel_frames, pid, &kernel);
     if (!r)
-        *ret_links = (struct bpf_links){.threads = TAKE_FD(threads), .kernel = TAKE_FD(kernel)};
+        *ret_links = (struct bpf_links){
+            .threads = TAKE_FD(threads), .times = TAKE_FD(times), .kernel = TAKE_FD(kernel)};
     return r;
 }
 
 void bpf_links_close(struct bpf_links *links)
 {
     cleanup_close(&links->threads);
+    cleanup_close(&links->times);
     cleanup_close(&links->kernel);
     *links = BPF_LINKS_NONE;
 }

@@ -30,14 +30,15 @@ void bpf_free(struct bpf **bpf);
  * another target is that process. */
 int bpf_follow(struct bpf *bpf, uint32_t index, uint32_t tgid, uint64_t leader_start_ns);
 
-/* Descriptors of two links, each of an iterator program and the PID that it is to look at. Whoever
- * holds them can look at that process, and at no other, without any capability. */
+/* Descriptors of three links, each of an iterator program and the PID that it is to look at.
+ * Whoever holds them can look at that process, and at no other, without any capability. */
 struct bpf_links {
     int threads;
+    int times;
     int kernel;
 };
 
-#define BPF_LINKS_NONE ((struct bpf_links){.threads = -1, .kernel = -1})
+#define BPF_LINKS_NONE ((struct bpf_links){.threads = -1, .times = -1, .kernel = -1})
 
 /* Makes them for process `pid` (in our PID namespace). The caller closes them. -EREMOTE: it or we
  * are not in the initial PID namespace, and lockdown=confidentiality hides threads' numbers in
@@ -45,8 +46,9 @@ struct bpf_links {
 int bpf_link(struct bpf *bpf, pid_t pid, struct bpf_links *ret_links);
 void bpf_links_close(struct bpf_links *links);
 
-/* One sweep: *ret_fd reads as struct thread_record[] of all threads, resp. struct kernel_record[]
- * of the uninterruptible ones. In any process that holds the link. */
+/* One sweep: *ret_fd reads as struct thread_record[] of all threads, resp. struct time_record[] of
+ * them, resp. struct kernel_record[] of the uninterruptible ones. In any process that holds the
+ * link. */
 int bpf_iterate(int link_fd, int *ret_fd);
 
 /* Measures the scheduler's clock against CLOCK_MONOTONIC, so that records carry the latter. They

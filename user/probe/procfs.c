@@ -104,8 +104,6 @@ int procfs_parse_stat(const char *text, struct procfs_stat *ret_stat)
     struct procfs_stat stat = {.state = after[2]};
     const char *numbers = after + 4;
     if (!procfs_column(numbers, 9 - 4, 10, &stat.flags) ||
-        !procfs_column(numbers, 14 - 4, 10, &stat.utime_ticks) ||
-        !procfs_column(numbers, 15 - 4, 10, &stat.stime_ticks) ||
         !procfs_column(numbers, 22 - 4, 10, &stat.start_ticks))
         return -EINVAL;
     *ret_stat = stat;

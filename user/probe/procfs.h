@@ -39,14 +39,12 @@ bool procfs_column(const char *text, unsigned column, int base, uint64_t *ret_va
 #define PROCFS_PF_EXITING 0x00000004u
 #define PROCFS_PF_KTHREAD 0x00200000u
 
-/* From /proc/PID/stat or /proc/PID/task/TID/stat. */
+/* From /proc/PID/stat or /proc/PID/task/TID/stat. To tell the former the kernel goes through all
+ * threads at once. */
 struct procfs_stat {
-    char state;     /* R, S, D, T, t, Z, X, I ... */
-    uint64_t flags; /* PROCFS_PF_* and others */
-    uint64_t
-        utime_ticks; /* 1 / sysconf(_SC_CLK_TCK) seconds; of the whole process, ended threads */
-    uint64_t stime_ticks; /* included, in /proc/PID/stat, even after its leader has exited */
-    uint64_t start_ticks; /* since boot */
+    char state;           /* R, S, D, T, t, Z, X, I ... */
+    uint64_t flags;       /* PROCFS_PF_* and others */
+    uint64_t start_ticks; /* since boot, 1 / sysconf(_SC_CLK_TCK) seconds */
 };
 
 /* -EINVAL: not such a text. */

@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "passed_fd.h"
+#include "probe/cputime.h"
 #include "probe/resources.h"
 #include "probe/service.h"
 
@@ -17,6 +18,7 @@ struct reader {
     struct service service;
     struct losses losses; /* since the last news */
     struct wire_target described;
+    struct cputime cputime;
 };
 
 static int send_news(struct reader *reader, struct reader_news *news)
@@ -62,12 +64,26 @@ static int report_description(struct reader *reader, pid_t tid)
     return send_news(reader, &news);
 }
 
+static int read_resources(struct reader *reader, pid_t tid, struct wire_resources *ret)
+{
+    const struct reader_options *options = reader->options;
+    int r;
+
+    r = cputime_read(reader->service.links.times, &reader->cputime);
+    if (!r)
+        r = resources_read(options->target, tid, reader->described.index, ret);
+    if (r)
+        return r;
+    ret->cpu_user_us = reader->cputime.user_ns / 1000;
+    ret->cpu_system_us = reader->cputime.system_ns / 1000;
+    return 0;
+}
+
 static int report_resources(struct reader *reader, pid_t tid)
 {
     struct reader_news news = {.type = READER_RESOURCES};
-    uint32_t index = reader->described.index;
 
-    if (resources_read(reader->options->target, tid, index, &news.resources)) {
+    if (read_resources(reader, tid, &news.resources)) {
         reader->losses.count[LOSS_resources_unreadable]++;
         return 0;
     }
@@ -122,6 +138,9 @@ static int take_order(struct reader *reader)
     switch (order.type) {
     case READER_THREADS:
         links->threads = TAKE_FD(fd);
+        return 0;
+    case READER_TIMES:
+        links->times = TAKE_FD(fd);
         return 0;
     case READER_KERNEL:
         links->kernel = TAKE_FD(fd);

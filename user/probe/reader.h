@@ -28,7 +28,8 @@ enum reader_order_type {
     READER_SCAN,    /* report what the target costs, then let the analyst take scan `number` */
     READER_PING,    /* nothing but a sign of life */
     READER_THREADS, /* the link that lists threads comes along; nothing is answered */
-    READER_KERNEL,  /* the link that lists kernel frames, likewise */
+    READER_TIMES,   /* that which lists what they ran for, likewise */
+    READER_KERNEL,  /* that which lists kernel frames */
     READER_ORDER_MAX
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a target costs: memory, CPU, descriptors, network. */
+/* What a target costs: memory, descriptors, network. */
 #include "resources.h"
 
 #include <dirent.h>
@@ -21,11 +21,6 @@ static uint64_t from_kib(uint64_t kib)
     return kib > UINT64_MAX / 1024 ? WIRE_UNKNOWN : kib * 1024;
 }
 
-static uint64_t ticks_to_us(uint64_t ticks)
-{
-    return ticks * (1000000 / (uint64_t)sysconf(_SC_CLK_TCK));
-}
-
 /* From status and not from statm or stat: since Linux 6.2 the counters behind these are per CPU and
  * read without summing them up, off by megabytes on large machines; status sums them since 6.17
  * (commit 82241a83cd15). */
@@ -42,21 +37,6 @@ static int read_memory(const struct target_id *target, pid_t tid, struct wire_re
     resources->resident_bytes = from_kib(status.resident_kib);
     resources->virtual_bytes = from_kib(status.virtual_kib);
     resources->swap_bytes = from_kib(status.swap_kib);
-    return 0;
-}
-
-static int read_cpu(const struct target_id *target, struct wire_resources *resources)
-{
-    struct procfs_stat stat;
-
-    AUTO_CLOSE int fd = openat(target->proc_fd, "stat", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? -ESRCH : -errno;
-    int err = procfs_read_stat(fd, &stat);
-    if (err)
-        return err;
-    resources->cpu_user_us = ticks_to_us(stat.utime_ticks);
-    resources->cpu_system_us = ticks_to_us(stat.stime_ticks);
     return 0;
 }
 
@@ -124,13 +104,12 @@ static uint32_t read_net(const struct target_id *target, pid_t tid, struct wire_
 int resources_read(const struct target_id *target, pid_t live_tid, uint32_t index,
                    struct wire_resources *ret)
 {
-    struct wire_resources resources = {.index = index};
+    struct wire_resources resources = {
+        .index = index, .cpu_user_us = WIRE_UNKNOWN, .cpu_system_us = WIRE_UNKNOWN};
     struct cgroup_memory cgroup = {WIRE_UNKNOWN, WIRE_UNKNOWN};
     struct timespec now;
 
     int err = read_memory(target, live_tid, &resources);
-    if (!err)
-        err = read_cpu(target, &resources);
     if (err)
         return err;
     resources.open_fds = count_fds(target, live_tid);

@@ -12,6 +12,7 @@
 #include "passed_fd.h"
 #include "probe/memory.h"
 #include "probe/procfs.h"
+#include "probe/sweep.h"
 
 /* Whole records only. */
 #define SCAN_BYTES    (RPC_RECORDS_SIZE / sizeof(struct thread_record) * sizeof(struct thread_record))
@@ -61,24 +62,6 @@ int service_live_tid(struct service *service, pid_t *ret_tid)
     return r;
 }
 
-/* Reads whole records until the area is full or there are no more. */
-static int read_records(int fd, uint8_t *area, size_t size, uint64_t *ret_size, bool *ret_more)
-{
-    size_t used = 0;
-    ssize_t n = 1;
-
-    while (used < size && n) {
-        n = read(fd, area + used, size - used);
-        if (n > 0)
-            used += n;
-        else if (n < 0 && errno != EINTR && errno != EAGAIN)
-            return -errno;
-    }
-    *ret_size = used;
-    *ret_more = n != 0;
-    return 0;
-}
-
 /* The first record tells who the target is to the kernel; from then on any other is not it: its PID
  * was given to another process. */
 static int check_identity(struct service *service, const struct thread_record *records, size_t n)
@@ -105,7 +88,7 @@ static int scan_next(struct service *service)
 
     if (service->sweep_fd < 0)
         return -EINVAL;
-    r = read_records(service->sweep_fd, service->area, SCAN_BYTES, &service->reply.size, &more);
+    r = sweep_read(service->sweep_fd, service->area, SCAN_BYTES, &service->reply.size, &more);
     if (!r)
         r = check_identity(service, (const struct thread_record *)service->area,
                            service->reply.size / sizeof(struct thread_record));
@@ -132,7 +115,7 @@ static int read_kernel(struct service *service)
 
     r = bpf_iterate(service->links.kernel, &fd);
     if (!r)
-        r = read_records(fd, data_area(service), KERNEL_BYTES, &service->reply.size, &more);
+        r = sweep_read(fd, data_area(service), KERNEL_BYTES, &service->reply.size, &more);
     service->losses->count[LOSS_kernel_capped] += more;
     return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reader between a probe and an analyst, both of which are the test. Sweeps take the loaded
- * programs, and so are left to the live tests. */
+/* A reader between a probe and an analyst, both of which are the test. The sweep for its CPU time
+ * comes from a file; what others give is left to the live tests. */
 #include "probe/child.h"
 
 #include <dirent.h>
@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "probe/fake_bpf.h"
 #include "user/passed_fd.h"
 #include "user/probe/reader.h"
 #include "user/rpc.h"
@@ -50,11 +51,20 @@ static void start_reader(struct fixture *fixture, bool check)
     fixture->analyst = requests[0];
 }
 
+static void make_sweep(void)
+{
+    const struct time_record record = {.user_ns = 3000, .system_ns = 1000, .run_ns = 8000};
+
+    fake_bpf_sweep = memfd_create("times", MFD_CLOEXEC);
+    assert_int_equal(write(fake_bpf_sweep, &record, sizeof(record)), sizeof(record));
+}
+
 static int start(void **state)
 {
     static struct fixture fixture;
     pid_t pid = child_start(child_idle, &fixture.note);
 
+    make_sweep();
     assert_int_equal(target_open(pid, &fixture.target), 0);
     start_reader(&fixture, true);
     *state = &fixture;
@@ -65,6 +75,7 @@ static int end(void **state)
 {
     struct fixture *fixture = *state;
 
+    close(fake_bpf_sweep);
     close(fixture->probe);
     close(fixture->analyst);
     kill(fixture->reader, SIGKILL);
@@ -140,6 +151,8 @@ static void test_scan(void **state)
     news = hear(fixture, READER_RESOURCES);
     assert_int_equal(news.resources.index, 3);
     assert_true(news.resources.resident_bytes > 0);
+    assert_int_equal(news.resources.cpu_user_us, 6);
+    assert_int_equal(news.resources.cpu_system_us, 2);
     hear(fixture, READER_TAKEN);
     assert_int_equal(take(fixture->analyst, &tick, sizeof(tick)), sizeof(tick));
     assert_int_equal(tick.number, 7);
@@ -258,10 +271,11 @@ static void test_links(void **state)
     assert_int_equal(hear(fixture, READER_TAKEN).number, 1);
     n = count_descriptors(fixture);
     give_link(fixture, READER_THREADS);
+    give_link(fixture, READER_TIMES);
     give_link(fixture, READER_KERNEL);
     give_link(fixture, READER_PING);
     assert_int_equal(hear(fixture, READER_TAKEN).number, 0);
-    assert_int_equal(count_descriptors(fixture), n + 2);
+    assert_int_equal(count_descriptors(fixture), n + 3);
 }
 
 static void test_target_that_ended(void **state)
