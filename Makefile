@@ -171,7 +171,9 @@ check: unit live
 unit:
 	$(Q)$(MAKE) --no-print-directory SAN=1 unit-run
 
-.PHONY: unit-run
+.PHONY: unit-programs unit-run
+unit-programs: $(UNIT_TESTS)
+
 unit-run: $(UNIT_TESTS)
 	$(Q)scripts/unit.sh $^
 

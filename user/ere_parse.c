@@ -416,6 +416,12 @@ static int parse_repetition(struct parser *parser, size_t start)
     }
 }
 
+/* What stands for a place rather than for text, of which the library lets none be repeated. */
+static bool is_assertion(const char *at)
+{
+    return *at == '^' || *at == '$' || (*at == '\\' && at[1] && strchr("<>bB`'", at[1]));
+}
+
 // NOLINTNEXTLINE(misc-no-recursion): as parse_group()
 static int parse_branch(struct parser *parser)
 {
@@ -423,11 +429,11 @@ static int parse_branch(struct parser *parser)
 
     while (!r && *parser->at && *parser->at != '|' && (*parser->at != ')' || !parser->depth)) {
         const size_t start = parser->ere->n;
-        const bool is_anchor = *parser->at == '^' || *parser->at == '$';
+        const bool is_place = is_assertion(parser->at);
 
         r = parse_atom(parser);
         while (!r && is_repetition(*parser->at))
-            r = is_anchor ? -EINVAL : parse_repetition(parser, start);
+            r = is_place ? -EINVAL : parse_repetition(parser, start);
     }
     return r;
 }

@@ -52,7 +52,9 @@ void log_write(const char *format, ...)
 
     /* One write, so that lines of several processes do not mix. There is nobody to tell that it
      * failed. Nobody may read it, and scans must not wait for that: a pipe or socket that takes
-     * something takes this line (fs/pipe.c, pipe_poll(): a page is free). */
+     * something takes this line (fs/pipe.c, pipe_poll(): a page is free), unless another process
+     * takes that page first. Of the roles only the probe logs while it goes on: monitor and
+     * verifier do so as they end. */
     if (poll(&room, 1, 0) == 0) {
         errno = saved_errno;
         return;

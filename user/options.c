@@ -100,7 +100,9 @@ static const struct option_spec specs[] = {
     {
         .name = "max-stacks",
         .argument = "N",
-        .text = "How many stacks are listed, or have series of their own. The rest is summed up.",
+        .text =
+            "How many stacks of a process have metrics of their own; those of the rest are summed "
+            "up. A report has all stacks.",
         .commands = ON(REPORT) | ON(WATCH),
         .defaults = {[COMMAND_REPORT] = "50", [COMMAND_WATCH] = "50"},
         .parse = argument_max_stacks,

@@ -109,6 +109,25 @@ struct target_report {
     const struct deadlock *deadlocks;
 };
 
+/* How many there are, in whatever state. */
+static inline uint64_t report_threads(const struct target_report *target)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < THREAD_STATE_MAX; i++)
+        n += target->scan.threads[i];
+    return n;
+}
+
+static inline uint64_t report_goroutines(const struct target_report *target)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < GOROUTINE_STATE_MAX; i++)
+        n += target->scan.goroutines[i];
+    return n;
+}
+
 struct report {
     const char *version;
     double time; /* seconds since 1970: of the newest scan, as ages are; of the report before it */

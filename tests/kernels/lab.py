@@ -5,7 +5,11 @@ Each environment of each kernel has a declared level, full, reduced or refused: 
 reduced or missing there, and whether a report is whole or refused in one line. The truth of a whole report comes from the
 programs that were watched. The last line is "N passed, N failed, N skipped"."""
 
+import concurrent.futures
+import functools
+import itertools
 import json
+import os
 import shutil
 import sys
 import unittest
@@ -172,7 +176,7 @@ class Boot(unittest.TestCase):
 
 def tests_of(version):
     try:
-        results = machine.boot(version, programs(), lambda text: print(text, flush=True))
+        results = machine.boot(version, programs(), functools.partial(print, flush=True))
     except machine.LabFault as fault:
         return [Boot(version, str(fault))]
     return [Kernel(version, name, results) for name in LEVELS[version][0]]
@@ -184,8 +188,9 @@ def main(versions):
         print(f"lab.py: no level is declared for: {' '.join(unknown)}", file=sys.stderr)
         return 2
     passed = failed = 0
-    for version in versions:
-        for test in tests_of(version):
+    # An emulated machine is one thread of the host, whatever processors it has.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for test in itertools.chain.from_iterable(pool.map(tests_of, versions)):
             result = test.run()
             wrong = result.failures + result.errors
             print(f"{'FAIL' if wrong else 'ok  '} {test.id()}", flush=True)

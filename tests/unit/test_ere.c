@@ -100,6 +100,8 @@ static const char *const patterns[] = {
     "\\Bb",
     "\\`a",
     "b\\'",
+    "(\\b)*a",
+    "a(\\<|b)+",
     "^futex_wait;pool_",
     "libx[.]so[+]0x1f;",
     "x$|^a.*b$",
@@ -218,6 +220,21 @@ static void refuses_what_is_none(void **state)
     assert_refused(bad, sizeof(bad) / sizeof(bad[0]));
 }
 
+/* Nor does the library: a pattern is one for both, or for none. */
+static void repeats_no_assertion(void **state)
+{
+    static const char *const bad[] = {"^*",   "a$+",    "\\b*", "a\\b+", "\\B?",
+                                      "\\<*", "\\>{2}", "\\`*", "\\'*",  "a|\\b*"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        regex_t regex;
+
+        assert_int_not_equal(regcomp(&regex, bad[i], REG_EXTENDED | REG_NOSUB), 0);
+    }
+    assert_refused(bad, sizeof(bad) / sizeof(bad[0]));
+}
+
 static void no_class_ends_a_range(void **state)
 {
     static const char *const bad[] = {"[a-[:alpha:]]", "[[:alpha:]-z]", "[a-[=z=]]", "[[=a=]-z]"};
@@ -290,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_the_librarys_language),
         cmocka_unit_test(refuses_what_is_none),
+        cmocka_unit_test(repeats_no_assertion),
         cmocka_unit_test(no_class_ends_a_range),
         cmocka_unit_test(bounds_its_program),
         cmocka_unit_test(takes_no_longer_for_hostile_texts),

@@ -222,3 +222,10 @@ const struct mapping *maps_find(const struct maps *maps, uint64_t address)
     }
     return low < maps->n && address >= maps->mappings[low].start ? &maps->mappings[low] : NULL;
 }
+
+const char *mapping_name(const struct mapping *mapping)
+{
+    const char *slash = mapping->path[0] == '/' ? strrchr(mapping->path, '/') : NULL;
+
+    return slash ? slash + 1 : mapping->path;
+}

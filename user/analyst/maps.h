@@ -35,3 +35,6 @@ uint64_t maps_hash_code(const struct maps *maps);
 
 /* The mapping that holds `address`, or NULL. */
 const struct mapping *maps_find(const struct maps *maps, uint64_t address);
+
+/* Of a file the base name; of "[vdso]", "[anon:NAME]" and the like all. */
+const char *mapping_name(const struct mapping *mapping);

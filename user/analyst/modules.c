@@ -43,14 +43,6 @@ static bool same_segment(const struct mapping *a, const struct mapping *b)
     return !has_file(a) || delta_of(a) == delta_of(b);
 }
 
-/* Of a file the base name; of "[vdso]", "[anon:NAME]" and the like all. */
-static const char *base_name(const char *path)
-{
-    const char *slash = path[0] == '/' ? strrchr(path, '/') : NULL;
-
-    return slash ? slash + 1 : path;
-}
-
 /* The module's dwfl must not know it any more. */
 static void module_free(struct module *module)
 {
@@ -77,7 +69,7 @@ static struct module *module_new(struct unwinder *unwinder, const struct mapping
     module->mapping.path = path;
     module->start = mapping->start;
     module->end = mapping->end;
-    module->name = path[0] ? interns_keep(unwinder->interns, base_name(path)) : NULL;
+    module->name = path[0] ? interns_keep(unwinder->interns, mapping_name(mapping)) : NULL;
     module->id = ++unwinder->last_id;
     module->state = has_file(mapping) ? MODULE_MAPPED : MODULE_NO_FILE;
     module->context = (struct module_context){unwinder, module};

@@ -70,10 +70,17 @@ static uint64_t label_hash(uint64_t hash, const struct label *labels, uint32_t n
     return hash;
 }
 
+static uint32_t n_kernel_frames(const struct kernel_record *kernel)
+{
+    if (!kernel)
+        return 0;
+    return kernel->n < KERNEL_FRAMES_MAX ? kernel->n : KERNEL_FRAMES_MAX;
+}
+
 static uint64_t raw_hash(uint64_t hash, const struct raw_stack *raw)
 {
     hash = hash_word(hash_text(hash, raw->reason), raw->creator);
-    for (uint32_t i = 0; raw->kernel && i < raw->kernel->n; i++)
+    for (uint32_t i = 0; i < n_kernel_frames(raw->kernel); i++)
         hash = hash_text(hash, raw->kernel->name[i]);
     for (size_t i = 0; i < raw->n_frames; i++)
         hash = hash_word(hash, raw->frames[i].pc * 2 + raw->frames[i].activation);
@@ -104,7 +111,7 @@ static size_t kernel_frames(struct stacks *stacks, const struct kernel_record *k
 {
     size_t n = 0;
 
-    for (uint32_t i = 0; kernel && i < kernel->n && i < KERNEL_FRAMES_MAX; i++)
+    for (uint32_t i = 0; i < n_kernel_frames(kernel); i++)
         stacks->frames[n++] = (struct frame){.function = kernel->name[i], .module = "[kernel]"};
     return n;
 }

@@ -31,7 +31,7 @@ static uint64_t idle_of(const struct client *client, uint64_t now_ns)
     return idle_ns + 1;
 }
 
-size_t clients_idlest(const struct clients *clients, uint64_t now_ns, bool only_answers)
+size_t clients_idlest(const struct clients *clients, uint64_t now_ns, bool answered)
 {
     size_t idlest = CLIENTS_MAX;
     uint64_t longest = 0;
@@ -39,7 +39,7 @@ size_t clients_idlest(const struct clients *clients, uint64_t now_ns, bool only_
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         const struct client *client = clients->slots[i];
 
-        if (!client || (only_answers && client->state != CLIENT_ANSWER))
+        if (!client || (client->state == CLIENT_ANSWER) != answered)
             continue;
         if (idle_of(client, now_ns) > longest) {
             longest = idle_of(client, now_ns);

@@ -16,10 +16,10 @@ size_t clients_free_slot(const struct clients *clients);
 /* The slot of the client with this ticket; CLIENTS_MAX: it is gone. */
 size_t clients_find(const struct clients *clients, uint64_t ticket);
 
-/* The client that has kept us waiting longest for its request, or with its answer not yet read;
- * with `only_answers` of the latter. Time counts from the beginning: to trickle does not help.
+/* Of those that have an answer and have not yet read it all, or else of all others, the client that
+ * has kept us waiting longest. Time counts from the beginning: to trickle does not help.
  * CLIENTS_MAX: we wait for none. */
-size_t clients_idlest(const struct clients *clients, uint64_t now_ns, bool only_answers);
+size_t clients_idlest(const struct clients *clients, uint64_t now_ns, bool answered);
 
 /* Who has been in CLIENT_QUEUE longest; CLIENTS_MAX: nobody is. */
 size_t clients_first_in_queue(const struct clients *clients);

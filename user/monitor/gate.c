@@ -54,14 +54,14 @@ static void enter(struct gate *gate, struct client *client, enum client_state st
     client->idle_ns = gate->now_ns;
 }
 
-/* Ends the client that has kept us waiting longest, in any state or with an answer. */
-static bool evict(struct gate *gate, bool only_answers)
+/* Ends the client that has kept us waiting longest, of those with an answer or of all others. */
+static bool evict(struct gate *gate, bool answered)
 {
-    const size_t slot = clients_idlest(&gate->clients, gate->now_ns, only_answers);
+    const size_t slot = clients_idlest(&gate->clients, gate->now_ns, answered);
 
     if (slot == CLIENTS_MAX)
         return false;
-    gate->losses.count[only_answers ? WEBLOSS_slow : WEBLOSS_evicted]++;
+    gate->losses.count[answered ? WEBLOSS_slow : WEBLOSS_evicted]++;
     end_client(gate, slot);
     return true;
 }
@@ -287,6 +287,30 @@ static void take_answers_of_verifier(struct gate *gate)
         auth_replace(gate->auth, -1);
 }
 
+/* Whether its request is here, of which no event has told yet: then it does not idle. */
+static bool has_asked(struct gate *gate, size_t slot)
+{
+    if (gate->clients.slots[slot]->state != CLIENT_HEAD)
+        return false;
+    advance(gate, slot);
+    return !gate->clients.slots[slot] || gate->clients.slots[slot]->state != CLIENT_HEAD;
+}
+
+/* Ends the client that idles longest, for a newer one. Who reads an answer, of whom there are
+ * GATE_ANSWERS_MAX at most, goes where nobody else does. */
+static bool evict_for_newer(struct gate *gate)
+{
+    size_t slot;
+
+    while ((slot = clients_idlest(&gate->clients, gate->now_ns, false)) < CLIENTS_MAX) {
+        if (!has_asked(gate, slot))
+            return evict(gate, false);
+        if (!gate->clients.slots[slot])
+            return true;
+    }
+    return evict(gate, true);
+}
+
 /* Who has waited longest goes on, where there is room now. */
 static void take_turns(struct gate *gate)
 {
@@ -303,7 +327,7 @@ static size_t make_slot(struct gate *gate)
 {
     const size_t slot = clients_free_slot(&gate->clients);
 
-    return slot < CLIENTS_MAX || !evict(gate, false) ? slot : clients_free_slot(&gate->clients);
+    return slot < CLIENTS_MAX || !evict_for_newer(gate) ? slot : clients_free_slot(&gate->clients);
 }
 
 static void take_connection(struct gate *gate, int fd)
@@ -335,7 +359,7 @@ static void take_connection(struct gate *gate, int fd)
 static bool make_room(struct gate *gate)
 {
     gate->losses.count[WEBLOSS_accept_failed]++;
-    if (evict(gate, false))
+    if (evict_for_newer(gate))
         return true;
     listeners_pause(&gate->listeners, gate->now_ns + GATE_RETRY_NS);
     return false;

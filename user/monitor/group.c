@@ -45,15 +45,12 @@ static const struct table_type groups_type = {
 
 #define EDGES_ROOM 64 /* at first */
 
-/* What a step does. */
-enum stage { STAGE_SAMPLES, STAGE_RANKS, STAGE_DETAILS, STAGE_END };
-
 struct grouping {
     const struct table *samples;
     const struct names *names;
     struct group_policy policy;
-    enum stage stage;
-    uint32_t at;          /* of its samples, or things waited on */
+    size_t stage;
+    uint32_t at;          /* of what the stage goes through */
     struct table table;   /* of groups, in the first stage */
     struct groups groups; /* thereafter */
     struct waits waits;
@@ -266,6 +263,11 @@ static int count_sample(struct grouping *grouping, const struct sample *sample,
                      (uint32_t)(*group - (struct group *)grouping->table.elements), sample);
 }
 
+static uint32_t count_samples(const struct grouping *grouping)
+{
+    return grouping->samples->n;
+}
+
 static int add_samples(struct grouping *grouping, uint32_t end)
 {
     const struct sample *all = grouping->samples->elements;
@@ -329,27 +331,63 @@ void grouping_free(struct grouping **grouping)
     *grouping = NULL;
 }
 
-/* Positions of groups are those of the table until all things have found theirs. */
-static int end_stage(struct grouping *grouping)
+/* Groups grow no more: from here on they are known by their places in the list. */
+static int list_groups(struct grouping *grouping)
+{
+    grouping->groups.n = grouping->table.n;
+    grouping->groups.list = table_take(&grouping->table, &grouping->groups.room);
+    return 0;
+}
+
+static uint32_t count_things(const struct grouping *grouping)
+{
+    return waits_n(&grouping->waits);
+}
+
+static int rank_things(struct grouping *grouping, uint32_t end)
+{
+    waits_rank(&grouping->waits, grouping->at, end, grouping->names, grouping->groups.list);
+    return 0;
+}
+
+static int compare_things(struct grouping *grouping, uint32_t end)
+{
+    waits_compare(&grouping->waits, grouping->at, end, grouping->names, grouping->groups.list);
+    return 0;
+}
+
+/* All things have found their groups, whose places may change now. */
+static int sort_groups(struct grouping *grouping)
 {
     struct groups *groups = &grouping->groups;
-    int r;
+    int r = waits_tell(grouping->samples, grouping->names, groups->now_ns, groups->list,
+                       (uint32_t)groups->n);
+
+    if (!r && groups->n)
+        qsort(groups->list, groups->n, sizeof(groups->list[0]), compare_groups);
+    return r;
+}
+
+/* Each goes through so many, from `at` to the end of a step, and has its end. */
+static const struct {
+    uint32_t (*count)(const struct grouping *grouping);
+    int (*take)(struct grouping *grouping, uint32_t end);
+    int (*finish)(struct grouping *grouping); /* NULL: there is nothing to do */
+} stages[] = {
+    {count_samples, add_samples, list_groups},
+    {count_things, rank_things, NULL},
+    {count_things, compare_things, sort_groups},
+};
+
+#define STAGES (sizeof(stages) / sizeof(stages[0]))
+
+static int end_stage(struct grouping *grouping)
+{
+    const size_t ended = grouping->stage++;
+    int r = stages[ended].finish ? stages[ended].finish(grouping) : 0;
 
     grouping->at = 0;
-    switch (grouping->stage++) {
-    case STAGE_SAMPLES:
-        groups->n = grouping->table.n;
-        groups->list = table_take(&grouping->table, &groups->room);
-        return 1;
-    case STAGE_RANKS:
-        return 1;
-    default:
-        r = waits_tell(grouping->samples, grouping->names, groups->now_ns, groups->list,
-                       (uint32_t)groups->n);
-        if (!r && groups->n)
-            qsort(groups->list, groups->n, sizeof(groups->list[0]), compare_groups);
-        return r;
-    }
+    return r ? r : grouping->stage < STAGES;
 }
 
 static uint32_t end_of_step(uint32_t at, uint32_t n)
@@ -359,17 +397,10 @@ static uint32_t end_of_step(uint32_t at, uint32_t n)
 
 int grouping_step(struct grouping *grouping)
 {
-    const uint32_t n =
-        grouping->stage == STAGE_SAMPLES ? grouping->samples->n : waits_n(&grouping->waits);
+    const uint32_t n = stages[grouping->stage].count(grouping);
     const uint32_t end = end_of_step(grouping->at, n);
-    int r = 0;
+    int r = stages[grouping->stage].take(grouping, end);
 
-    if (grouping->stage == STAGE_SAMPLES)
-        r = add_samples(grouping, end);
-    else if (grouping->stage == STAGE_RANKS)
-        waits_rank(&grouping->waits, grouping->at, end, grouping->names, grouping->groups.list);
-    else
-        waits_compare(&grouping->waits, grouping->at, end, grouping->names, grouping->groups.list);
     if (r)
         return r;
     grouping->at = end;

@@ -162,13 +162,9 @@ static void take_resources(struct history_target *target, const struct target_re
     point->transmit_rate = rate(report->transmit_rate);
 }
 
-static uint32_t sum(const uint64_t *counts, size_t n)
+static uint32_t capped(uint64_t count)
 {
-    uint64_t total = 0;
-
-    for (size_t i = 0; i < n; i++)
-        total += counts[i];
-    return total < POINT_UNKNOWN ? (uint32_t)total : POINT_UNKNOWN - 1;
+    return count < POINT_UNKNOWN ? (uint32_t)count : POINT_UNKNOWN - 1;
 }
 
 static int take_sites(struct history_target *target, const struct target_report *report,
@@ -197,10 +193,10 @@ static int take_scan(struct history_target *target, const struct target_report *
     /* One for each point: what an analyst sends beyond that costs nothing here. */
     if (!point || point->threads != POINT_UNKNOWN)
         return 0;
-    point->threads = sum(report->scan.threads, THREAD_STATE_MAX);
+    point->threads = capped(report_threads(report));
     point->parked[SAMPLE_THREAD] = (uint32_t)report->threads_parked;
     if (report->scan.has_goroutines) {
-        point->goroutines = sum(report->scan.goroutines, GOROUTINE_STATE_MAX);
+        point->goroutines = capped(report_goroutines(report));
         point->parked[SAMPLE_GOROUTINE] = (uint32_t)report->goroutines_parked;
     }
     return take_sites(target, report, point);

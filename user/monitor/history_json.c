@@ -70,9 +70,10 @@ struct column {
     size_t offset;
 };
 
+/* NULL: there is no point. */
 static const void *field(const struct row *row, size_t offset)
 {
-    return (const char *)row->point + offset;
+    return row->point ? (const char *)row->point + offset : NULL;
 }
 
 static void write_bytes(struct jsontext *to, const struct rows *rows, const struct column *column)
@@ -82,7 +83,7 @@ static void write_bytes(struct jsontext *to, const struct rows *rows, const stru
     for (size_t i = 0; i < rows->n; i++) {
         const uint64_t *bytes = field(&rows->list[i], column->offset);
 
-        if (rows->list[i].point && *bytes != WIRE_UNKNOWN)
+        if (bytes && *bytes != WIRE_UNKNOWN)
             jsontext_number(to, *bytes);
         else
             jsontext_null(to);
@@ -108,7 +109,7 @@ static void write_rates(struct jsontext *to, const struct rows *rows, const stru
     for (size_t i = 0; i < rows->n; i++) {
         const float *rate = field(&rows->list[i], column->offset);
 
-        if (rows->list[i].point && !isnan(*rate))
+        if (rate && !isnan(*rate))
             write_rate(to, *rate, digits);
         else
             jsontext_null(to);
@@ -123,7 +124,7 @@ static void write_counts(struct jsontext *to, const struct rows *rows, const str
     for (size_t i = 0; i < rows->n; i++) {
         const uint32_t *count = field(&rows->list[i], column->offset);
 
-        if (rows->list[i].point && *count != POINT_UNKNOWN)
+        if (count && *count != POINT_UNKNOWN)
             jsontext_number(to, *count);
         else
             jsontext_null(to);

@@ -158,22 +158,13 @@ static void write_resources(struct jsontext *to, const struct target_report *tar
     jsontext_end(to, '}');
 }
 
-static uint64_t sum(const uint64_t *counts, size_t n)
-{
-    uint64_t total = 0;
-
-    for (size_t i = 0; i < n; i++)
-        total += counts[i];
-    return total;
-}
-
 static void write_threads(struct jsontext *to, const struct target_report *target)
 {
     const uint64_t *states = target->scan.threads;
     bool known = target->scanned;
 
     begin_object(to, "threads");
-    put_known(to, "total", known, sum(states, THREAD_STATE_MAX));
+    put_known(to, "total", known, report_threads(target));
     put_number(to, "parked", target->threads_parked);
     jsontext_end(to, '}');
     begin_object(to, "threads_by_state");
@@ -192,7 +183,7 @@ static void write_goroutines(struct jsontext *to, const struct target_report *ta
         return;
     }
     begin_object(to, "goroutines");
-    put_number(to, "total", sum(target->scan.goroutines, GOROUTINE_STATE_MAX));
+    put_number(to, "total", report_goroutines(target));
     put_number(to, "parked", target->goroutines_parked);
     jsontext_end(to, '}');
 }

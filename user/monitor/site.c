@@ -14,7 +14,7 @@ static size_t copy_cut(char *dst, size_t size, const char *text)
     return utf8_clean(text, strlen(text), dst, size);
 }
 
-static const char *base_name(const char *path)
+const char *site_file(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
@@ -56,7 +56,7 @@ void site_text(const struct stack *stack, char *ret_text, size_t size)
         site_frame(frame, ret_text, size);
         return;
     }
-    length = copy_cut(place, sizeof(place) - 12, base_name(frame->file));
+    length = copy_cut(place, sizeof(place) - 12, site_file(frame->file));
     snprintf(place + length, sizeof(place) - length, ":%" PRIu32, frame->line);
     length = 0;
     if (size > strlen(place) + 1)

@@ -100,15 +100,6 @@ static void flow_rates(struct flow *flow, const struct target_report *target)
     }
 }
 
-static uint64_t sum(const uint64_t *counts, size_t n)
-{
-    uint64_t total = 0;
-
-    for (size_t i = 0; i < n; i++)
-        total += counts[i];
-    return total;
-}
-
 void text_resources_write(const struct page *page, const struct target_report *target)
 {
     const struct wire_resources *resources = &target->resources;
@@ -122,9 +113,9 @@ void text_resources_write(const struct page *page, const struct target_report *t
         flow_rates(&flow, target);
     }
     if (target->scanned && target->scan.has_goroutines)
-        flow_count(&flow, sum(target->scan.goroutines, GOROUTINE_STATE_MAX), "goroutine");
+        flow_count(&flow, report_goroutines(target), "goroutine");
     if (target->scanned)
-        flow_count(&flow, sum(target->scan.threads, THREAD_STATE_MAX), "thread");
+        flow_count(&flow, report_threads(target), "thread");
     if (target->has_resources && target->resources.open_fds != WIRE_UNKNOWN)
         flow_count(&flow, resources->open_fds, "open file");
     if (flow.column > 0)

@@ -121,16 +121,9 @@ struct row {
     struct line place;
 };
 
-static const char *base_name(const char *path)
-{
-    const char *slash = path ? strrchr(path, '/') : NULL;
-
-    return slash && slash[1] ? slash + 1 : path;
-}
-
 static void format_frame(const struct frame *frame, const char *prefix, struct row *row)
 {
-    const char *file = base_name(frame->file);
+    const char *file = frame->file ? site_file(frame->file) : NULL;
     char name[LINE_SIZE];
 
     row->name.used = row->place.used = 0;

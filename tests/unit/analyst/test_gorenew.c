@@ -240,28 +240,25 @@ static void all_have_their_turn(void **state)
 
 static void none_has_two_turns(void **state)
 {
-    (void)state;
-    fill(10, 0);
-    goroutines->renewed_at = 7;
-    assert_put(10);
-    assert_int_equal(n_of[COPY], 10);
-    assert_int_equal(put_goids[0], 8);
-    assert_int_equal(put_goids[3], 1);
-    assert_int_equal(put_goids[9], 7);
-}
+    static const struct {
+        size_t from;
+        uint64_t first;
+    } cases[] = {
+        {7, 8},
+        {9, 10},
+        {10, 1}, /* of another program, which has fewer, as the next one */
+        {SIZE_MAX, 1},
+    };
 
-/* Of another program, which has fewer. */
-static void a_place_behind_the_last_is_the_first(void **state)
-{
     (void)state;
-    fill(10, 0);
-    goroutines->renewed_at = 10;
-    assert_put(10);
-    assert_int_equal(put_goids[0], 1);
-    fill(10, 0);
-    goroutines->renewed_at = SIZE_MAX;
-    assert_put(10);
-    assert_int_equal(put_goids[0], 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fill(10, 0);
+        goroutines->renewed_at = cases[i].from;
+        assert_put(10);
+        assert_int_equal(n_of[COPY], 10);
+        for (uint64_t j = 0; j < 10; j++)
+            assert_int_equal(put_goids[j], (cases[i].first - 1 + j) % 10 + 1);
+    }
 }
 
 static void a_scan_goes_through_so_many(void **state)
@@ -286,7 +283,6 @@ int main(void)
         WITH_MEMOS(errors_are_passed_on),
         WITH_MEMOS(all_have_their_turn),
         WITH_MEMOS(none_has_two_turns),
-        WITH_MEMOS(a_place_behind_the_last_is_the_first),
         WITH_MEMOS(a_scan_goes_through_so_many),
     };
 

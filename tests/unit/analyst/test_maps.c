@@ -147,6 +147,22 @@ static void test_find(void **state)
     maps_free(&maps);
 }
 
+static void test_names(void **state)
+{
+    static const char *const cases[][2] = {
+        {"/usr/lib/libc.so.6", "libc.so.6"},
+        {"/a", "a"},
+        {"[vdso]", "[vdso]"},
+        {"[anon:a/b]", "[anon:a/b]"},
+        {"socket:[1]/x", "socket:[1]/x"},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_string_equal(mapping_name(&(struct mapping){.path = cases[i][0]}), cases[i][1]);
+}
+
 static void test_too_many(void **state)
 {
     size_t length = (size_t)MAPS_MAX + 1;
@@ -172,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_overlapping_lines_are_skipped),
         cmocka_unit_test(test_every_cut_is_survived),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_too_many),
     };
 

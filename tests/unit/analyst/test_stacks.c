@@ -196,6 +196,19 @@ static void test_frames_are_bounded(void **state)
     assert_int_equal(fixture->losses.count[LOSS_frames_capped], 1);
 }
 
+/* A count is a word of another process's. */
+static void test_kernel_frames_are_bounded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct kernel_record *kernel = calloc(1, sizeof(*kernel));
+    struct raw_stack raw = {.reason = "io", .kernel = kernel};
+
+    kernel->n = UINT32_MAX;
+    assert_int_equal(mailbox_stack(fixture->mailbox, look_up(fixture, &raw).id)->head.n_frames,
+                     KERNEL_FRAMES_MAX);
+    free(kernel);
+}
+
 static void test_no_room_for_another_stack(void **state)
 {
     struct fixture *fixture = *state;
@@ -222,6 +235,7 @@ int main(void)
         TEST(test_labels_are_part_of_it),
         TEST(test_id_is_the_same_for_another_analyst),
         TEST(test_frames_are_bounded),
+        TEST(test_kernel_frames_are_bounded),
         TEST(test_no_room_for_another_stack),
     };
 

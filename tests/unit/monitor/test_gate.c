@@ -369,6 +369,53 @@ static void makes_room_for_the_newest(void **state)
     close(last);
 }
 
+/* Many answers are on their way longer than a flood takes to fill all slots. */
+static void keeps_who_reads_an_answer(void **state)
+{
+    struct fixture *fixture = *state;
+    int reader = connect_client(fixture), clients[CLIENTS_MAX];
+    char start[1];
+
+    say(fixture, reader, GOOD);
+    fill(fixture, fixture->served[0]);
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        pass(fixture, 1);
+        clients[i] = connect_client(fixture);
+    }
+    assert_int_equal(recv(reader, start, sizeof(start), MSG_DONTWAIT), sizeof(start));
+    assert_int_equal(lost(fixture, WEBLOSS_slow), 0);
+    assert_int_equal(lost(fixture, WEBLOSS_evicted), 1);
+    expect_closed(clients[0], "");
+    expect_open(clients[1]);
+    for (size_t i = 1; i < CLIENTS_MAX; i++)
+        close(clients[i]);
+    close(reader);
+}
+
+/* Where so many have something to say at once that not all are heard before the next connection. */
+static void keeps_whose_request_is_here(void **state)
+{
+    struct fixture *fixture = *state;
+    int clients[CLIENTS_MAX], last = socket(AF_INET, SOCK_STREAM, 0);
+
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        clients[i] = connect_client(fixture);
+        pass(fixture, 1);
+    }
+    assert_int_equal(connect(last, (struct sockaddr *)&fixture->address, sizeof(fixture->address)),
+                     0);
+    for (size_t i = 1; i < CLIENTS_MAX; i++)
+        assert_int_equal(send(clients[i], "G", 1, MSG_NOSIGNAL), 1);
+    say(fixture, clients[0], GOOD);
+    assert_int_equal(fixture->n_served, 1);
+    assert_int_equal(lost(fixture, WEBLOSS_evicted), 1);
+    expect_open(clients[0]);
+    expect_open(clients[2]);
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        close(clients[i]);
+    close(last);
+}
+
 static void takes_turns(void **state)
 {
     struct fixture *fixture = *state;
@@ -573,6 +620,8 @@ int main(void)
         OPEN(ends_who_resets_before_the_answer),
         OPEN(ends_who_resets_in_the_queue),
         OPEN(makes_room_for_the_newest),
+        OPEN(keeps_who_reads_an_answer),
+        OPEN(keeps_whose_request_is_here),
         OPEN(takes_turns),
         OPEN(bounds_answers),
         OPEN(waits_for_the_verifier_alone),

@@ -25,7 +25,7 @@
 #include "monitor/body.h"
 #include "monitor/clients.h"
 
-#define DEADLINE_MS  5000
+#define DEADLINE_MS  30000
 #define QUIET_MS     50 /* long enough for a loop on loopback to show what it would not do */
 #define RECEIVED_MAX (8 * 1024 * 1024)
 #define BIG_LINES    200000

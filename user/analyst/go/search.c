@@ -161,13 +161,6 @@ static bool overlaps(const struct go_code *code, const struct go_module *module)
     return false;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 /* Takes up a module that validates; the first one decides which Go it is. */
 static int add_module(struct search *search, const struct finding *finding, const char **ret_check)
 {
@@ -187,7 +180,7 @@ static int add_module(struct search *search, const struct finding *finding, cons
     if (overlaps(code, &module))
         return -EILSEQ;
     mapping = maps_find(search->maps, module.minpc);
-    module.name = interns_keep(code->interns, base_name(mapping->path));
+    module.name = interns_keep(code->interns, mapping_name(mapping));
     module.bias = go_object_bias(code->windows, search->maps, mapping);
     if (go_object_build_id(code->windows, search->maps, mapping, build_id))
         module.build_id = interns_keep(code->interns, build_id);
