@@ -35,6 +35,7 @@ enum rpc_type {
     RPC_PLACE,        /* -> u64: where the first living thread is in a system call */
     RPC_DONE,         /* scan `value` has been sent to the monitor; no answer */
     RPC_GIVEN_UP,     /* scan `value` failed for another reason than the target's end; no answer */
+    RPC_MAPPED,       /* ranges -> those lines of RPC_MAPS that hold their starts; probe/mapped.h */
     RPC_TYPE_MAX
 };
 

@@ -158,7 +158,9 @@ static const int reader_calls[] = {
 };
 
 /* PAGEMAP_SCAN, whose argument has twelve words; see probe/memory.c. */
-#define PAGEMAP_SCAN_IOCTL _IOWR('f', 16, uint64_t[12])
+#define PAGEMAP_SCAN_IOCTL  _IOWR('f', 16, uint64_t[12])
+/* PROCMAP_QUERY, likewise of thirteen; see probe/mapped.c. */
+#define PROCMAP_QUERY_IOCTL _IOWR('f', 17, uint64_t[13])
 
 /* What the probe, which starts processes and makes their sockets, has no use for. It is no list of
  * what it may do: that would be most of what libbpf, the C library and all roles do. */
@@ -331,6 +333,9 @@ static int allow_reading(scmp_filter_ctx filter)
     if (!r)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                              SCMP_A1(SCMP_CMP_EQ, PAGEMAP_SCAN_IOCTL));
+    if (!r)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_EQ, PROCMAP_QUERY_IOCTL));
     return r;
 }
 

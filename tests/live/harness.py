@@ -567,12 +567,13 @@ def libraries(program):
     return [pathlib.Path(word) for word in words if word.startswith("/")]
 
 
-def plugin_path(directory):
+def plugin_path(directory, name="plugin.so", *more):
     """The library that fixture dlopen loads."""
     return compile_source(
         SOURCES / "lib" / "plugin.c",
-        pathlib.Path(directory) / "plugin.so",
+        pathlib.Path(directory) / name,
         *"gcc -std=gnu17 -O1 -g -fomit-frame-pointer -shared -fPIC -D_GNU_SOURCE".split(),
+        *more,
     )
 
 

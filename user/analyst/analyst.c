@@ -67,7 +67,7 @@ static int scan(struct analyst *analyst, const struct rpc_tick *tick)
     r = threads_scan(analyst->threads, tick->attach_ns, &result);
     if (!r)
         r = goroutines_scan(analyst->goroutines, threads_exec_id(analyst->threads), &result);
-    program_rest(analyst->program);
+    mappings_rest(program_mappings(analyst->program));
     if (r == -ECONNRESET || r == -ENOMEM)
         return r;
     if (!r) {

@@ -216,8 +216,10 @@ int unwinder_set_maps(struct unwinder *unwinder, const struct maps *maps)
     size_t n_old = unwinder->n_modules, n_fresh;
     int r;
 
-    if (is_unchanged(unwinder, maps))
+    if (is_unchanged(unwinder, maps)) {
+        unwinder->all_shown = true;
         return 0;
+    }
     r = list_modules(unwinder, maps, &fresh, &n_fresh);
     if (r < 0)
         return r;
@@ -230,7 +232,14 @@ int unwinder_set_maps(struct unwinder *unwinder, const struct maps *maps)
             debuginfo_free(&old[i]->debuginfo);
     report_again(unwinder);
     list_free(old, n_old);
+    unwinder->all_shown = true;
     return 0;
+}
+
+void unwinder_doubt(struct unwinder *unwinder)
+{
+    unwinder->doubts++;
+    unwinder->all_shown = false;
 }
 
 static void close_module(struct module *module)
@@ -284,6 +293,54 @@ struct module *module_find(const struct unwinder *unwinder, uint64_t address)
     if (low == unwinder->n_modules || address < unwinder->modules[low]->start)
         return NULL;
     return unwinder->modules[low];
+}
+
+static bool is_shown(const struct unwinder *unwinder, const struct module *module, uint64_t address)
+{
+    if (unwinder->all_shown)
+        return true;
+    return module && module->doubts == unwinder->doubts && address >= module->shown.start &&
+           address < module->shown.end;
+}
+
+/* Whether `mapping` is a part of the module as it is known. Where it is, so is all that was read of
+ * the module's file: it is the same, at the same place. */
+static bool is_part_of(const struct module *module, const struct mapping *mapping)
+{
+    return mapping->start >= module->start && mapping->end <= module->end &&
+           same_segment(&module->mapping, mapping);
+}
+
+int module_show(const struct unwinder *unwinder, struct module *module, uint64_t address)
+{
+    const struct unwind_target *target = &unwinder->target;
+    struct mapping mapping;
+    int r;
+
+    if (is_shown(unwinder, module, address))
+        return 0;
+    r = target->find_mapping(target->context, address, &mapping);
+    if (r && r != -ENOENT)
+        return r;
+    if (r || !mapping.executable)
+        return module ? -ESTALE : 0;
+    if (!module || !is_part_of(module, &mapping))
+        return -ESTALE;
+    module->shown = (struct span){mapping.start, mapping.end};
+    module->doubts = unwinder->doubts;
+    return 0;
+}
+
+int modules_renew(struct unwinder *unwinder)
+{
+    const struct unwind_target *target = &unwinder->target;
+    const struct maps *maps;
+    int r = target->list_mappings(target->context, &maps);
+
+    if (!r)
+        r = unwinder_set_maps(unwinder, maps);
+    unwinder->all_shown = false; /* they may have been read a while ago */
+    return r;
 }
 
 static int open_image(struct unwinder *unwinder, struct module *module)

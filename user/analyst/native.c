@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "analyst/go/site.h"
-#include "analyst/maps.h"
 #include "analyst/site.h"
 #include "analyst/unwind.h"
 #include "cleanup.h"
@@ -27,12 +26,12 @@ static_assert(NATIVE_BATCH_MAX <= RPC_RANGES_MAX, "a batch is read at once");
 
 struct native {
     struct remote *remote;
+    struct mappings *mappings;
+    int mappings_error; /* of the batch: what is mapped could not be asked */
     struct losses *losses;
     struct stacks *stacks;
     struct unwinder *unwinder;
     struct go_code *go;           /* NULL: none */
-    const struct maps *maps;      /* of this scan; NULL: not told yet */
-    uint64_t modules_hash;        /* of the mappings with code */
     struct kernel_record *kernel; /* of this scan, if any thread asked for them */
     size_t n_kernel;
     bool kernel_asked;
@@ -121,6 +120,34 @@ static int target_open_debug(void *context, const char *path, int *ret_fd)
     return remote_open_debug(native->remote, path, ret_fd);
 }
 
+static int target_find_mapping(void *context, uint64_t address, struct mapping *ret_mapping)
+{
+    struct native *native = context;
+    const struct mapping *mapping;
+    int r = mappings_find(native->mappings, address, &mapping);
+
+    if (r) {
+        native->mappings_error = r;
+        return r;
+    }
+    if (!mapping)
+        return -ENOENT;
+    *ret_mapping = *mapping;
+    return 0;
+}
+
+static int target_list_mappings(void *context, const struct maps **ret_maps)
+{
+    struct native *native = context;
+    int r = mappings_renew(native->mappings, ret_maps);
+
+    if (!r)
+        stacks_forget(native->stacks);
+    else if (r != -EBUSY)
+        native->mappings_error = r;
+    return r;
+}
+
 static bool is_in_go(const struct native *native, uint64_t pc)
 {
     return native->go && go_code_has(native->go, pc);
@@ -142,8 +169,8 @@ static uint32_t find_site(void *context, const struct frame *frames, uint32_t n)
                                                      : site_find(frames, n);
 }
 
-int native_new(struct remote *remote, bool careful, struct outbox *outbox, struct losses *losses,
-               struct native **ret_native)
+int native_new(struct remote *remote, struct mappings *mappings, bool careful,
+               struct outbox *outbox, struct losses *losses, struct native **ret_native)
 {
     CLEANUP(native_free) struct native *native = calloc(1, sizeof(*native));
     int r;
@@ -151,10 +178,13 @@ int native_new(struct remote *remote, bool careful, struct outbox *outbox, struc
     if (!native)
         return -ENOMEM;
     native->remote = remote;
+    native->mappings = mappings;
     native->losses = losses;
     r = unwinder_new(&(struct unwind_target){.read = target_read,
                                              .open_mapping = target_open_mapping,
                                              .open_debug = target_open_debug,
+                                             .find_mapping = target_find_mapping,
+                                             .list_mappings = target_list_mappings,
                                              .careful = careful,
                                              .context = native},
                      losses, &native->unwinder);
@@ -179,19 +209,11 @@ void native_free(struct native **native)
     *native = NULL;
 }
 
-int native_use(struct native *native, const struct maps *maps, struct go_code *code)
+void native_use(struct native *native, struct go_code *code)
 {
-    uint64_t hash;
-
-    if (native->maps && native->go == code)
-        return 0;
-    hash = maps_hash_code(maps);
-    if (native->go != code || native->modules_hash != hash)
+    if (native->go != code)
         stacks_forget(native->stacks);
     native->go = code;
-    native->modules_hash = hash;
-    native->maps = maps;
-    return unwinder_set_maps(native->unwinder, maps);
 }
 
 /* Its own file is the first one mapped, below the libraries. */
@@ -240,9 +262,9 @@ int native_prepare(struct native *native)
 
 void native_begin(struct native *native)
 {
-    native->maps = NULL;
     native->kernel_asked = false;
     native->n_kernel = 0;
+    mappings_doubt(native->mappings);
     unwinder_rest(native->unwinder, clock_now());
 }
 
@@ -288,10 +310,10 @@ static const struct kernel_record *kernel_of(const struct native *native, uint32
 }
 
 /* The part of a thread's stack that is copied at once: from its stack pointer up. */
-static struct rpc_range copy_range(const struct native *native, const struct thread_record *record)
+static struct rpc_range copy_range(const struct maps *maps, const struct thread_record *record)
 {
     uint64_t sp = record->regs[REGS_SP];
-    const struct mapping *mapping = maps_find(native->maps, sp);
+    const struct mapping *mapping = maps_find(maps, sp);
 
     if (!mapping)
         return (struct rpc_range){sp, 0};
@@ -300,10 +322,11 @@ static struct rpc_range copy_range(const struct native *native, const struct thr
 
 /* The memory that a thread's stack takes: its whole mapping, or, where that holds more than one
  * stack, what lies between its stack pointer and its thread pointer. */
-static struct rpc_range stack_range(const struct native *native, const struct thread_record *record)
+static struct rpc_range stack_range(const struct native *native, const struct maps *maps,
+                                    const struct thread_record *record)
 {
     uint64_t sp = record->regs[REGS_SP];
-    const struct mapping *mapping = maps_find(native->maps, sp);
+    const struct mapping *mapping = maps_find(maps, sp);
 
     /* Go's threads have their stacks somewhere in its heap. */
     if (!mapping || is_in_go(native, record->regs[REGS_IP]))
@@ -318,7 +341,8 @@ static struct rpc_range stack_range(const struct native *native, const struct th
 
 /* /proc/PID/pagemap is its owner's to read, or takes CAP_DAC_READ_SEARCH, which all else can do
  * without. */
-static int measure_memory(struct native *native, const struct thread_record *records, size_t n,
+static int measure_memory(struct native *native, const struct maps *maps,
+                          const struct thread_record *records, size_t n,
                           struct native_thread *ret_threads)
 {
     struct rpc_range ranges[NATIVE_BATCH_MAX] = {{0}};
@@ -326,15 +350,15 @@ static int measure_memory(struct native *native, const struct thread_record *rec
     int r;
 
     for (size_t i = 0; i < n; i++)
-        ranges[i] = stack_range(native, &records[i]);
+        ranges[i] = stack_range(native, maps, &records[i]);
     r = remote_resident(native->remote, ranges, n, &bytes);
     for (size_t i = 0; i < n; i++)
         ret_threads[i].memory_bytes = r || bytes[i] == UINT64_MAX ? 0 : bytes[i];
     return r == -EACCES ? 0 : r;
 }
 
-static int copy_stacks(struct native *native, const struct thread_record *records, size_t n,
-                       struct stack_copy *ret_copies)
+static int copy_stacks(struct native *native, const struct maps *maps,
+                       const struct thread_record *records, size_t n, struct stack_copy *ret_copies)
 {
     struct rpc_range ranges[NATIVE_BATCH_MAX];
     const uint32_t *lengths;
@@ -343,7 +367,7 @@ static int copy_stacks(struct native *native, const struct thread_record *record
     int r;
 
     for (size_t i = 0; i < n; i++)
-        ranges[i] = copy_range(native, &records[i]);
+        ranges[i] = copy_range(maps, &records[i]);
     r = remote_read(native->remote, ranges, n, &bytes, &lengths);
     if (r)
         return r;
@@ -353,6 +377,16 @@ static int copy_stacks(struct native *native, const struct thread_record *record
     }
     memcpy(native->copies, bytes, used);
     return 0;
+}
+
+static int find_stacks(struct native *native, const struct thread_record *records, size_t n,
+                       const struct maps **ret_maps)
+{
+    uint64_t addresses[NATIVE_BATCH_MAX];
+
+    for (size_t i = 0; i < n; i++)
+        addresses[i] = records[i].regs[REGS_SP];
+    return mappings_at(native->mappings, addresses, n, ret_maps);
 }
 
 /* Go code has no CFI, but its own tables. */
@@ -386,9 +420,25 @@ static int describe_one(struct native *native, const struct thread_record *recor
             native->losses->count[LOSS_frames_capped]++;
     }
     ret_thread->error = stacks_find(native->stacks, &raw, &ret_thread->stack);
+    if (native->mappings_error) {
+        stacks_forget(native->stacks);
+        return native->mappings_error;
+    }
     if (ret_thread->error)
         return ret_thread->error == -ENOSPC ? 0 : ret_thread->error;
     return waits_describe(native->remote, record, ret_thread->stack.shape, &ret_thread->wait);
+}
+
+/* What is copied and measured before anything else is asked for. */
+static int look_at_stacks(struct native *native, const struct thread_record *records, size_t n,
+                          struct stack_copy *ret_copies, struct native_thread *ret_threads)
+{
+    const struct maps *maps;
+    int r = find_stacks(native, records, n, &maps);
+
+    if (!r)
+        r = measure_memory(native, maps, records, n, ret_threads);
+    return r ? r : copy_stacks(native, maps, records, n, ret_copies);
 }
 
 int native_describe(struct native *native, const struct thread_record *records, size_t n,
@@ -398,13 +448,14 @@ int native_describe(struct native *native, const struct thread_record *records, 
     bool uninterruptible = false;
     int r;
 
+    /* They were seen parked: what is mapped from now on is what they stand in. */
+    unwinder_doubt(native->unwinder);
+    native->mappings_error = 0;
     for (size_t i = 0; i < n; i++)
         uninterruptible |= reason_class_of(&records[i]) == PARK_IO;
     r = uninterruptible ? refresh_kernel(native) : 0;
     if (!r)
-        r = measure_memory(native, records, n, ret_threads);
-    if (!r)
-        r = copy_stacks(native, records, n, copies);
+        r = look_at_stacks(native, records, n, copies, ret_threads);
     for (size_t i = 0; i < n && !r; i++)
         r = describe_one(native, &records[i], &copies[i], &ret_threads[i]);
     return r;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "analyst/go/code.h"
-#include "analyst/maps.h"
+#include "analyst/mappings.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
 #include "analyst/stacks.h"
@@ -26,20 +26,19 @@ struct native_thread {
 };
 
 /* All are borrowed. `careful`: functions have their names from symbol tables alone. -ENOMEM. */
-int native_new(struct remote *remote, bool careful, struct outbox *outbox, struct losses *losses,
-               struct native **ret_native);
-
-/* Before the first native_describe() of a scan: the target's mappings, borrowed until the next
- * native_begin(); and its Go code, by which threads that stand in it are unwound and named, NULL:
- * there is none, borrowed until the next call. -ENOMEM. */
-int native_use(struct native *native, const struct maps *maps, struct go_code *code);
+int native_new(struct remote *remote, struct mappings *mappings, bool careful,
+               struct outbox *outbox, struct losses *losses, struct native **ret_native);
 void native_free(struct native **native);
 
 /* Before the first scan, and before it is known what that will meet: loads what naming is likely to
  * need, which takes longer than all else of a first scan. -ECONNRESET, -ENOMEM. */
 int native_prepare(struct native *native);
 
-/* A new scan: the target's mappings may have changed. */
+/* The target's Go code, by which threads that stand in it are unwound and named, NULL: there is
+ * none. Borrowed until the next call. */
+void native_use(struct native *native, struct go_code *code);
+
+/* A new sweep over the threads. */
 void native_begin(struct native *native);
 
 /* Describes `n` parked threads, at most NATIVE_BATCH_MAX. -errno of the probe or -ENOMEM. */

@@ -344,6 +344,24 @@ int remote_maps(struct remote *remote, size_t max, char **ret_text, size_t *ret_
     return 0;
 }
 
+int remote_mapped(struct remote *remote, const uint64_t *addresses, size_t n, const char **ret_text,
+                  size_t *ret_length)
+{
+    struct rpc_range ranges[RPC_RANGES_MAX];
+    int r;
+
+    if (n > RPC_RANGES_MAX)
+        return -E2BIG;
+    for (size_t i = 0; i < n; i++)
+        ranges[i] = (struct rpc_range){addresses[i], 1};
+    r = call_with_ranges(remote, RPC_MAPPED, ranges, n);
+    if (r)
+        return r;
+    *ret_text = (const char *)data(remote);
+    *ret_length = remote->reply.size;
+    return 0;
+}
+
 static int set_path(struct remote *remote, const char *path)
 {
     size_t length = strlen(path);

@@ -57,6 +57,11 @@ int remote_resident(struct remote *remote, const struct rpc_range *ranges, size_
 #define REMOTE_MAPS_MAX (64u * 1024 * 1024)
 int remote_maps(struct remote *remote, size_t max, char **ret_text, size_t *ret_length);
 
+/* Lines of it: of the mappings that hold any of `n` addresses, at most RPC_RANGES_MAX; see
+ * probe/mapped.h. -ENOTTY: before Linux 6.11. */
+int remote_mapped(struct remote *remote, const uint64_t *addresses, size_t n, const char **ret_text,
+                  size_t *ret_length);
+
 /* Descriptors that the caller closes. */
 int remote_open_mapping(struct remote *remote, struct rpc_range range, uint64_t device,
                         uint64_t inode, const char *path, int *ret_fd);

@@ -176,8 +176,13 @@ size_t unwinder_symbolize(struct unwinder *unwinder, const struct raw_frame *raw
 {
     uint64_t address = raw->pc - !raw->activation;
     struct module *module = module_find(unwinder, address);
-    size_t n = module ? cached_symbol(unwinder, module, address, ret_frames) : 0;
+    size_t n = 0;
 
+    /* Mostly the unwinding has shown it already. */
+    if (module && module_show(unwinder, module, address))
+        module = NULL;
+    if (module)
+        n = cached_symbol(unwinder, module, address, ret_frames);
     if (!n) {
         ret_frames[0] = (struct frame){.address = raw->pc};
         n = 1;

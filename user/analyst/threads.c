@@ -83,7 +83,8 @@ int threads_new(const struct threads_options *options, struct program *program,
     threads->outbox = outbox;
     threads->losses = losses;
     table_init(&threads->table, &threads_type);
-    r = native_new(remote, options->careful, outbox, losses, &threads->native);
+    r = native_new(remote, program_mappings(program), options->careful, outbox, losses,
+                   &threads->native);
     if (r)
         return r;
     *ret_threads = TAKE_PTR(threads);
@@ -117,8 +118,8 @@ static int start_anew(struct threads *threads)
     table_clear(&threads->table);
     threads->n_pending = threads->n_fresh = 0;
     native_free(&threads->native);
-    return native_new(threads->remote, threads->options.careful, threads->outbox, threads->losses,
-                      &threads->native);
+    return native_new(threads->remote, program_mappings(threads->program), threads->options.careful,
+                      threads->outbox, threads->losses, &threads->native);
 }
 
 static enum thread_state state_of(const struct thread_record *record)
@@ -242,19 +243,16 @@ static void note_description(struct threads *threads, const struct thread_record
 static int describe_pending(struct threads *threads)
 {
     size_t n = threads->n_pending;
-    const struct maps *maps;
     int r;
 
     if (!n)
         return 0;
     memset(threads->described, 0, n * sizeof(threads->described[0]));
     r = program_update(threads->program, threads->number, threads->exec_id);
-    if (!r)
-        r = program_maps(threads->program, &maps);
-    if (!r)
-        r = native_use(threads->native, maps, program_code(threads->program));
-    if (!r)
-        r = native_describe(threads->native, threads->pending, n, threads->described);
+    if (r)
+        return r;
+    native_use(threads->native, program_code(threads->program));
+    r = native_describe(threads->native, threads->pending, n, threads->described);
     if (r)
         return r;
     for (size_t i = 0; i < n; i++)
@@ -333,7 +331,7 @@ static void discard_moved(struct threads *threads)
     }
 }
 
-/* Second sweep, only after there were new stacks. */
+/* Second sweep, only after there were new stacks, and only as far as the last of them. */
 static int sweep_fresh(struct threads *threads)
 {
     const struct thread_record *records;
@@ -346,7 +344,7 @@ static int sweep_fresh(struct threads *threads)
     r = remote_scan(threads->remote, &records, &n, &more);
     while (!r) {
         confirm(threads, records, n);
-        if (!more)
+        if (!more || !threads->n_fresh)
             break;
         r = remote_scan_next(threads->remote, &records, &n, &more);
     }

@@ -36,6 +36,7 @@ struct stack_walk {
     bool read_failed;      /* in the step that is under way */
     uint64_t last_sp;      /* of the frame that was recorded last */
     struct module *load;   /* the walk came to a module that has to be loaded first */
+    bool stale;            /* ... or to an address that another module has than is known */
     uint64_t page_address; /* of the page beyond the copy that was read last; 0: none */
     uint8_t page[STACK_PAGE];
 };
@@ -150,6 +151,7 @@ static int visit_frame(Dwfl_Frame *frame, void *context)
     struct module *module;
     struct cfi_entry cfi;
     Dwarf_Addr pc;
+    int r;
 
     walk->read_failed = false;
     if (!dwfl_frame_pc(frame, &pc, NULL) || stands_still(walk, frame, pc))
@@ -157,6 +159,11 @@ static int visit_frame(Dwfl_Frame *frame, void *context)
     if (walk->n == walk->max)
         return stop(walk, UNWIND_CAPPED);
     module = module_find(unwinder, pc - !exact);
+    r = module_show(unwinder, module, pc - !exact);
+    if (r) {
+        walk->stale = r == -ESTALE;
+        return stop(walk, UNWIND_CUT);
+    }
     if (module && module_is_unloaded(module)) {
         walk->load = module;
         return DWARF_CB_ABORT;
@@ -175,7 +182,7 @@ static int visit_frame(Dwfl_Frame *frame, void *context)
     return DWARF_CB_OK;
 }
 
-/* One attempt. True: it has to be repeated, a module had to be loaded. */
+/* One attempt. True: it has to be repeated, modules had to be listed or one be loaded. */
 static bool attempt(struct unwinder *unwinder, struct stack_walk *walk)
 {
     int r;
@@ -183,7 +190,10 @@ static bool attempt(struct unwinder *unwinder, struct stack_walk *walk)
     walk->n = 0;
     walk->below_signal = false;
     walk->load = NULL;
+    walk->stale = false;
     r = dwfl_getthread_frames(unwinder->dwfl, UNWIND_TID, visit_frame, unwinder);
+    if (walk->stale)
+        return modules_renew(unwinder) == 0;
     if (walk->load) {
         module_load(unwinder, walk->load);
         return true;
@@ -204,7 +214,7 @@ enum unwind_end unwinder_unwind(struct unwinder *unwinder, const uint64_t *regs,
     struct stack_walk walk = {.regs = regs, .copy = copy, .frames = ret_frames, .max = max};
 
     unwinder->walk = &walk;
-    /* Ends, because a module is tried once only. */
+    /* Ends, because a module is tried once only, and list_mappings() ends. */
     while (attempt(unwinder, &walk))
         ;
     unwinder->walk = NULL;

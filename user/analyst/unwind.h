@@ -25,6 +25,13 @@ struct unwind_target {
     /* Opens a file of separate debug information by absolute path, in the target's root or in ours;
      * the caller owns *ret_fd and checks that it is the right file (build ID or CRC). */
     int (*open_debug)(void *context, const char *path, int *ret_fd);
+    /* Finds what is mapped at an address; its path is borrowed until the next call. -ENOENT:
+     * nothing. After another error no stack or name of before unwinder_doubt() is to be used. */
+    int (*find_mapping)(void *context, uint64_t address, struct mapping *ret_mapping);
+    /* Lists all mappings, borrowed until the next call, where one is not as it was: nothing that
+     * was kept by addresses holds any more. Called again where one is not as it was listed either,
+     * until an error ends the stack there. */
+    int (*list_mappings)(void *context, const struct maps **ret_maps);
     void *context;
     bool careful; /* no debug information is read */
 };
@@ -62,6 +69,11 @@ int unwinder_set_maps(struct unwinder *unwinder, const struct maps *maps);
 
 /* Reads what naming an address of the module that holds `pc` takes, before there is one to name. */
 void unwinder_prepare(struct unwinder *unwinder, uint64_t pc);
+
+/* Time has passed, and code may have come and gone: from now on find_mapping() has to show that a
+ * module still is where it was before anything is unwound or named by it. Where another one is, all
+ * are listed anew. */
+void unwinder_doubt(struct unwinder *unwinder);
 
 /* Closes all files, and gives back what was read of them, once no address has been named for
  * UNWIND_REST_NS: mostly those that come are known. What is met anew is opened anew. To be told the

@@ -30,10 +30,16 @@ enum module_state {
     MODULE_NO_FILE, /* anonymous memory: code that the program made itself */
 };
 
+struct span {
+    uint64_t start, end;
+};
+
 /* One run of executable mappings: of the same segment of the same file, or of anonymous memory. */
 struct module {
     struct mapping mapping; /* its first mapping, the path owned by the module */
     uint64_t start, end;    /* from the first to the last of the run */
+    struct span shown;      /* what module_show() looked at last, ... */
+    uint64_t doubts;        /* ... when unwinder.doubts was this */
     const char *name;       /* base name, in unwinder.interns; NULL for anonymous memory */
     uint32_t id;            /* never used again for another module of the same unwinder */
     enum module_state state;
@@ -70,6 +76,8 @@ struct unwinder {
     struct module **modules; /* ascending, not overlapping */
     size_t n_modules;
     uint32_t last_id;
+    uint64_t doubts;   /* calls of unwinder_doubt() */
+    bool all_shown;    /* the modules were listed since the last of them */
     bool named;        /* an address that was not known, since unwinder_rest() was called */
     uint64_t named_ns; /* when it was called first after that; 0: files were closed since */
     struct symbol_cache *symbols;
@@ -82,6 +90,12 @@ struct unwinder {
 #define MODULES_MAX 16384 /* code beyond them has no name and ends a stack */
 
 struct module *module_find(const struct unwinder *unwinder, uint64_t address);
+/* Shows that `module`, or NULL, still is what has the address. -ESTALE: it is not, and
+ * modules_renew() is to be called. -errno of find_mapping(). */
+int module_show(const struct unwinder *unwinder, struct module *module, uint64_t address);
+/* Lists the modules anew. Must not be called from within one of elfutils' callbacks. -errno of
+ * list_mappings(), -ENOMEM. */
+int modules_renew(struct unwinder *unwinder);
 /* Whether it is to be loaded before what it has is used. */
 bool module_is_unloaded(const struct module *module);
 /* Makes the module known to elfutils, if that did not fail before. Must not be called from within

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "passed_fd.h"
+#include "probe/mapped.h"
 #include "probe/memory.h"
 #include "probe/procfs.h"
 #include "probe/sweep.h"
@@ -152,6 +153,12 @@ static int read_maps(struct service *service, pid_t tid)
     return r;
 }
 
+static int ask_mapped(struct service *service, pid_t tid)
+{
+    return mapped_at(service->target, tid, service->request.ranges, service->request.n_ranges,
+                     data_area(service), RPC_DATA_SIZE, &service->reply.size);
+}
+
 static int open_mapping(struct service *service, pid_t tid, int *ret_fd)
 {
     const struct rpc_request *request = &service->request;
@@ -214,6 +221,8 @@ static int look_inside(struct service *service, int *ret_fd)
         return measure_resident(service, tid);
     case RPC_MAPS:
         return read_maps(service, tid);
+    case RPC_MAPPED:
+        return ask_mapped(service, tid);
     case RPC_OPEN_MAPPING:
         return open_mapping(service, tid, ret_fd);
     case RPC_OPEN_DEBUG:
@@ -290,11 +299,13 @@ static void show_progress(struct service *service)
 
 static void count_loss(struct service *service, int error)
 {
-    if (!error || error == -ESRCH)
+    uint32_t type = service->request.type;
+
+    if (!error || error == -ESRCH || error == -ENOTTY)
         return;
-    if (service->request.type == RPC_READ || service->request.type == RPC_MAPS)
+    if (type == RPC_READ || type == RPC_MAPS || type == RPC_MAPPED)
         service->losses->count[LOSS_memory_unreadable]++;
-    if (service->request.type == RPC_RESIDENT)
+    if (type == RPC_RESIDENT)
         service->losses->count[LOSS_resources_unreadable]++;
 }
 

@@ -180,8 +180,10 @@ static inline int elffile_open_debug(void *context, const char *path, int *ret_f
 /* Shows the file to an unwinder as mapped from its beginning. */
 static inline void elffile_map(struct elffile *file)
 {
-    const struct unwind_target target = {elffile_read, elffile_open, elffile_open_debug, file,
-                                         false};
+    const struct unwind_target target = {.read = elffile_read,
+                                         .open_mapping = elffile_open,
+                                         .open_debug = elffile_open_debug,
+                                         .context = file};
     struct mapping mapping = {.start = ELFFILE_BASE,
                               .end = ELFFILE_BASE + ELFFILE_SIZE,
                               .device = 1,

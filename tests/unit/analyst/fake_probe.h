@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,6 +45,7 @@ struct fake_probe {
     uint32_t fail_type;      /* requests of this type fail with fail_error, ... */
     int fail_error;          /* (0: none does) */
     unsigned int fail_after; /* ... after so many that do not; then counted down to 0 */
+    bool only_all;           /* mappings cannot be asked for one by one */
     /* Called before a request is answered. */
     void (*before)(struct fake_probe *probe, const struct rpc_request *request);
     void *context; /* for it */
@@ -90,7 +93,6 @@ static inline void fake_probe_load_maps(struct fake_probe *probe)
     int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     ssize_t n = 1;
 
-    probe->n_maps++;
     probe->maps_length = 0;
     while (n > 0 && probe->maps_length < FAKE_PROBE_MAPS_MAX) {
         n = read(fd, probe->maps + probe->maps_length, FAKE_PROBE_MAPS_MAX - probe->maps_length);
@@ -102,13 +104,42 @@ static inline void fake_probe_load_maps(struct fake_probe *probe)
 static inline void fake_probe_maps(struct fake_probe *probe, uint64_t offset,
                                    struct rpc_reply *reply)
 {
-    if (!offset)
+    if (!offset) {
         fake_probe_load_maps(probe);
+        probe->n_maps++;
+    }
     reply->size = probe->maps_length - offset;
     if (reply->size > FAKE_PROBE_MAPS_PIECE)
         reply->size = FAKE_PROBE_MAPS_PIECE;
     memcpy(probe->area + RPC_RECORDS_SIZE, probe->maps + offset, reply->size);
     reply->more = offset + reply->size < probe->maps_length;
+}
+
+/* Of ascending addresses. */
+static inline int fake_probe_mapped(struct fake_probe *probe, const struct rpc_request *request,
+                                    struct rpc_reply *reply)
+{
+    char *data = (char *)probe->area + RPC_RECORDS_SIZE;
+    uint32_t i = 0;
+
+    if (probe->only_all)
+        return -ENOTTY;
+    fake_probe_load_maps(probe);
+    probe->maps[probe->maps_length] = '\0';
+    for (char *line = probe->maps, *end; *line; line = end) {
+        uint64_t from, to;
+
+        end = strchr(line, '\n') + 1;
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) != 2)
+            abort();
+        while (i < request->n_ranges && request->ranges[i].address < from)
+            i++;
+        if (i == request->n_ranges || request->ranges[i].address >= to)
+            continue;
+        memcpy(data + reply->size, line, (size_t)(end - line));
+        reply->size += (size_t)(end - line);
+    }
+    return 0;
 }
 
 static inline int fake_probe_data(struct fake_probe *probe, const void *bytes, size_t size,
@@ -150,6 +181,8 @@ static inline int fake_probe_perform(struct fake_probe *probe, const struct rpc_
     case RPC_MAPS:
         fake_probe_maps(probe, request->value, reply);
         return 0;
+    case RPC_MAPPED:
+        return fake_probe_mapped(probe, request, reply);
     case RPC_OPEN_MAPPING:
         *ret_fd = open(request->path.text, O_RDONLY | O_CLOEXEC);
         return *ret_fd < 0 ? -errno : 0;
@@ -226,7 +259,7 @@ static inline void fake_probe_start(struct fake_probe *probe)
 {
     *probe = (struct fake_probe){.resident = 8192};
     probe->area = calloc(1, RPC_AREA_SIZE);
-    probe->maps = malloc(FAKE_PROBE_MAPS_MAX);
+    probe->maps = malloc(FAKE_PROBE_MAPS_MAX + 1);
     if (!probe->area || !probe->maps ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, probe->sockets) ||
         pthread_create(&probe->thread, NULL, fake_probe_run, probe))

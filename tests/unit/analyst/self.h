@@ -23,6 +23,10 @@ struct self {
     unsigned int n_reads; /* calls of read() */
     unsigned int n_opens; /* calls of open_mapping() */
     unsigned int n_debug; /* calls of open_debug() */
+    unsigned int n_finds; /* calls of find_mapping() */
+    unsigned int n_lists; /* calls of list_mappings() */
+    int find_error;       /* not 0: of find_mapping() */
+    unsigned int lists;   /* calls of list_mappings() that are left */
 };
 
 static inline int self_read(void *context, uint64_t address, void *buffer, size_t size)
@@ -69,9 +73,46 @@ static inline void self_read_maps(struct maps *ret_maps)
     free(text);
 }
 
+static inline int self_find_mapping(void *context, uint64_t address, struct mapping *ret_mapping)
+{
+    struct self *self = context;
+    const struct mapping *mapping;
+
+    self->n_finds++;
+    if (self->find_error)
+        return self->find_error;
+    maps_free(&self->maps);
+    self_read_maps(&self->maps);
+    mapping = maps_find(&self->maps, address);
+    if (!mapping)
+        return -ENOENT;
+    *ret_mapping = *mapping;
+    return 0;
+}
+
+static inline int self_list_mappings(void *context, const struct maps **ret_maps)
+{
+    struct self *self = context;
+
+    self->n_lists++;
+    if (!self->lists)
+        return -EBUSY;
+    self->lists--;
+    maps_free(&self->maps);
+    self_read_maps(&self->maps);
+    *ret_maps = &self->maps;
+    return 0;
+}
+
 static inline void self_start_as(struct self *self, bool careful)
 {
-    struct unwind_target target = {self_read, self_open_mapping, self_open_debug, self, careful};
+    struct unwind_target target = {.read = self_read,
+                                   .open_mapping = self_open_mapping,
+                                   .open_debug = self_open_debug,
+                                   .find_mapping = self_find_mapping,
+                                   .list_mappings = self_list_mappings,
+                                   .context = self,
+                                   .careful = careful};
 
     *self = (struct self){0};
     if (unwinder_new(&target, &self->losses, &self->unwinder) < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is made of one parked thread: its stack with names, its object, its memory. */
+#include "cleanup.h"
 #include "follow.h"
 #include "self.h"
 
@@ -7,8 +8,7 @@ struct fixture {
     struct follow *follow;
     struct native *native;
     struct native_thread thread; /* described last */
-    struct maps maps;
-    bool has_maps; /* of this scan */
+    struct mappings *mappings;
 };
 
 static int start(void **state)
@@ -17,7 +17,8 @@ static int start(void **state)
 
     fixture->follow = follow_new(0);
     *state = fixture;
-    return native_new(fixture->follow->remote, false, fixture->follow->outbox,
+    assert_int_equal(mappings_new(fixture->follow->remote, &fixture->mappings), 0);
+    return native_new(fixture->follow->remote, fixture->mappings, false, fixture->follow->outbox,
                       &fixture->follow->losses, &fixture->native);
 }
 
@@ -26,7 +27,7 @@ static int end(void **state)
     struct fixture *fixture = *state;
 
     native_free(&fixture->native);
-    maps_free(&fixture->maps);
+    mappings_free(&fixture->mappings);
     follow_free(fixture->follow);
     free(fixture);
     return 0;
@@ -34,31 +35,14 @@ static int end(void **state)
 
 static void begin_scan(struct fixture *fixture)
 {
-    fixture->has_maps = false;
+    mappings_begin(fixture->mappings);
     native_begin(fixture->native);
-}
-
-static int describe_many(struct fixture *fixture, const struct thread_record *records, size_t n,
-                         struct native_thread *ret_threads)
-{
-    size_t length;
-    char *text;
-
-    if (!fixture->has_maps) {
-        maps_free(&fixture->maps);
-        assert_int_equal(remote_maps(fixture->follow->remote, REMOTE_MAPS_MAX, &text, &length), 0);
-        assert_int_equal(maps_parse(text, length, &fixture->maps), 0);
-        free(text);
-        fixture->has_maps = true;
-    }
-    assert_int_equal(native_use(fixture->native, &fixture->maps, NULL), 0);
-    return native_describe(fixture->native, records, n, ret_threads);
 }
 
 static int try_describe(struct fixture *fixture, const struct thread_record *record)
 {
     fixture->thread = (struct native_thread){0};
-    return describe_many(fixture, record, 1, &fixture->thread);
+    return native_describe(fixture->native, record, 1, &fixture->thread);
 }
 
 /* Describes one thread; its stack as the monitor gets it. */
@@ -224,7 +208,7 @@ static void test_stacks_of_a_batch_are_kept_apart(void **state)
     follow_add(follow, 11)->regs[REGS_IP] = (uint64_t)(uintptr_t)callee_example;
     sp = (uint64_t *)(uintptr_t)records[1].regs[REGS_SP];
     *sp = (uint64_t)(uintptr_t)caller_example + 1; /* where it returns to */
-    assert_int_equal(describe_many(fixture, records, 2, threads), 0);
+    assert_int_equal(native_describe(fixture->native, records, 2, threads), 0);
     assert_int_equal(outbox_scan(follow->outbox, &(struct wire_scan){.number = 1}), 0);
     mailbox_collect(follow->mailbox);
     stack = mailbox_stack(follow->mailbox, threads[1].stack.id);
@@ -386,6 +370,77 @@ static void test_memory_that_may_not_be_measured_is_0(void **state)
     assert_int_equal(fixture->thread.memory_bytes, 0);
 }
 
+/* Nothing but the code is other code now: the same thread, with the same registers and stack. */
+static void map_program(uint64_t at, uint64_t offset)
+{
+    AUTO_CLOSE int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    void *address = (void *)(uintptr_t)at;
+
+    assert_ptr_equal(
+        mmap(address, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, (off_t)offset),
+        address);
+}
+
+static void test_code_that_takes_anothers_place(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake_probe *probe = &fixture->follow->probe;
+    struct thread_record *record = follow_add(fixture->follow, 10);
+    uint64_t code = (uint64_t)(uintptr_t)callee_example, page = code & -PAGE, at, offset;
+    const struct mapping *program;
+    const struct maps *maps;
+    unsigned int n_maps;
+
+    assert_int_equal(mappings_at(fixture->mappings, &(uint64_t){code}, 1, &maps), 0);
+    program = maps_find(maps, code);
+    offset = page - program->start + program->offset;
+    at = (uint64_t)(uintptr_t)mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    record->regs[REGS_IP] = at + (code - page);
+
+    map_program(at, offset);
+    begin_scan(fixture);
+    assert_string_equal(function(fixture, describe(fixture, record), 0), "callee_example");
+    begin_scan(fixture);
+    n_maps = probe->n_maps;
+    assert_int_equal(try_describe(fixture, record), 0);
+    assert_int_equal(probe->n_maps, n_maps);
+
+    map_program(at, 0); /* what is there now has no name */
+    begin_scan(fixture);
+    assert_string_equal(function(fixture, describe(fixture, record), 0), "");
+    assert_int_equal(probe->n_maps, n_maps + 1);
+
+    munmap((void *)(uintptr_t)at, PAGE);
+    begin_scan(fixture);
+    assert_int_equal(describe(fixture, record)->frames[0].module, 0);
+    map_program(at, offset);
+    begin_scan(fixture);
+    assert_string_equal(function(fixture, describe(fixture, record), 0), "callee_example");
+    munmap((void *)(uintptr_t)at, PAGE);
+}
+
+/* Nothing is told of a thread rather than something that may not hold any more. */
+static void test_mappings_that_cannot_be_asked_for(void **state)
+{
+    static const uint32_t types[] = {RPC_MAPPED, RPC_MAPS};
+    struct fixture *fixture = *state;
+    struct fake_probe *probe = &fixture->follow->probe;
+    struct thread_record *record = follow_add(fixture->follow, 10);
+
+    probe->fail_error = -EPERM;
+    record->regs[REGS_IP] = (uint64_t)(uintptr_t)callee_example;
+    for (size_t i = 0; i < 2; i++) {
+        probe->fail_type = types[i];
+        assert_int_equal(try_describe(fixture, record), -EPERM);
+        assert_int_equal(fixture->follow->mailbox->n_stacks, 0);
+    }
+    probe->fail_type = RPC_MAPPED;
+    probe->fail_after = 1; /* the stack is found, the code is not */
+    assert_int_equal(try_describe(fixture, record), -EPERM);
+    probe->fail_error = 0;
+    assert_string_equal(function(fixture, describe(fixture, record), 0), "callee_example");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -404,6 +459,8 @@ int main(void)
         TEST(test_memory_is_that_of_the_stack),
         TEST(test_memory_that_cannot_be_measured_is_0),
         TEST(test_memory_that_may_not_be_measured_is_0),
+        TEST(test_code_that_takes_anothers_place),
+        TEST(test_mappings_that_cannot_be_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -329,7 +329,8 @@ static int fake_no_debug(void *context, const char *path, int *ret_fd)
 static void look_into_fake(struct fake *fake, struct frame frames[static SYMBOL_INLINE_MAX])
 {
     static const char text[] = "10000-20000 r-xp 00000000 08:01 77 /opt/lib/libfake.so.1\n";
-    struct unwind_target target = {self_read, fake_open, fake_no_debug, fake, false};
+    struct unwind_target target = {
+        .read = self_read, .open_mapping = fake_open, .open_debug = fake_no_debug, .context = fake};
     uint64_t regs[RECORD_REGS] = {[REGS_IP] = 0x10123, [REGS_SP] = (uint64_t)&regs};
     struct raw_frame raw[2];
     size_t n;

@@ -360,6 +360,63 @@ static void test_many_threads_in_many_chunks(void **state)
     assert_int_equal(follow->probe.n_maps, 1);
 }
 
+static void test_second_sweep_ends_with_the_last_new_park(void **state)
+{
+    struct follow *follow = *state;
+    unsigned int n_chunks;
+
+    for (uint32_t i = 0; i < 50; i++)
+        follow_add(follow, 10 + i);
+    follow->probe.chunk = 10;
+    follow_scan(follow);
+    n_chunks = follow->probe.n_requests[RPC_SCAN_NEXT];
+    assert_int_equal(n_chunks, 2 * 4);
+    follow_wait(follow, 60 * SECOND);
+    follow_repark(&follow->records[3], 2 * SECOND);
+    follow_repark(&follow->records[12], 2 * SECOND);
+    follow_scan(follow);
+    assert_int_equal(follow->mailbox->n_puts, 2);
+    assert_int_equal(follow->probe.n_requests[RPC_SCAN_NEXT], n_chunks + 4 + 1);
+    follow_scan(follow); /* what is left of a sweep is in no other's way */
+    assert_int_equal(follow->mailbox->n_puts, 0);
+    assert_int_equal(follow->mailbox->n_samples, 50);
+}
+
+/* Scans in which Go is not looked for either: the third, the fifth, ... */
+static unsigned int count_readings(struct follow *follow)
+{
+    struct thread_record *record = follow_add(follow, 10);
+    unsigned int n_maps;
+
+    follow_scan(follow);
+    follow_scan(follow);
+    for (int i = 0; i < 2; i++) {
+        n_maps = follow->probe.n_maps;
+        follow_wait(follow, 60 * SECOND);
+        follow_repark(record, 2 * SECOND);
+        follow_scan(follow);
+        assert_int_equal(follow->mailbox->n_puts, 1);
+        if (!i)
+            follow_scan(follow);
+    }
+    return follow->probe.n_maps - n_maps;
+}
+
+static void test_new_park_reads_no_maps(void **state)
+{
+    assert_int_equal(count_readings(*state), 0);
+}
+
+/* As before Linux 6.11. */
+static void test_new_park_reads_maps_where_it_must(void **state)
+{
+    struct follow *follow = *state;
+
+    follow->probe.only_all = true;
+    assert_int_equal(count_readings(follow), 1);
+    assert_int_equal(follow->probe.n_requests[RPC_MAPPED], 1);
+}
+
 static void test_states_are_counted(void **state)
 {
     struct follow *follow = *state;
@@ -460,6 +517,9 @@ int main(void)
         TEST(test_exec_between_chunks),
         TEST(test_ended_threads_are_dropped),
         TEST(test_many_threads_in_many_chunks),
+        TEST(test_second_sweep_ends_with_the_last_new_park),
+        TEST(test_new_park_reads_no_maps),
+        TEST(test_new_park_reads_maps_where_it_must),
         TEST(test_states_are_counted),
         cmocka_unit_test(test_failures_are_made_up_for),
         TEST(test_probe_that_is_gone),

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -234,6 +235,96 @@ static void test_cut_behind_made_code(void **state)
     munmap(page, 4096);
 }
 
+/* What is known of a module is shown to hold by one look at it, however often it is met. */
+static void test_doubted_modules_are_looked_at_once(void **state)
+{
+    struct look *look = *state;
+    struct self *self = look->self;
+    unsigned int n_opens, n_finds;
+    size_t n;
+
+    look_from_outer(look);
+    assert_int_equal(self->n_finds, 0); /* they were just listed */
+    n = look->n;
+    n_opens = self->n_opens;
+    unwinder_doubt(self->unwinder);
+    look_from_outer(look);
+    n_finds = self->n_finds;
+    assert_in_range(n_finds, 1, 3); /* this program, cmocka, the C library */
+    look_from_outer(look);
+    assert_int_equal(self->n_finds, n_finds);
+    assert_int_equal(self->n_lists, 0);
+    assert_int_equal(self->n_opens, n_opens);
+    assert_int_equal(look->n, n);
+    assert_caller_of(&look->named, "look_from_inner", "look_from_outer");
+    unwinder_doubt(self->unwinder);
+    look_from_outer(look);
+    assert_int_equal(self->n_finds, 2 * n_finds);
+}
+
+/* Nothing was listed yet, or all of it is other code by now. */
+static void test_other_modules_are_listed(void **state)
+{
+    struct look *look = *state;
+    struct self *self = look->self;
+    const struct maps none = {0};
+
+    assert_int_equal(unwinder_set_maps(self->unwinder, &none), 0);
+    unwinder_doubt(self->unwinder);
+    look_from_outer(look); /* they cannot be listed */
+    assert_int_equal(look->end, UNWIND_CUT);
+    assert_int_equal(look->n, 1);
+    assert_null(look->named.frames[0].module);
+    self->n_lists = 0;
+    self->lists = 1;
+    look_from_outer(look);
+    assert_int_equal(self->n_lists, 1);
+    assert_int_equal(look->end, UNWIND_WHOLE);
+    assert_caller_of(&look->named, "look_from_inner", "look_from_outer");
+}
+
+/* What is above it is told. */
+static void test_stack_ends_at_code_that_is_never_as_listed(void **state)
+{
+    struct look *look = *state;
+    struct self *self = look->self;
+    const struct mapping *cmocka =
+        maps_find(&self->maps, (uint64_t)dlsym(RTLD_DEFAULT, "_cmocka_run_group_tests"));
+    struct maps fewer = {.mappings = calloc(self->maps.n, sizeof(struct mapping))};
+    size_t n = self->maps.n;
+
+    for (size_t i = 0; i < n; i++)
+        if (self->maps.mappings[i].inode != cmocka->inode)
+            fewer.mappings[fewer.n++] = self->maps.mappings[i];
+    assert_int_equal(unwinder_set_maps(self->unwinder, &fewer), 0);
+    maps_free(&fewer);
+    unwinder_doubt(self->unwinder);
+    look_from_outer(look);
+    assert_int_equal(look->end, UNWIND_CUT);
+    assert_caller_of(&look->named, "look_from_outer",
+                     "test_stack_ends_at_code_that_is_never_as_listed");
+    assert_string_equal(look->named.frames[look->named.n - 1].module, "test_unwind");
+    assert_int_equal(self->n_lists, 1);
+}
+
+static void test_what_cannot_be_looked_at_is_cut(void **state)
+{
+    struct look *look = *state;
+    struct self *self = look->self;
+
+    unwinder_doubt(self->unwinder);
+    self->find_error = -EPERM;
+    look_from_outer(look);
+    assert_int_equal(look->end, UNWIND_CUT);
+    assert_int_equal(look->n, 1);
+    assert_null(look->named.frames[0].function);
+    assert_null(look->named.frames[0].module);
+    assert_int_equal(self->n_lists, 0);
+    self->find_error = 0;
+    look_from_outer(look);
+    assert_int_equal(look->end, UNWIND_WHOLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +337,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unreadable_stack_is_cut, start, end),
         cmocka_unit_test_setup_teardown(test_no_code_is_cut, start, end),
         cmocka_unit_test_setup_teardown(test_cut_behind_made_code, start, end),
+        cmocka_unit_test_setup_teardown(test_doubted_modules_are_looked_at_once, start, end),
+        cmocka_unit_test_setup_teardown(test_other_modules_are_listed, start, end),
+        cmocka_unit_test_setup_teardown(test_stack_ends_at_code_that_is_never_as_listed, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_looked_at_is_cut, start, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

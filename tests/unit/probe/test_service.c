@@ -186,6 +186,23 @@ static void test_resident(void **state)
     assert_int_equal(bytes, PAGE);
 }
 
+/* Before Linux 6.11 it says that it cannot be asked, which is no loss. */
+static void test_mapped(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *data = (const char *)fixture->area + RPC_RECORDS_SIZE;
+    const struct rpc_range ranges[] = {{8, 1}, {fixture->note.address, 1}};
+    char line[32];
+    int r = ask_ranges(fixture, RPC_MAPPED, ranges, 2);
+
+    snprintf(line, sizeof(line), "%lx-", fixture->note.address);
+    if (r)
+        assert_int_equal(r, -ENOTTY);
+    else
+        assert_memory_equal(data, line, strlen(line));
+    assert_int_equal(fixture->losses.count[LOSS_memory_unreadable], 0);
+}
+
 static void test_maps_and_files(void **state)
 {
     struct fixture *fixture = *state;
@@ -476,6 +493,7 @@ int main(void)
         TEST(test_progress),
         TEST(test_memory_beyond_the_area),
         TEST(test_resident),
+        TEST(test_mapped),
         TEST(test_maps_and_files),
         TEST(test_place),
         TEST(test_place_of_who_waits_for_nothing),

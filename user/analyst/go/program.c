@@ -19,17 +19,14 @@ struct start {
 };
 
 struct program {
-    struct remote *remote;
     struct go_memory memory;
     struct losses *losses;
     uint64_t scan; /* the last one that looked */
     uint64_t exec_id;
     uint64_t generation;
     uint64_t n_updates; /* since it runs, or has this code */
-    struct maps maps;
-    bool has_maps;        /* they are those of this scan */
-    uint64_t code_hash;   /* of the mappings with code, when they were last read */
-    uint64_t opened_hash; /* the same, when Go was last looked for */
+    struct mappings *mappings;
+    uint64_t opened_code; /* mappings_code() when Go was last looked for */
     bool is_go;
     char why[GO_WHY_MAX];       /* its goroutines can't be read, or not in full; "": they can */
     struct go_code *code;       /* NULL: none */
@@ -46,15 +43,18 @@ static const struct table_type starts_type = {sizeof(struct start), STARTS_MAX, 
 
 int program_new(struct remote *remote, struct losses *losses, struct program **ret_program)
 {
-    struct program *program = calloc(1, sizeof(*program));
+    CLEANUP(program_free) struct program *program = calloc(1, sizeof(*program));
+    int r;
 
     if (!program)
         return -ENOMEM;
-    program->remote = remote;
+    table_init(&program->starts, &starts_type);
+    r = mappings_new(remote, &program->mappings);
+    if (r)
+        return r;
     program->memory = gomemory_of(remote);
     program->losses = losses;
-    table_init(&program->starts, &starts_type);
-    *ret_program = program;
+    *ret_program = TAKE_PTR(program);
     return 0;
 }
 
@@ -73,37 +73,14 @@ void program_free(struct program **program)
     if (!*program)
         return;
     close_program(*program);
-    maps_free(&(*program)->maps);
+    mappings_free(&(*program)->mappings);
     free(*program);
     *program = NULL;
 }
 
-void program_rest(struct program *program)
+struct mappings *program_mappings(struct program *program)
 {
-    maps_free(&program->maps);
-    program->has_maps = false;
-}
-
-int program_maps(struct program *program, const struct maps **ret_maps)
-{
-    AUTO_FREE char *text = NULL;
-    struct maps maps;
-    size_t length;
-    int r;
-
-    *ret_maps = &program->maps;
-    if (program->has_maps)
-        return 0;
-    r = remote_maps(program->remote, REMOTE_MAPS_MAX, &text, &length);
-    if (!r)
-        r = maps_parse(text, length, &maps);
-    if (r)
-        return r;
-    maps_free(&program->maps);
-    program->maps = maps;
-    program->has_maps = true;
-    program->code_hash = maps_hash_code(&maps);
-    return 0;
+    return program->mappings;
 }
 
 static int open_code(struct program *program)
@@ -111,8 +88,8 @@ static int open_code(struct program *program)
     const struct maps *maps;
     int r;
 
-    r = program_maps(program, &maps);
-    program->opened_hash = program->code_hash;
+    r = mappings_all(program->mappings, &maps);
+    program->opened_code = mappings_code(program->mappings);
     return r ? r : go_code_new(&program->memory, maps, program->why, &program->code);
 }
 
@@ -125,7 +102,7 @@ static int take_up_plugins(struct program *program)
 
     if (!go_code_has_grown(program->code))
         return 0;
-    r = program_maps(program, &maps);
+    r = mappings_all(program->mappings, &maps);
     return r ? r : go_code_update(program->code, maps);
 }
 
@@ -196,26 +173,27 @@ static bool is_time(uint64_t n)
 
 int program_update(struct program *program, uint64_t scan, uint64_t exec_id)
 {
-    bool is_new = program->exec_id != exec_id;
+    bool is_new = program->exec_id != exec_id, has_new_code;
     int r;
 
     if (program->scan == scan && !is_new)
         return 0;
     program->scan = scan;
-    program->has_maps = false;
+    mappings_begin(program->mappings);
     if (is_new) {
         close_program(program);
         program->exec_id = exec_id;
         program->n_updates = 0;
     }
-    if (program->code_hash != program->opened_hash)
+    has_new_code = mappings_code(program->mappings) != program->opened_code;
+    if (has_new_code)
         program->n_updates = 0; /* what it loaded may be a runtime, which takes a moment to start */
     program->n_updates++;
     if (program->runtime) {
         r = take_up_plugins(program);
         return r ? r : prove_guess(program);
     }
-    if (!is_time(program->n_updates) && program->code_hash == program->opened_hash)
+    if (!is_time(program->n_updates) && !has_new_code)
         return 0;
     return open_program(program);
 }

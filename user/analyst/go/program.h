@@ -10,7 +10,7 @@
 
 #include "analyst/go/code.h"
 #include "analyst/go/runtime.h"
-#include "analyst/maps.h"
+#include "analyst/mappings.h"
 #include "analyst/outbox.h"
 #include "analyst/remote.h"
 #include "loss.h"
@@ -21,10 +21,6 @@ struct program;
 /* All are borrowed. -ENOMEM. */
 int program_new(struct remote *remote, struct losses *losses, struct program **ret_program);
 void program_free(struct program **program);
-
-/* The scan is over: gives the maps back, which may be most of what there is. They are read anew in
- * the next scan that needs them either way. */
-void program_rest(struct program *program);
 
 /* Looks what runs in the process, once a scan. `exec_id` tells one program from the next. -errno of
  * the probe. */
@@ -37,9 +33,8 @@ uint64_t program_generation(const struct program *program);
 struct go_code *program_code(struct program *program);
 struct go_runtime *program_runtime(struct program *program);
 
-/* The target's mappings, as of this scan: read once, when they are first asked for. Borrowed until
- * the next program_update(). -errno of the probe, -ENOMEM. */
-int program_maps(struct program *program, const struct maps **ret_maps);
+/* The target's mappings, as of this scan once it is updated. Borrowed. */
+struct mappings *program_mappings(struct program *program);
 
 /* Fills in runtime, runtime_version and note. */
 void program_describe(const struct program *program, struct outbox *outbox,
