@@ -124,10 +124,15 @@ static void take_next(struct gatherer *gatherer)
         gatherer->last = NULL;
 }
 
+static void forget(struct gatherer *gatherer)
+{
+    gatherer->first = gatherer->last = gatherer->asking = NULL;
+}
+
 void gatherer_init(struct gatherer *gatherer, const struct go_memory *memory)
 {
     gatherer->memory = memory;
-    gatherer->first = gatherer->last = gatherer->asking = NULL;
+    forget(gatherer);
     gatherer->n_asked = gatherer->n_taken = 0;
     gatherer->error = 0;
 }
@@ -141,7 +146,7 @@ void gatherer_clear(struct gatherer *gatherer)
         (void)gatherer->memory->take(gatherer->memory->context, &bytes, &lengths);
         gatherer->n_taken++;
     }
-    gatherer->first = gatherer->last = gatherer->asking = NULL;
+    forget(gatherer);
     gatherer->error = 0;
 }
 
@@ -149,7 +154,7 @@ void gather_begin(struct gatherer *gatherer, struct gathering *gathering)
 {
     gathering->n_asked = gathering->n_taken = 0;
     gathering->next = NULL;
-    if (!gathering->n)
+    if (!gathering->n || gatherer->error)
         return;
     if (gatherer->last)
         gatherer->last->next = gathering;
@@ -168,6 +173,9 @@ int gather_finish(struct gatherer *gatherer, struct gathering *gathering)
         take_next(gatherer);
         ask_ahead(gatherer);
     }
+    /* Nobody will finish the others, which may be gone by the next call. */
+    if (gatherer->error)
+        forget(gatherer);
     return gatherer->error;
 }
 

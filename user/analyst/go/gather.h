@@ -57,7 +57,8 @@ struct gatherer {
 /* Nothing is under way. */
 void gatherer_init(struct gatherer *gatherer, const struct go_memory *memory);
 
-/* Forgets all that are under way, and an error. */
+/* Forgets all that are under way, takes the answers that are still to come, and forgets an error.
+ */
 void gatherer_clear(struct gatherer *gatherer);
 
 /* Begins one: its pieces are read after those of all that were begun before. It is the caller's,
@@ -65,7 +66,8 @@ void gatherer_clear(struct gatherer *gatherer);
 void gather_begin(struct gatherer *gatherer, struct gathering *gathering);
 
 /* Waits until all of its pieces are handed out, and with them those of all that were begun before
- * it. While an answer is late, memory->work is done. 0 or -errno of the reader. */
+ * it. While an answer is late, memory->work is done. 0 or -errno of the reader: then all that are
+ * under way are forgotten, and what is begun or finished before gatherer_clear() is this error. */
 int gather_finish(struct gatherer *gatherer, struct gathering *gathering);
 
 /* Both, of one. */

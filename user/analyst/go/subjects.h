@@ -59,20 +59,20 @@ void subject_reader_free(struct subject_reader **reader);
 void subject_reader_start(struct subject_reader *reader);
 
 /*
- * The three steps of a batch, one of SUBJECTS_BATCHES, of at most SUBJECTS_MAX subjects. What could
- * not be read is left out. What they point to is good until the batch is begun anew. -errno of the
- * memory.
+ * The three steps of batch `number`, of SUBJECTS_BATCHES, with at most SUBJECTS_MAX subjects. What
+ * could not be read is left out. What they point to is good until the batch is begun anew. -errno
+ * of the memory.
  */
 
 /* Begins to read what their g's lead to. */
-void subjects_begin(struct subject_reader *reader, size_t batch, struct subject *subjects,
+void subjects_begin(struct subject_reader *reader, size_t number, struct subject *subjects,
                     size_t n);
 
 /* Waits for that, and begins to read what it leads to: all is asked for. */
-int subjects_go_on(struct subject_reader *reader, size_t batch);
+int subjects_go_on(struct subject_reader *reader, size_t number);
 
 /* Waits for the rest. */
-int subjects_finish(struct subject_reader *reader, size_t batch);
+int subjects_finish(struct subject_reader *reader, size_t number);
 
 /* Only their sudogs and channels, at once, while no batch is being read. */
 int subjects_read_channels(struct subject_reader *reader, struct subject *subjects, size_t n);

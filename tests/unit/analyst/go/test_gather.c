@@ -348,6 +348,7 @@ static void an_error_ends_all_until_they_are_forgotten(void **state)
     assert_int_equal(gather_finish(&gatherer, &two[0]), -ESRCH);
     error = 0;
     assert_int_equal(gather_finish(&gatherer, &two[1]), -ESRCH);
+    assert_int_equal(gather_with(&gatherer, lists[0], EACH, 0, take_of_first, &order), -ESRCH);
     assert_int_equal(order.n, 0);
     gatherer_clear(&gatherer);
     assert_int_equal(asked.n_asked, asked.n_taken);
