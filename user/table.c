@@ -257,12 +257,14 @@ void *table_take(struct table *table, size_t *ret_bytes)
 static void *find_in(const struct table *table, const struct table_index *index, uint32_t hash,
                      struct table_key key)
 {
-    uint32_t slot;
+    const uint32_t slot = find_slot(table, index, hash, key);
 
-    if (!index->slots)
-        return NULL;
-    slot = find_slot(table, index, hash, key);
     return index->slots[slot] ? element_at(table, slot_position(index, slot)) : NULL;
+}
+
+static void *find_former(const struct table *table, uint32_t hash, struct table_key key)
+{
+    return table->former.slots ? find_in(table, &table->former, hash, key) : NULL;
 }
 
 void *table_find(const struct table *table, struct table_key key)
@@ -274,7 +276,7 @@ void *table_find(const struct table *table, struct table_key key)
         return NULL;
     hash = hash_of(table, key);
     found = find_in(table, &table->index, hash, key);
-    return found ? found : find_in(table, &table->former, hash, key);
+    return found ? found : find_former(table, hash, key);
 }
 
 static void prefetch(const struct table_index *index, uint32_t hash)
