@@ -275,6 +275,8 @@ static void test_links(void **state)
     give_link(fixture, READER_KERNEL);
     give_link(fixture, READER_PING);
     assert_int_equal(hear(fixture, READER_TAKEN).number, 0);
+    give(fixture, READER_PING, 2); /* by the answer to it the order before is over */
+    assert_int_equal(hear(fixture, READER_TAKEN).number, 2);
     assert_int_equal(count_descriptors(fixture), n + 3);
 }
 
