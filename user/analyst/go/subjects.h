@@ -17,7 +17,7 @@
 #include "loss.h"
 #include "sample.h"
 
-#define SUBJECTS_MAX      2048 /* of a batch */
+#define SUBJECTS_MAX      1024 /* of a batch */
 #define SUBJECTS_BATCHES  3    /* that are read at a time */
 #define SUBJECT_CASES_MAX 64   /* of a select, that are followed */
 
