@@ -60,18 +60,46 @@ static bool has_large_binder(const char *name)
     return false;
 }
 
-/* The only way to stop libiberty, which has nothing on the heap while it writes. A short name can
- * stand for one of 2^100 characters: each of its parts may repeat the two before it. */
+/* Returns false where it did not fit. */
+static bool output_add(struct output *output, const char *text, size_t length)
+{
+    size_t room = DEMANGLED_MAX - output->length;
+    size_t added = length < room ? length : room;
+
+    if (!length) /* then the text may be NULL */
+        return true;
+    memcpy(output->text + output->length, text, added);
+    output->length += added;
+    return added == length;
+}
+
+/* The only way to stop libiberty, which has nothing on the heap while it writes a C++ name. A
+ * short name can stand for one of 2^100 characters: each of its parts may repeat the two before
+ * it. */
 static void append(const char *text, size_t length, void *context)
 {
     struct output *output = context;
-    size_t room = DEMANGLED_MAX - output->length;
 
-    if (!length) /* then the text may be NULL */
-        return;
-    memcpy(output->text + output->length, text, length < room ? length : room);
-    output->length += length < room ? length : room;
-    if (length > room)
+    if (!output_add(output, text, length))
+        longjmp(output->full, 1);
+}
+
+static bool is_ascii(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] > 0x7f)
+            return false;
+    return true;
+}
+
+/* An identifier in Punycode is written from the heap, and freed after that (rust-demangle.c:
+ * print_ident()). It is all of a Rust name that is not ASCII, and never two of them in a row:
+ * the next text ends it. */
+static void append_rust(const char *text, size_t length, void *context)
+{
+    struct output *output = context;
+
+    if (!output_add(output, text, length) && is_ascii(text, length))
         longjmp(output->full, 1);
 }
 
@@ -82,7 +110,7 @@ static bool write_readable(const char *symbol, struct output *output)
     if (setjmp(output->full))
         return true; /* cut */
     output->length = 0;
-    if (rust_demangle_callback(symbol, DMGL_NO_OPTS, append, output))
+    if (rust_demangle_callback(symbol, DMGL_NO_OPTS, append_rust, output))
         return true;
     output->length = 0;
     return cplus_demangle_v3_callback(symbol, DMGL_NO_OPTS, append, output);

@@ -116,6 +116,42 @@ static void test_endless_lifetimes(void **state)
     assert_demangled("_RINvC1a1bFFGzzzzzzzz_EuEuE", "_RINvC1a1bFFGzzzzzzzz_EuEuE");
 }
 
+/* Writes a pair of the type at a place of the name; places are counted from behind the _R, by
+ * Rust's digits (v0 mangling: backref, base-62-number). Returns the length. */
+static size_t write_pair_of(char *name, size_t place)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    char number[3] = {digits[(place - 1) / 62], digits[(place - 1) % 62]};
+
+    return sprintf(name, "TB%s_B%s_E", number, number);
+}
+
+/* "gödel", then each part twice in the next. Whichever of its texts fills the room, libiberty
+ * leaves nothing on the heap (the sanitizer looks). */
+static void test_exponential_punycode_is_cut(void **state)
+{
+    (void)state;
+    assert_demangled("_RNvCu8gdel_5qa1b", "g\xc3\xb6" "del::b");
+    for (int padding = 1; padding <= 9; padding++) {
+        char name[1024], *readable;
+        size_t length = sprintf(name, "_RINvC1a%d%.*s", padding, padding, "bbbbbbbbb");
+        size_t place = length - 2;
+
+        length += sprintf(name + length, "Cu8gdel_5qa");
+        for (int i = 0; i < 30; i++) {
+            size_t next = length - 2;
+
+            length += write_pair_of(name + length, place);
+            place = next;
+        }
+        strcpy(name + length, "E");
+        readable = demangle(name);
+        assert_non_null(readable);
+        assert_int_equal(strlen(readable), DEMANGLED_MAX);
+        free(readable);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_long_names_stay),
         cmocka_unit_test(test_exponential_names_are_cut),
         cmocka_unit_test(test_endless_lifetimes),
+        cmocka_unit_test(test_exponential_punycode_is_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
