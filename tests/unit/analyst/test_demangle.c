@@ -131,7 +131,8 @@ static size_t write_pair_of(char *name, size_t place)
 static void test_exponential_punycode_is_cut(void **state)
 {
     (void)state;
-    assert_demangled("_RNvCu8gdel_5qa1b", "g\xc3\xb6" "del::b");
+    assert_demangled("_RNvCu8gdel_5qa1b", "g\xc3\xb6"
+                                          "del::b");
     for (int padding = 1; padding <= 9; padding++) {
         char name[1024], *readable;
         size_t length = sprintf(name, "_RINvC1a%d%.*s", padding, padding, "bbbbbbbbb");
