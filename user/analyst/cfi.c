@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether there is call frame information for an address. libdwfl asks too, but where there is none
+ * What call frame information there is for an address. libdwfl asks too, but where there is none
  * it goes on with frame pointers (backends/x86_64_unwind.c), which hardly any code keeps: the
  * frames that come out are guesses. So a stack ends before that.
  */
@@ -23,7 +23,8 @@ static Dwarf_Frame *find_frame(const struct module *module, uint64_t address, Dw
     return NULL;
 }
 
-struct cfi_entry cfi_find(struct unwinder *unwinder, const struct module *module, uint64_t address)
+const struct cfi_entry *cfi_find(struct unwinder *unwinder, const struct module *module,
+                                 uint64_t address)
 {
     /* Multiplied by 2^64 / golden ratio, so that neighbours spread. */
     size_t slot = (address * 0x9e3779b97f4a7c15u) >> 32 & (CFI_CACHE_SLOTS - 1);
@@ -33,11 +34,15 @@ struct cfi_entry cfi_find(struct unwinder *unwinder, const struct module *module
     bool signal = false;
 
     if (entry->module == module->id && entry->address == address)
-        return *entry;
+        return entry;
+    *entry = (struct cfi_entry){.address = address, .module = module->id};
     frame = find_frame(module, address, &bias);
-    if (frame)
-        dwarf_frame_info(frame, NULL, NULL, &signal);
-    *entry = (struct cfi_entry){address, module->id, frame != NULL, signal};
+    if (!frame)
+        return entry;
+    dwarf_frame_info(frame, NULL, NULL, &signal);
+    entry->covered = true;
+    entry->signal = signal;
+    entry->row = row_read(frame);
     free(frame);
-    return *entry;
+    return entry;
 }

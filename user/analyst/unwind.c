@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stacks by call frame information: libdwfl's unwinder over registers and memory that we give it.
- */
+/* Stacks by call frame information: by its rows, and by libdwfl's unwinder, over registers and
+ * memory that we give it. */
 #include "unwind.h"
 
 #include <errno.h>
@@ -35,6 +35,7 @@ struct stack_walk {
     bool below_signal;     /* the frame that comes next was interrupted by a signal */
     bool read_failed;      /* in the step that is under way */
     uint64_t last_sp;      /* of the frame that was recorded last */
+    const struct row *row; /* by which it is unwound */
     struct module *load;   /* the walk came to a module that has to be loaded first */
     bool stale;            /* ... or to an address that another module has than is known */
     uint64_t page_address; /* of the page beyond the copy that was read last; 0: none */
@@ -62,24 +63,32 @@ static int read_beyond(struct unwinder *unwinder, uint64_t address, uint64_t *re
     return 0;
 }
 
-/* Dwfl_Thread_Callbacks.memory_read: one word. */
-static bool read_word(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, void *context)
+static bool read_word(void *context, uint64_t address, uint64_t *ret_word)
 {
     struct unwinder *unwinder = context;
     struct stack_walk *walk = unwinder->walk;
     const struct stack_copy *copy = walk->copy;
-    uint64_t word;
 
-    (void)dwfl;
-    if (copy && copy->size >= sizeof(word) && address >= copy->address &&
-        address - copy->address <= copy->size - sizeof(word)) {
-        memcpy(ret_word, copy->bytes + (address - copy->address), sizeof(word));
+    if (copy && copy->size >= sizeof(*ret_word) && address >= copy->address &&
+        address - copy->address <= copy->size - sizeof(*ret_word)) {
+        memcpy(ret_word, copy->bytes + (address - copy->address), sizeof(*ret_word));
         return true;
     }
-    if (read_beyond(unwinder, address, &word) < 0) {
+    if (read_beyond(unwinder, address, ret_word) < 0) {
         walk->read_failed = true;
         return false;
     }
+    return true;
+}
+
+/* Dwfl_Thread_Callbacks.memory_read. */
+static bool read_for_dwfl(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, void *context)
+{
+    uint64_t word;
+
+    (void)dwfl;
+    if (!read_word(context, address, &word))
+        return false;
     *ret_word = word;
     return true;
 }
@@ -115,14 +124,15 @@ static pid_t next_thread(Dwfl *dwfl, void *context, void **thread_context)
 static const Dwfl_Thread_Callbacks thread_callbacks = {
     .next_thread = next_thread,
     .get_thread = get_thread,
-    .memory_read = read_word,
+    .memory_read = read_for_dwfl,
     .set_initial_registers = set_registers,
 };
 
-static int stop(struct stack_walk *walk, enum unwind_end end)
+/* False, so that callers can return it: the walk ends. */
+static bool stop(struct stack_walk *walk, enum unwind_end end)
 {
     walk->end = end;
-    return DWARF_CB_ABORT;
+    return false;
 }
 
 static void record(struct stack_walk *walk, uint64_t pc, bool activation)
@@ -131,30 +141,24 @@ static void record(struct stack_walk *walk, uint64_t pc, bool activation)
 }
 
 /* Broken CFI can lead from a frame to itself, for ever. */
-static bool stands_still(struct stack_walk *walk, Dwfl_Frame *frame, uint64_t pc)
+static bool stands_still(struct stack_walk *walk, uint64_t pc, uint64_t sp)
 {
     uint64_t last_sp = walk->last_sp;
-    Dwarf_Word sp;
 
-    if (dwfl_frame_reg(frame, DWARF_SP, &sp) != 0)
-        return true;
     walk->last_sp = sp;
     return walk->n > 0 && sp == last_sp && pc == walk->frames[walk->n - 1].pc;
 }
 
-/* Called for each frame before libdwfl unwinds it: what must not be unwound ends here. */
-static int visit_frame(Dwfl_Frame *frame, void *context)
+/* Called for each frame before it is unwound. False: what must not be unwound ends here. */
+static bool enter(struct unwinder *unwinder, uint64_t pc, uint64_t sp)
 {
-    struct unwinder *unwinder = context;
     struct stack_walk *walk = unwinder->walk;
     bool exact = walk->n == 0 || walk->below_signal;
+    const struct cfi_entry *cfi;
     struct module *module;
-    struct cfi_entry cfi;
-    Dwarf_Addr pc;
     int r;
 
-    walk->read_failed = false;
-    if (!dwfl_frame_pc(frame, &pc, NULL) || stands_still(walk, frame, pc))
+    if (stands_still(walk, pc, sp))
         return stop(walk, UNWIND_CUT);
     if (walk->n == walk->max)
         return stop(walk, UNWIND_CAPPED);
@@ -166,7 +170,7 @@ static int visit_frame(Dwfl_Frame *frame, void *context)
     }
     if (module && module_is_unloaded(module)) {
         walk->load = module;
-        return DWARF_CB_ABORT;
+        return false;
     }
     /* What is no code is no return address, but an error of what led here. */
     if (module || walk->n == 0)
@@ -174,37 +178,102 @@ static int visit_frame(Dwfl_Frame *frame, void *context)
     if (!module || module->state != MODULE_LOADED)
         return stop(walk, UNWIND_CUT);
     cfi = cfi_find(unwinder, module, pc - !exact);
-    if (!cfi.covered)
+    if (!cfi->covered)
         return stop(walk, UNWIND_CUT);
     /* The kernel "returns" to the trampoline, which no call precedes either. */
-    walk->frames[walk->n - 1].activation |= cfi.signal;
-    walk->below_signal = cfi.signal;
-    return DWARF_CB_OK;
+    walk->frames[walk->n - 1].activation |= cfi->signal;
+    walk->below_signal = cfi->signal;
+    walk->row = &cfi->row;
+    return true;
 }
 
-/* One attempt. True: it has to be repeated, modules had to be listed or one be loaded. */
-static bool attempt(struct unwinder *unwinder, struct stack_walk *walk)
+static void start_walk(struct stack_walk *walk)
 {
-    int r;
-
     walk->n = 0;
     walk->below_signal = false;
     walk->load = NULL;
     walk->stale = false;
-    r = dwfl_getthread_frames(unwinder->dwfl, UNWIND_TID, visit_frame, unwinder);
-    if (walk->stale)
-        return modules_renew(unwinder) == 0;
-    if (walk->load) {
-        module_load(unwinder, walk->load);
-        return true;
+}
+
+/* enum row_register by enum record_reg. */
+static struct row_frame innermost(const uint64_t *regs)
+{
+    static const uint8_t registers[ROW_REGISTERS] = {REGS_BX,  REGS_BP,  REGS_SP,  REGS_R12,
+                                                     REGS_R13, REGS_R14, REGS_R15, REGS_IP};
+    struct row_frame frame;
+
+    for (int i = 0; i < ROW_REGISTERS; i++) {
+        frame.words[i] = regs[registers[i]];
+        frame.known[i] = true;
     }
-    /* 0: the caller's pc is undefined, or 0, by which makers of coroutines mark the bottom. But
-     * libdwfl says so as well when the return address could not be read. */
+    return frame;
+}
+
+/* The caller's pc is undefined, or 0, by which makers of coroutines mark the bottom; or else it is
+ * not known whether there is one. */
+static enum unwind_end end_of(const struct stack_walk *walk)
+{
+    return walk->read_failed ? UNWIND_CUT : UNWIND_WHOLE;
+}
+
+/* False: a frame takes libdwfl. */
+static bool walk_by_rows(struct unwinder *unwinder)
+{
+    struct stack_walk *walk = unwinder->walk;
+    struct row_frame frame = innermost(walk->regs);
+
+    start_walk(walk);
+    while (enter(unwinder, frame.words[ROW_RA], frame.words[ROW_SP])) {
+        walk->read_failed = false;
+        if (!row_apply(walk->row, read_word, unwinder, &frame) || !frame.known[ROW_SP])
+            return false;
+        if (!frame.known[ROW_RA] || !frame.words[ROW_RA])
+            return !stop(walk, end_of(walk));
+    }
+    return true;
+}
+
+static int visit_frame(Dwfl_Frame *frame, void *context)
+{
+    struct unwinder *unwinder = context;
+    struct stack_walk *walk = unwinder->walk;
+    Dwarf_Addr pc;
+    Dwarf_Word sp;
+
+    walk->read_failed = false;
+    if (!dwfl_frame_pc(frame, &pc, NULL) || dwfl_frame_reg(frame, DWARF_SP, &sp) != 0) {
+        stop(walk, UNWIND_CUT);
+        return DWARF_CB_ABORT;
+    }
+    return enter(unwinder, pc, sp) ? DWARF_CB_OK : DWARF_CB_ABORT;
+}
+
+static void walk_by_dwfl(struct unwinder *unwinder)
+{
+    struct stack_walk *walk = unwinder->walk;
+    int r;
+
+    start_walk(walk);
+    r = dwfl_getthread_frames(unwinder->dwfl, UNWIND_TID, visit_frame, unwinder);
+    /* Libdwfl says so as well when the return address could not be read. */
     if (r == 0)
-        walk->end = walk->read_failed ? UNWIND_CUT : UNWIND_WHOLE;
+        walk->end = end_of(walk);
     else if (r != DWARF_CB_ABORT)
         walk->end = UNWIND_CUT;
-    return false;
+}
+
+/* One attempt. True: it has to be repeated, modules had to be listed or one be loaded. */
+static bool attempt(struct unwinder *unwinder)
+{
+    struct stack_walk *walk = unwinder->walk;
+
+    if (!walk_by_rows(unwinder))
+        walk_by_dwfl(unwinder);
+    if (walk->stale)
+        return modules_renew(unwinder) == 0;
+    if (walk->load)
+        module_load(unwinder, walk->load);
+    return walk->load;
 }
 
 enum unwind_end unwinder_unwind(struct unwinder *unwinder, const uint64_t *regs,
@@ -215,7 +284,7 @@ enum unwind_end unwinder_unwind(struct unwinder *unwinder, const uint64_t *regs,
 
     unwinder->walk = &walk;
     /* Ends, because a module is tried once only, and list_mappings() ends. */
-    while (attempt(unwinder, &walk))
+    while (attempt(unwinder))
         ;
     unwinder->walk = NULL;
     if (walk.n == 0)

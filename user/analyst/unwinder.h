@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files behind unwind.h share; nobody else includes this. Everything in it works on one
- * target, whose files and memory are hostile: elfutils may crash on them, which costs an analyst.
+ * What the files behind unwind.h share; nobody but their tests includes this. Everything in it
+ * works on one target, whose files and memory are hostile: elfutils may crash on them, which costs
+ * an analyst.
  */
 #pragma once
 
 #include <elfutils/libdwfl.h>
 
 #include "intern.h"
+#include "row.h"
 #include "unwind.h"
 
 struct debuginfo;
@@ -59,12 +61,13 @@ struct module {
 
 #define CFI_CACHE_SLOTS 8192 /* a power of two */
 
-/* What the CFI says of the function that holds an address. */
+/* What the CFI says of an address. */
 struct cfi_entry {
     uint64_t address;     /* in the target */
     uint32_t module;      /* id; 0: slot is free */
     uint32_t covered : 1; /* there is CFI */
     uint32_t signal : 1;  /* it is a signal handler's return trampoline */
+    struct row row;
 };
 
 struct unwinder {
@@ -130,7 +133,9 @@ int debugfile_find(Dwfl_Module *dwfl, void **userdata, const char *name, Dwarf_A
 
 /* cfi.c */
 
-struct cfi_entry cfi_find(struct unwinder *unwinder, const struct module *module, uint64_t address);
+/* Good until the next call. */
+const struct cfi_entry *cfi_find(struct unwinder *unwinder, const struct module *module,
+                                 uint64_t address);
 
 /* debuginfo.c: functions, inlined calls and lines by DWARF */
 

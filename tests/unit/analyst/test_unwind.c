@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "analyst/unwinder.h"
 #include "self.h"
 
 /* One unwind, from inside of the stack that is unwound. */
@@ -117,13 +118,19 @@ static void *look_from_thread(void *argument)
     return NULL;
 }
 
-static void test_thread_to_its_start(void **state)
+static void look_from_new_thread(struct look *look)
 {
-    struct look *look = *state;
     pthread_t thread;
 
     assert_int_equal(pthread_create(&thread, NULL, look_from_thread, look), 0);
     pthread_join(thread, NULL);
+}
+
+static void test_thread_to_its_start(void **state)
+{
+    struct look *look = *state;
+
+    look_from_new_thread(look);
     assert_int_equal(look->end, UNWIND_WHOLE);
     assert_caller_of(&look->named, "look_from_outer", "look_from_thread");
 }
@@ -135,22 +142,92 @@ static void look_from_handler(int signal_number)
     __asm__ volatile("" ::: "memory"); /* no tail call */
 }
 
+static void look_from_signal(struct look *look)
+{
+    looked = look;
+    signal(SIGUSR1, look_from_handler);
+    raise(SIGUSR1);
+    signal(SIGUSR1, SIG_DFL);
+}
+
 static void test_through_signal_frame(void **state)
 {
     struct look *look = *state;
     size_t activations = 0;
 
-    looked = look;
-    signal(SIGUSR1, look_from_handler);
-    raise(SIGUSR1);
-    signal(SIGUSR1, SIG_DFL);
+    look_from_signal(look);
     assert_int_equal(look->end, UNWIND_WHOLE);
     assert_true(self_index(&look->named, "look_from_handler") != SIZE_MAX);
-    assert_true(self_index(&look->named, "test_through_signal_frame") != SIZE_MAX);
+    assert_true(self_index(&look->named, "look_from_signal") != SIZE_MAX);
     for (size_t i = 1; i < look->n; i++)
         activations += look->raw[i].activation;
     /* The trampoline and what it interrupted. */
     assert_int_equal(activations, 2);
+}
+
+/* Returns how many of the places that were met take libdwfl, and lets all others take it, too. */
+static size_t spoil_rows(struct unwinder *unwinder)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < CFI_CACHE_SLOTS; i++) {
+        n += unwinder->cfi[i].covered && !unwinder->cfi[i].row.simple;
+        unwinder->cfi[i].row.simple = false;
+    }
+    return n;
+}
+
+/* Looks twice from one place, first by rows, which do for all frames but `n_other`. */
+static void assert_alike_by_libdwfl(struct look *look, void (*look_around)(struct look *),
+                                    size_t n_other)
+{
+    struct raw_frame raw[2][SELF_FRAMES];
+    enum unwind_end end[2];
+    size_t n[2], others[2];
+
+    /* Not unrolled, so that there is one place. */
+    for (volatile int i = 0; i < 2; i++) {
+        look_around(look);
+        memcpy(raw[i], look->raw, sizeof(raw[i]));
+        end[i] = look->end;
+        n[i] = look->n;
+        others[i] = spoil_rows(look->self->unwinder);
+    }
+    assert_int_equal(others[0], n_other);
+    assert_int_equal(end[1], end[0]);
+    assert_int_equal(n[1], n[0]);
+    for (size_t i = 0; i < n[0]; i++) {
+        assert_int_equal(raw[1][i].pc, raw[0][i].pc);
+        assert_int_equal(raw[1][i].activation, raw[0][i].activation);
+    }
+}
+
+static void look_from_capped(struct look *look)
+{
+    look->max = 3;
+    look_from_outer(look);
+    assert_int_equal(look->end, UNWIND_CAPPED);
+}
+
+static void test_rows_and_libdwfl_agree(void **state)
+{
+    assert_alike_by_libdwfl(*state, look_from_outer, 0);
+}
+
+static void test_rows_and_libdwfl_agree_on_a_thread(void **state)
+{
+    assert_alike_by_libdwfl(*state, look_from_new_thread, 0);
+}
+
+/* The kernel's frame has the registers in memory, by expressions. */
+static void test_rows_and_libdwfl_agree_below_a_signal(void **state)
+{
+    assert_alike_by_libdwfl(*state, look_from_signal, 1);
+}
+
+static void test_rows_and_libdwfl_agree_on_the_cap(void **state)
+{
+    assert_alike_by_libdwfl(*state, look_from_capped, 0);
 }
 
 static void test_cap(void **state)
@@ -332,6 +409,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_again_after_a_rest, start, end),
         cmocka_unit_test_setup_teardown(test_thread_to_its_start, start, end),
         cmocka_unit_test_setup_teardown(test_through_signal_frame, start, end),
+        cmocka_unit_test_setup_teardown(test_rows_and_libdwfl_agree, start, end),
+        cmocka_unit_test_setup_teardown(test_rows_and_libdwfl_agree_on_a_thread, start, end),
+        cmocka_unit_test_setup_teardown(test_rows_and_libdwfl_agree_below_a_signal, start, end),
+        cmocka_unit_test_setup_teardown(test_rows_and_libdwfl_agree_on_the_cap, start, end),
         cmocka_unit_test_setup_teardown(test_cap, start, end),
         cmocka_unit_test_setup_teardown(test_copy_is_enough, start, end),
         cmocka_unit_test_setup_teardown(test_unreadable_stack_is_cut, start, end),
