@@ -216,25 +216,36 @@ void native_use(struct native *native, struct go_code *code)
     native->go = code;
 }
 
-/* Its own file is the first one mapped, below the libraries. */
-static bool is_of_program(const struct maps *maps, const struct mapping *mapping)
+/* By its name, as ld.so(8) and ldconfig(8) know them. A program may be Go, which is named by its
+ * own tables. */
+static bool is_library(const struct mapping *mapping)
 {
-    for (size_t i = 0; i < maps->n; i++)
-        if (maps->mappings[i].inode)
-            return maps->mappings[i].inode == mapping->inode &&
-                   maps->mappings[i].device == mapping->device;
-    return false;
+    return mapping && strstr(mapping_name(mapping), ".so");
 }
 
-static int load_library_at(struct native *native, const struct maps *maps, uint64_t pc)
+/* The mapping at `pc`, or all, where the kernel cannot be asked for one. */
+static int read_maps_at(struct native *native, uint64_t pc, struct maps *ret_maps)
 {
-    const struct mapping *mapping = maps_find(maps, pc);
-    int r;
+    AUTO_FREE char *all = NULL;
+    const char *text;
+    size_t length;
+    int r = remote_mapped(native->remote, &pc, 1, &text, &length);
 
-    /* A program may be Go, which is named by its own tables. */
-    if (!mapping || is_of_program(maps, mapping))
-        return 0;
-    r = unwinder_set_maps(native->unwinder, maps);
+    if (r == -ENOTTY) {
+        r = remote_maps(native->remote, PREPARE_MAPS, &all, &length);
+        text = all;
+    }
+    return r ? r : maps_parse(text, length, ret_maps);
+}
+
+static int load_library_at(struct native *native, uint64_t pc)
+{
+    CLEANUP(maps_free) struct maps maps = {};
+    int r = read_maps_at(native, pc, &maps);
+
+    if (r || !is_library(maps_find(&maps, pc)))
+        return r;
+    r = unwinder_set_maps(native->unwinder, &maps);
     if (!r)
         unwinder_prepare(native->unwinder, pc);
     return r;
@@ -244,19 +255,11 @@ static int load_library_at(struct native *native, const struct maps *maps, uint6
  * no loss, for the scan will look for itself. */
 int native_prepare(struct native *native)
 {
-    CLEANUP(maps_free) struct maps maps = {};
-    AUTO_FREE char *text = NULL;
-    size_t length;
     uint64_t pc;
-    int r;
+    int r = remote_place(native->remote, &pc);
 
-    r = remote_place(native->remote, &pc);
     if (!r)
-        r = remote_maps(native->remote, PREPARE_MAPS, &text, &length);
-    if (!r)
-        r = maps_parse(text, length, &maps);
-    if (!r)
-        r = load_library_at(native, &maps, pc);
+        r = load_library_at(native, pc);
     return r == -ECONNRESET || r == -ENOMEM ? r : 0;
 }
 

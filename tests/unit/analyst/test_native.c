@@ -114,9 +114,8 @@ static void test_whole_stack_has_names(void **state)
 }
 
 /* Of the library in which the first thread waits nothing is left to open. */
-static void test_a_library_is_prepared(void **state)
+static void assert_library_is_prepared(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     struct fake_probe *probe = &fixture->follow->probe;
     struct thread_record *record = follow_add(fixture->follow, 10);
     const unsigned int *n_opened = probe->n_requests;
@@ -129,6 +128,37 @@ static void test_a_library_is_prepared(void **state)
     assert_int_equal(fixture->follow->mailbox->n_stacks, 1);
 }
 
+static void test_a_library_is_prepared(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_library_is_prepared(fixture);
+    assert_int_equal(fixture->follow->probe.n_requests[RPC_MAPS], 0);
+}
+
+/* Before Linux 6.11. */
+static void test_a_library_is_prepared_by_all_mappings(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->follow->probe.only_all = true;
+    assert_library_is_prepared(fixture);
+}
+
+/* One library is known by then, and nothing else. */
+static void test_a_prepared_stack_is_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct mailbox_stack *stack;
+
+    fixture->follow->probe.place = (uintptr_t)&getpid;
+    assert_int_equal(native_prepare(fixture->native), 0);
+    stack = park_outer(fixture);
+    assert_string_equal(function(fixture, stack, 1), "park_outer");
+    assert_string_equal(function(fixture, stack, 2), "test_a_prepared_stack_is_whole");
+    assert_int_equal(fixture->follow->losses.count[LOSS_unwind_cut], 0);
+}
+
 static void test_the_program_is_not_prepared(void **state)
 {
     struct fixture *fixture = *state;
@@ -138,7 +168,7 @@ static void test_the_program_is_not_prepared(void **state)
     assert_int_equal(native_prepare(fixture->native), 0);
     probe->place = 1; /* in nothing */
     assert_int_equal(native_prepare(fixture->native), 0);
-    assert_int_equal(probe->n_requests[RPC_MAPS] > 0, 1);
+    assert_int_equal(probe->n_requests[RPC_MAPPED], 2);
     assert_int_equal(probe->n_requests[RPC_OPEN_MAPPING], 0);
 }
 
@@ -149,7 +179,7 @@ static void test_nothing_can_be_prepared(void **state)
     struct fake_probe *probe = &fixture->follow->probe;
 
     assert_int_equal(native_prepare(fixture->native), 0);
-    assert_int_equal(probe->n_requests[RPC_MAPS], 0);
+    assert_int_equal(probe->n_requests[RPC_MAPS] + probe->n_requests[RPC_MAPPED], 0);
     probe->fail_type = RPC_PLACE;
     probe->fail_error = -ECONNRESET;
     assert_int_equal(native_prepare(fixture->native), -ECONNRESET);
@@ -448,6 +478,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_whole_stack_has_names),
         TEST(test_a_library_is_prepared),
+        TEST(test_a_library_is_prepared_by_all_mappings),
+        TEST(test_a_prepared_stack_is_whole),
         TEST(test_the_program_is_not_prepared),
         TEST(test_nothing_can_be_prepared),
         TEST(test_stack_is_sent_once),
