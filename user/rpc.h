@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#define RPC_RECORDS_SIZE (4 * 1024 * 1024)
+#define RPC_RECORDS_SIZE (512 * 1024)
 #define RPC_DATA_SIZE    (4 * 1024 * 1024)
 #define RPC_AHEAD_SIZE   (2 * 1024 * 1024)
 #define RPC_AHEAD_SLOTS  4

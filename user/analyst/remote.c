@@ -20,6 +20,7 @@ struct remote {
     struct rpc_reply ahead[RPC_AHEAD_SLOTS];
     uint32_t ahead_ranges[RPC_AHEAD_SLOTS];
     uint64_t n_asked, n_arrived, n_taken;
+    uint64_t base; /* of them, when there was nothing to take; the next one got the first slot */
 };
 
 int remote_new(int socket, const uint8_t *area, struct remote **ret_remote)
@@ -152,6 +153,12 @@ static bool is_sound(const struct remote *remote)
     }
 }
 
+/* The first slots are used most: memory that is touched anew is dear, on both sides. */
+static size_t slot_of(const struct remote *remote, uint64_t number)
+{
+    return (number - remote->base) % RPC_AHEAD_SLOTS;
+}
+
 static int send_request(struct remote *remote)
 {
     if (send(remote->socket, &remote->request, request_size(&remote->request), MSG_NOSIGNAL) < 0)
@@ -166,7 +173,7 @@ static int receive_ahead(struct remote *remote, uint64_t n)
     int r = 0;
 
     while (!r && remote->n_arrived < n) {
-        r = receive_answer(remote, &remote->ahead[remote->n_arrived % RPC_AHEAD_SLOTS], &unasked);
+        r = receive_answer(remote, &remote->ahead[slot_of(remote, remote->n_arrived)], &unasked);
         remote->n_arrived += !r;
     }
     return r;
@@ -263,23 +270,28 @@ int remote_read(struct remote *remote, const struct rpc_range *ranges, size_t n,
 
 int remote_ask(struct remote *remote, const struct rpc_range *ranges, size_t n)
 {
+    size_t slot;
     int r;
 
     if (remote->n_asked - remote->n_taken == RPC_AHEAD_SLOTS)
         return -EBUSY;
-    prepare(remote, RPC_READ, 1 + remote->n_asked % RPC_AHEAD_SLOTS);
+    if (remote->n_asked == remote->n_taken)
+        remote->base = remote->n_asked;
+    slot = slot_of(remote, remote->n_asked);
+    prepare(remote, RPC_READ, 1 + slot);
     r = set_ranges(remote, ranges, n);
     if (!r)
         r = send_request(remote);
     if (r)
         return r;
-    remote->ahead_ranges[remote->n_asked++ % RPC_AHEAD_SLOTS] = (uint32_t)n;
+    remote->ahead_ranges[slot] = (uint32_t)n;
+    remote->n_asked++;
     return 0;
 }
 
 int remote_take(struct remote *remote, const uint8_t **ret_bytes, const uint32_t **ret_lengths)
 {
-    size_t slot = remote->n_taken % RPC_AHEAD_SLOTS;
+    size_t slot = slot_of(remote, remote->n_taken);
     const struct rpc_reply *reply = &remote->ahead[slot];
     int r;
 
