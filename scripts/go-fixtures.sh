@@ -79,9 +79,11 @@ build() {
     esac
 }
 
+# Linking takes one processor: several toolchains at a time keep all of them at work.
 if [ "$#" -eq 0 ]; then
-    # shellcheck disable=SC2046 # versions have no blanks
-    set -- $(cd build/go 2> /dev/null && echo ?.??)
+    find build/go -maxdepth 1 -name '?.??' -printf '%f\n' 2> /dev/null |
+        xargs -r -n 1 -P "$(nproc)" scripts/go-fixtures.sh
+    exit
 fi
 for version in "$@"; do
     if [ ! -x "build/go/$version/bin/go" ]; then
