@@ -21,7 +21,9 @@
  * pthread lie above it), unless other things share the mapping. */
 #define STACK_TOP_MAX (64 * 1024)
 
-static_assert(NATIVE_BATCH_MAX * STACK_COPY <= RPC_DATA_SIZE, "a batch is read at once");
+static_assert(NATIVE_BATCH_MAX * STACK_COPY <=
+                  (RPC_AHEAD_SLOTS - 1) * (RPC_AHEAD_SIZE - STACK_COPY),
+              "a batch is in the slots at once");
 static_assert(NATIVE_BATCH_MAX <= RPC_RANGES_MAX, "a batch is read at once");
 
 struct native {
@@ -38,7 +40,6 @@ struct native {
     uint64_t window_address; /* 0: empty */
     size_t window_length;
     uint8_t window[WINDOW_SIZE];
-    uint8_t copies[NATIVE_BATCH_MAX * STACK_COPY];
 };
 
 static int read_window(struct native *native, uint64_t address)
@@ -312,15 +313,19 @@ static const struct kernel_record *kernel_of(const struct native *native, uint32
                             : NULL;
 }
 
-/* The part of a thread's stack that is copied at once: from its stack pointer up. */
+/* The part of a thread's stack that is copied at once: from its stack pointer up to its thread
+ * pointer, if that is in the same mapping: glibc has its own record of the thread there, above all
+ * frames (nptl/allocatestack.c). */
 static struct rpc_range copy_range(const struct maps *maps, const struct thread_record *record)
 {
     uint64_t sp = record->regs[REGS_SP];
     const struct mapping *mapping = maps_find(maps, sp);
+    uint64_t end;
 
     if (!mapping)
         return (struct rpc_range){sp, 0};
-    return (struct rpc_range){sp, mapping->end - sp < STACK_COPY ? mapping->end - sp : STACK_COPY};
+    end = record->tls > sp && record->tls < mapping->end ? record->tls : mapping->end;
+    return (struct rpc_range){sp, end - sp < STACK_COPY ? end - sp : STACK_COPY};
 }
 
 /* The memory that a thread's stack takes: its whole mapping, or, where that holds more than one
@@ -360,26 +365,52 @@ static int measure_memory(struct native *native, const struct maps *maps,
     return r == -EACCES ? 0 : r;
 }
 
+/* As many as fit in one slot. */
+static size_t count_fitting(const struct rpc_range *ranges, size_t n)
+{
+    uint64_t left = RPC_AHEAD_SIZE;
+    size_t i = 0;
+
+    while (i < n && ranges[i].length <= left)
+        left -= ranges[i++].length;
+    return i;
+}
+
+static int ask_for(struct native *native, const struct rpc_range *ranges, size_t n)
+{
+    int r = 0;
+
+    for (size_t i = 0, end; i < n && !r; i = end) {
+        end = i + count_fitting(ranges + i, n - i);
+        r = remote_ask(native->remote, ranges + i, end - i);
+    }
+    return r;
+}
+
+/* The copies stay in their slots, whatever else is read for the batch. */
 static int copy_stacks(struct native *native, const struct maps *maps,
                        const struct thread_record *records, size_t n, struct stack_copy *ret_copies)
 {
     struct rpc_range ranges[NATIVE_BATCH_MAX];
-    const uint32_t *lengths;
-    const uint8_t *bytes;
-    size_t used = 0;
     int r;
 
     for (size_t i = 0; i < n; i++)
         ranges[i] = copy_range(maps, &records[i]);
-    r = remote_read(native->remote, ranges, n, &bytes, &lengths);
-    if (r)
-        return r;
-    for (size_t i = 0; i < n; i++) {
-        ret_copies[i] = (struct stack_copy){ranges[i].address, native->copies + used, lengths[i]};
-        used += lengths[i];
+    r = ask_for(native, ranges, n);
+    /* All answers, whatever one of them says. */
+    for (size_t i = 0, end; i < n; i = end) {
+        const uint32_t *lengths;
+        const uint8_t *bytes;
+        int taken = remote_take(native->remote, &bytes, &lengths);
+
+        r = r ? r : taken;
+        end = i + count_fitting(ranges + i, n - i);
+        for (size_t k = i; k < end && !r; k++) {
+            ret_copies[k] = (struct stack_copy){ranges[k].address, bytes, lengths[k - i]};
+            bytes += lengths[k - i];
+        }
     }
-    memcpy(native->copies, bytes, used);
-    return 0;
+    return r;
 }
 
 static int find_stacks(struct native *native, const struct thread_record *records, size_t n,

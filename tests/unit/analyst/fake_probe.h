@@ -77,6 +77,8 @@ static inline void fake_probe_read(const struct fake_probe *probe,
 {
     uint8_t *data = probe->area + RPC_RECORDS_SIZE;
 
+    if (request->value)
+        data += RPC_DATA_SIZE + (request->value - 1) * RPC_AHEAD_SIZE;
     for (uint32_t i = 0; i < request->n_ranges; i++) {
         const struct rpc_range *range = &request->ranges[i];
         struct iovec local = {data + reply->size, range->length};

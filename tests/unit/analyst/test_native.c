@@ -248,6 +248,64 @@ static void test_stacks_of_a_batch_are_kept_apart(void **state)
     munmap(unreadable, 1 << 16);
 }
 
+/* As many stacks as there are in a batch, each as large as is copied: more than a slot holds. */
+struct large_batch {
+    uint8_t stacks[NATIVE_BATCH_MAX + 1][16 * 1024];
+    struct thread_record records[NATIVE_BATCH_MAX];
+    struct native_thread threads[NATIVE_BATCH_MAX];
+};
+
+/* The last one has no caller. */
+static struct large_batch *make_large_batch(struct follow *follow)
+{
+    struct large_batch *batch =
+        mmap(NULL, sizeof(*batch), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t caller = (uint64_t)(uintptr_t)caller_example + 1;
+
+    assert_ptr_not_equal(batch, MAP_FAILED);
+    for (uint32_t i = 0; i < NATIVE_BATCH_MAX; i++) {
+        batch->records[i] = *follow_add(follow, 10 + i);
+        batch->records[i].regs[REGS_SP] = (uint64_t)(uintptr_t)batch->stacks[i];
+        batch->records[i].regs[REGS_IP] = (uint64_t)(uintptr_t)callee_example;
+        if (i < NATIVE_BATCH_MAX - 1)
+            memcpy(batch->stacks[i], &caller, sizeof(caller));
+    }
+    return batch;
+}
+
+static int describe_large_batch(struct fixture *fixture, struct large_batch *batch)
+{
+    return native_describe(fixture->native, batch->records, NATIVE_BATCH_MAX, batch->threads);
+}
+
+static void test_batch_of_large_stacks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct large_batch *batch = make_large_batch(fixture->follow);
+    const struct native_thread *threads = batch->threads;
+
+    assert_int_equal(describe_large_batch(fixture, batch), 0);
+    for (int i = 1; i < NATIVE_BATCH_MAX - 1; i++)
+        assert_int_equal(threads[i].stack.id, threads[0].stack.id);
+    assert_int_not_equal(threads[NATIVE_BATCH_MAX - 1].stack.id, threads[0].stack.id);
+    munmap(batch, sizeof(*batch));
+}
+
+/* None of its answers is taken for one of the next batch's. */
+static void test_batch_that_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    struct large_batch *batch = make_large_batch(fixture->follow);
+    struct fake_probe *probe = &fixture->follow->probe;
+
+    probe->fail_type = RPC_READ;
+    probe->fail_error = -ESRCH;
+    assert_int_equal(describe_large_batch(fixture, batch), -ESRCH);
+    probe->fail_error = 0;
+    assert_int_equal(describe_large_batch(fixture, batch), 0);
+    munmap(batch, sizeof(*batch));
+}
+
 static void test_kernel_frames_of_uninterruptible_threads(void **state)
 {
     static const struct kernel_record kernel[] = {
@@ -371,9 +429,10 @@ static void test_memory_is_that_of_the_stack(void **state)
     /* Not between its thread pointer and anything: that of a coroutine, or no stack at all. */
     assert_range(ask(fixture, sp, stack).resident, sp, 0);
     assert_range(ask(fixture, sp, 0).resident, sp, 0);
-    /* Close to the top there is no more to copy. */
+    /* Close to the top there is no more to copy, nor are there frames above the thread pointer. */
     sp = top - 24;
-    assert_range(ask(fixture, sp, top - 16).copied, sp, 24);
+    assert_range(ask(fixture, sp, 0).copied, sp, 24);
+    assert_range(ask(fixture, sp, top - 16).copied, sp, 8);
     /* Nothing is mapped there. */
     asked = ask(fixture, 8, 16);
     assert_range(asked.resident, 8, 0);
@@ -485,6 +544,8 @@ int main(void)
         TEST(test_stack_is_sent_once),
         TEST(test_frame_without_a_name_is_shown),
         TEST(test_stacks_of_a_batch_are_kept_apart),
+        TEST(test_batch_of_large_stacks),
+        TEST(test_batch_that_fails),
         TEST(test_kernel_frames_of_uninterruptible_threads),
         TEST(test_kernel_frames_may_be_missing),
         TEST(test_workers_and_32_bit_threads_have_no_frames),
