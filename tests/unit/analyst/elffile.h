@@ -28,6 +28,7 @@
 #define ELFFILE_SECTIONS_MAX 12
 #define ELFFILE_STACK        0x7ffc00000000ul
 #define ELFFILE_STACK_SIZE   4096u
+#define ELFFILE_FRAMES_MAX   32
 
 static inline void elffile_check(bool condition)
 {
@@ -225,15 +226,28 @@ static inline void elffile_name(struct elffile *file, uint64_t offset)
     }
 }
 
-/* Unwinds from an offset in the file, and names what comes of it. */
-static inline void elffile_unwind(struct elffile *file, uint64_t offset)
+struct elffile_stack {
+    struct raw_frame frames[ELFFILE_FRAMES_MAX];
+    size_t n;
+    enum unwind_end end;
+};
+
+/* Unwinds from an offset in the file. */
+static inline void elffile_take_stack(struct elffile *file, uint64_t offset,
+                                      struct elffile_stack *ret_stack)
 {
     uint64_t regs[RECORD_REGS] = {
         [REGS_SP] = ELFFILE_STACK + 64, [REGS_IP] = ELFFILE_BASE + offset};
     const struct stack_copy copy = {ELFFILE_STACK, file->stack, 1024};
-    struct raw_frame frames[32];
-    size_t n;
 
-    unwinder_unwind(file->unwinder, regs, &copy, frames, 32, &n);
-    elffile_check(n > 0 && n <= 32);
+    ret_stack->end = unwinder_unwind(file->unwinder, regs, &copy, ret_stack->frames,
+                                     ELFFILE_FRAMES_MAX, &ret_stack->n);
+    elffile_check(ret_stack->n > 0 && ret_stack->n <= ELFFILE_FRAMES_MAX);
+}
+
+static inline void elffile_unwind(struct elffile *file, uint64_t offset)
+{
+    struct elffile_stack stack;
+
+    elffile_take_stack(file, offset, &stack);
 }
