@@ -251,6 +251,13 @@ class Screen(TopTest):
         for line in keys:
             terminal.wait_text(rf"^{re.escape(line)}$")
 
+    def test_typed_ahead(self):
+        """Keys that are there before anything is shown."""
+        terminal = self.terminal()
+        terminal.run(*BOUND, PARKWATCH, "top", "-p", self.fixture("grow").pid)
+        terminal.press("j", "Enter", "Tab", "x", "?")
+        terminal.wait_text("^HELP")
+
     def test_losses(self):
         fixture = self.fixture("grow")
         terminal = self.top(fixture.pid)

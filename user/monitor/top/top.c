@@ -47,6 +47,7 @@ int top_new(bool messages, struct top **ret_top)
     if (!top)
         return -ENOMEM;
     top->messages = messages;
+    view_init(&top->view);
     top->reports = calloc(RECORD_TARGETS_MAX, sizeof(*top->reports));
     if (!top->reports)
         return -ENOMEM;

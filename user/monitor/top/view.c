@@ -224,6 +224,11 @@ static int draw_target(struct view *view, struct canvas *canvas, unsigned rows, 
                      target);
 }
 
+void view_init(struct view *view)
+{
+    *view = (struct view){.scene = {.rows = &view->rows}};
+}
+
 int view_draw(struct view *view, struct canvas *canvas, struct state *state,
               const struct report *report, const struct trail *const *trails, const char *message)
 {

@@ -16,6 +16,9 @@ struct view {
     struct state_scene scene; /* what the next key moves about in */
 };
 
+/* Nothing is drawn yet, and no key moves anything. */
+void view_init(struct view *view);
+
 /* Draws. `trails` are those of the report's targets, in their order. `message` is what was logged
  * last, or "". Brings `state` in line with what there is. -ENOMEM. */
 int view_draw(struct view *view, struct canvas *canvas, struct state *state,

@@ -28,6 +28,7 @@ static struct stage *set_stage(void)
 
     assert_non_null(stage);
     example_fill(&stage->example);
+    view_init(&stage->view);
     stage->message = "";
     stage->trails[0] = stage->trails[1] = &stage->trail;
     for (uint64_t i = 1; i <= 30; i++) {
@@ -310,9 +311,28 @@ static void says_that_nothing_is_known(void **state)
     strike(stage);
 }
 
+/* Typed ahead, before there is anything to move about in. */
+static void takes_keys_before_it_is_drawn(void **state)
+{
+    struct stage *stage = set_stage();
+
+    (void)state;
+    for (enum input_kind kind = INPUT_ENTER; kind <= INPUT_OTHER; kind++)
+        press(stage, kind, 0);
+    for (char character = ' '; character <= '~'; character++) {
+        press(stage, INPUT_CHARACTER, character);
+        stage->state.editing = false;
+    }
+    assert_int_equal(stage->state.cursor, 0);
+    assert_true(stage->state.quit);
+    draw(stage, 24, 80);
+    strike(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_keys_before_it_is_drawn),
         cmocka_unit_test(reads_well),
         cmocka_unit_test(fits_every_size),
         cmocka_unit_test(leaves_out_columns),
