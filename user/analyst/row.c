@@ -3,8 +3,6 @@
 
 #include <dwarf.h>
 
-#define DWARF_REGISTERS 17 /* 16 general ones and the return address */
-
 /* By DWARF's numbers (System V ABI for AMD64, figure 3.36); ROW_REGISTERS: one that is not kept. */
 static const uint8_t row_registers[DWARF_REGISTERS] = {
     ROW_REGISTERS, ROW_REGISTERS, ROW_REGISTERS, ROW_BX,        ROW_REGISTERS, ROW_REGISTERS,

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define DWARF_REGISTERS 17 /* that have numbers here: 16 general ones and the return address */
+
 /* Those that a function leaves as they were (System V ABI for AMD64, 3.2.1), and its return
  * address. */
 enum row_register {
@@ -47,6 +49,7 @@ struct row_frame {
     bool known[ROW_REGISTERS];
 };
 
+/* The row of dwarf_cfi_addrframe(). */
 struct row row_read(Dwarf_Frame *frame);
 
 /* Reads one word of the target's memory. False: it cannot be. */

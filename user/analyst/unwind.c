@@ -13,11 +13,10 @@
 
 #define UNWIND_TID 1 /* elfutils' name for whatever thread is being unwound */
 
-#define DWARF_SP   7
-#define DWARF_REGS 17 /* 16 general ones and the return address */
+#define DWARF_SP 7
 
 /* DWARF's numbers of the registers (System V ABI for AMD64, figure 3.36), by enum record_reg. */
-static const uint8_t dwarf_registers[DWARF_REGS] = {
+static const uint8_t dwarf_registers[DWARF_REGISTERS] = {
     REGS_AX, REGS_DX,  REGS_CX,  REGS_BX,  REGS_SI,  REGS_DI,  REGS_BP,  REGS_SP, REGS_R8,
     REGS_R9, REGS_R10, REGS_R11, REGS_R12, REGS_R13, REGS_R14, REGS_R15, REGS_IP,
 };
@@ -96,12 +95,12 @@ static bool read_for_dwfl(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, 
 static bool set_registers(Dwfl_Thread *thread, void *context)
 {
     const struct unwinder *unwinder = context;
-    Dwarf_Word words[DWARF_REGS];
+    Dwarf_Word words[DWARF_REGISTERS];
 
-    for (size_t i = 0; i < DWARF_REGS; i++)
+    for (size_t i = 0; i < DWARF_REGISTERS; i++)
         words[i] = unwinder->walk->regs[dwarf_registers[i]];
     dwfl_thread_state_register_pc(thread, unwinder->walk->regs[REGS_IP]);
-    return dwfl_thread_state_registers(thread, 0, DWARF_REGS, words);
+    return dwfl_thread_state_registers(thread, 0, DWARF_REGISTERS, words);
 }
 
 static bool get_thread(Dwfl *dwfl, pid_t tid, void *context, void **ret_thread_context)
@@ -227,8 +226,10 @@ static bool walk_by_rows(struct unwinder *unwinder)
         walk->read_failed = false;
         if (!row_apply(walk->row, read_word, unwinder, &frame) || !frame.known[ROW_SP])
             return false;
-        if (!frame.known[ROW_RA] || !frame.words[ROW_RA])
-            return !stop(walk, end_of(walk));
+        if (!frame.known[ROW_RA] || !frame.words[ROW_RA]) {
+            walk->end = end_of(walk);
+            break;
+        }
     }
     return true;
 }

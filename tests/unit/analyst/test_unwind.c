@@ -159,6 +159,7 @@ static void test_through_signal_frame(void **state)
     assert_int_equal(look->end, UNWIND_WHOLE);
     assert_true(self_index(&look->named, "look_from_handler") != SIZE_MAX);
     assert_true(self_index(&look->named, "look_from_signal") != SIZE_MAX);
+    assert_true(self_index(&look->named, "test_through_signal_frame") != SIZE_MAX);
     for (size_t i = 1; i < look->n; i++)
         activations += look->raw[i].activation;
     /* The trampoline and what it interrupted. */
