@@ -1,48 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What call frame information there is for an address. libdwfl asks too, but where there is none
- * it goes on with frame pointers (backends/x86_64_unwind.c), which hardly any code keeps: the
- * frames that come out are guesses. So a stack ends before that.
+ * What call frame information there is for an address. Where there is none a stack ends: frame
+ * pointers, which hardly any code keeps, would give guesses.
+ *
+ * It is read here and not by libdw, which makes room for as many registers as an instruction names
+ * (libdw/cfi.c:enough_registers() of elfutils 0.188: up to 2 GiB for one), nor by libdwfl, which
+ * goes through an entry's instructions anew for each frame of each stack.
  */
-#include <stdlib.h>
-
+#include "fderow.h"
+#include "framesection.h"
 #include "unwinder.h"
 
-/* The frame description entry of an address in the target, or NULL; .eh_frame before .debug_frame,
- * as libdwfl/frame_unwind.c has it. The caller frees it. */
-static Dwarf_Frame *find_frame(const struct module *module, uint64_t address, Dwarf_Addr *ret_bias)
+/* .eh_frame before .debug_frame: the latter may have to be sought in another file, and inflated. */
+static void seek(struct module *module, enum cfi_kind kind)
 {
-    Dwarf_Frame *frame = NULL;
-    Dwarf_CFI *cfi = dwfl_module_eh_cfi(module->dwfl, ret_bias);
+    struct cfi *cfi = &module->cfi[kind];
+    GElf_Addr bias = 0;
+    Dwarf *dwarf;
+    Elf *elf;
 
-    if (cfi && dwarf_cfi_addrframe(cfi, address - *ret_bias, &frame) == 0)
-        return frame;
-    cfi = dwfl_module_dwarf_cfi(module->dwfl, ret_bias);
-    if (cfi && dwarf_cfi_addrframe(cfi, address - *ret_bias, &frame) == 0)
-        return frame;
-    return NULL;
+    cfi->sought = true;
+    if (kind == CFI_EH_FRAME) {
+        elf = dwfl_module_getelf(module->dwfl, &bias);
+        if (elf)
+            framesection_find_eh(elf, &cfi->table);
+    } else {
+        dwarf = dwfl_module_getdwarf(module->dwfl, &bias);
+        if (dwarf)
+            framesection_find_debug(dwarf_getelf(dwarf), &cfi->table);
+    }
+    cfi->bias = bias;
 }
 
-const struct cfi_entry *cfi_find(struct unwinder *unwinder, const struct module *module,
-                                 uint64_t address)
+static bool find_row(struct module *module, enum cfi_kind kind, struct cfi_entry *entry)
 {
-    /* Multiplied by 2^64 / golden ratio, so that neighbours spread. */
-    size_t slot = (address * 0x9e3779b97f4a7c15u) >> 32 & (CFI_CACHE_SLOTS - 1);
+    struct cfi *cfi = &module->cfi[kind];
+    struct fde fde;
+
+    if (!cfi->sought)
+        seek(module, kind);
+    if (!fde_table_find(&cfi->table, entry->address - cfi->bias, &fde) ||
+        !fde_row(&cfi->table.section, &fde, entry->address - cfi->bias, &entry->row))
+        return false;
+    entry->kind = kind;
+    entry->signal = fde.cie.signal;
+    return true;
+}
+
+const struct cfi_entry *cfi_find(struct unwinder *unwinder, struct module *module, uint64_t address)
+{
+    /* The upper bits of a product with 2^64 / golden ratio, over which neighbours spread. */
+    size_t slot = (address * 0x9e3779b97f4a7c15u) >> (64 - CFI_CACHE_BITS);
     struct cfi_entry *entry = &unwinder->cfi[slot];
-    Dwarf_Frame *frame;
-    Dwarf_Addr bias;
-    bool signal = false;
 
     if (entry->module == module->id && entry->address == address)
         return entry;
     *entry = (struct cfi_entry){.address = address, .module = module->id};
-    frame = find_frame(module, address, &bias);
-    if (!frame)
-        return entry;
-    dwarf_frame_info(frame, NULL, NULL, &signal);
-    entry->covered = true;
-    entry->signal = signal;
-    entry->row = row_read(frame);
-    free(frame);
+    entry->covered = find_row(module, CFI_EH_FRAME, entry) ||
+                     find_row(module, CFI_DEBUG_FRAME, entry);
     return entry;
+}
+
+struct expression_context cfi_expressions(const struct module *module, enum cfi_kind kind)
+{
+    const struct cfi *cfi = &module->cfi[kind];
+
+    return (struct expression_context){.bytes = cfi->table.section.bytes,
+                                       .size = cfi->table.section.size,
+                                       .bias = cfi->bias};
+}
+
+void cfi_forget(struct module *module)
+{
+    for (int kind = 0; kind < CFI_KINDS; kind++) {
+        fde_table_clear(&module->cfi[kind].table);
+        module->cfi[kind] = (struct cfi){.sought = false};
+    }
 }

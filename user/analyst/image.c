@@ -63,19 +63,6 @@ int image_copy(const struct unwind_target *target, const struct mapping *mapping
     return 0;
 }
 
-Elf *image_arch(void)
-{
-    static Elf64_Ehdr header = {
-        .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-        .e_type = ET_DYN,
-        .e_machine = EM_X86_64,
-        .e_version = EV_CURRENT,
-        .e_ehsize = sizeof(Elf64_Ehdr),
-    };
-
-    return elf_memory((char *)&header, sizeof(header));
-}
-
 /* The loader maps whole pages, so a segment's mapping starts at or before the segment. */
 static bool segment_holds(const GElf_Phdr *segment, const struct mapping *mapping)
 {

@@ -43,12 +43,19 @@ static bool same_segment(const struct mapping *a, const struct mapping *b)
     return !has_file(a) || delta_of(a) == delta_of(b);
 }
 
+/* What was made of its files, before elfutils closes them. */
+static void forget_contents(struct module *module)
+{
+    debuginfo_free(&module->debuginfo);
+    cfi_forget(module);
+}
+
 /* The module's dwfl must not know it any more. */
 static void module_free(struct module *module)
 {
     if (!module)
         return;
-    debuginfo_free(&module->debuginfo);
+    forget_contents(module);
     elf_end(module->elf);
     free(module->image);
     free((char *)module->mapping.path);
@@ -226,10 +233,9 @@ int unwinder_set_maps(struct unwinder *unwinder, const struct maps *maps)
     keep_known(fresh, n_fresh, old, n_old);
     unwinder->modules = fresh;
     unwinder->n_modules = n_fresh;
-    /* Before elfutils frees what they hold on to. */
     for (size_t i = 0; i < n_old; i++)
         if (old[i])
-            debuginfo_free(&old[i]->debuginfo);
+            forget_contents(old[i]);
     report_again(unwinder);
     list_free(old, n_old);
     unwinder->all_shown = true;
@@ -244,7 +250,7 @@ void unwinder_doubt(struct unwinder *unwinder)
 
 static void close_module(struct module *module)
 {
-    debuginfo_free(&module->debuginfo);
+    forget_contents(module);
     elf_end(TAKE_PTR(module->elf));
     module->debuginfo_tried = false;
     module->debug_sought = false;

@@ -1,126 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "row.h"
 
-#include <dwarf.h>
-
-/* By DWARF's numbers (System V ABI for AMD64, figure 3.36); ROW_REGISTERS: one that is not kept. */
-static const uint8_t row_registers[DWARF_REGISTERS] = {
-    ROW_REGISTERS, ROW_REGISTERS, ROW_REGISTERS, ROW_BX,        ROW_REGISTERS, ROW_REGISTERS,
-    ROW_BP,        ROW_SP,        ROW_REGISTERS, ROW_REGISTERS, ROW_REGISTERS, ROW_REGISTERS,
-    ROW_R12,       ROW_R13,       ROW_R14,       ROW_R15,       ROW_RA,
+/* One row at one frame. */
+struct step {
+    const struct row *row;
+    const struct expression_context *context;
+    const struct registers *frame;
+    uint64_t cfa;
 };
 
-static bool fits(Dwarf_Word offset)
+static bool find_cfa(struct step *step)
 {
-    return (int64_t)offset == (int32_t)offset;
-}
+    const struct row *row = step->row;
 
-static bool read_cfa(Dwarf_Frame *frame, struct row *row)
-{
-    Dwarf_Op *ops;
-    size_t n;
-
-    if (dwarf_frame_cfa(frame, &ops, &n) != 0 || n != 1 || ops[0].atom != DW_OP_bregx ||
-        ops[0].number >= DWARF_REGISTERS || !fits(ops[0].number2))
+    if (row->cfa_is_expression)
+        return expression_evaluate(step->context, (uint32_t)row->cfa_offset, NULL, step->frame,
+                                   &step->cfa);
+    if (!register_is_known(step->frame, row->cfa_register))
         return false;
-    row->cfa_register = row_registers[ops[0].number];
-    row->cfa_offset = (int32_t)ops[0].number2;
-    return row->cfa_register < ROW_REGISTERS && row->cfa_register != ROW_RA;
-}
-
-/* An expression of libdw's own making, as dwarf_frame_register() says: the CFA, plus an offset, as
- * a place or as a value. */
-static bool read_offset(const Dwarf_Op *ops, size_t n, enum row_rule *ret_rule, int32_t *ret_offset)
-{
-    size_t i = 1;
-
-    *ret_rule = ROW_SAVED;
-    *ret_offset = 0;
-    if (ops[0].atom != DW_OP_call_frame_cfa)
-        return false;
-    if (i < n && ops[i].atom == DW_OP_plus_uconst && fits(ops[i].number))
-        *ret_offset = (int32_t)ops[i++].number;
-    if (i < n && ops[i].atom == DW_OP_stack_value) {
-        *ret_rule = ROW_VALUE;
-        i++;
-    }
-    return i == n;
-}
-
-static bool read_rule(Dwarf_Frame *frame, int number, enum row_rule *ret_rule, int32_t *ret_offset)
-{
-    Dwarf_Op memory[3], *ops;
-    size_t n;
-
-    if (dwarf_frame_register(frame, number, memory, &ops, &n) != 0)
-        return false;
-    if (n)
-        return read_offset(ops, n, ret_rule, ret_offset);
-    *ret_rule = ops ? ROW_UNDEFINED : ROW_SAME;
-    *ret_offset = 0;
+    step->cfa = step->frame->words[row->cfa_register] + (uint64_t)(int64_t)row->cfa_offset;
     return true;
 }
 
-static bool read_rules(Dwarf_Frame *frame, struct row *row)
+static bool evaluate(const struct step *step, int32_t offset, uint64_t *ret_value)
 {
-    for (int i = 0; i < DWARF_REGISTERS; i++) {
-        uint8_t kept = row_registers[i];
-        enum row_rule rule;
-        int32_t offset;
-
-        if (!read_rule(frame, i, &rule, &offset))
-            return false;
-        /* That a function saved one for its caller, which then may find its own by it. */
-        if (kept == ROW_REGISTERS && (rule == ROW_SAVED || rule == ROW_VALUE))
-            return false;
-        if (kept == ROW_REGISTERS)
-            continue;
-        row->rules[kept] = rule;
-        row->offsets[kept] = offset;
-    }
-    return row->rules[ROW_RA] == ROW_SAVED || row->rules[ROW_RA] == ROW_UNDEFINED;
+    return expression_evaluate(step->context, (uint32_t)offset, &step->cfa, step->frame, ret_value);
 }
 
-struct row row_read(Dwarf_Frame *frame)
+static bool read_word(const struct step *step, uint64_t address, uint64_t *ret_word)
 {
-    struct row row = {.simple = false};
-
-    if (dwarf_frame_info(frame, NULL, NULL, NULL) != DWARF_REGISTERS - 1 ||
-        !read_cfa(frame, &row) || !read_rules(frame, &row))
-        return (struct row){.simple = false};
-    row.simple = true;
-    return row;
+    return step->context->read_word(step->context->context, address, ret_word);
 }
 
-bool row_apply(const struct row *row, row_read_word read_word, void *context,
-               struct row_frame *frame)
+static bool copy(const struct registers *frame, unsigned int from, uint64_t *ret_word)
 {
-    struct row_frame caller = {};
-    uint64_t cfa;
+    *ret_word = frame->words[from];
+    return register_is_known(frame, from);
+}
 
-    if (!row->simple || !frame->known[row->cfa_register])
+/* False: it is not known. */
+static bool find_register(const struct step *step, unsigned int number, uint64_t *ret_word)
+{
+    int32_t offset = step->row->offsets[number];
+    uint64_t at = step->cfa + (uint64_t)(int64_t)offset;
+
+    switch ((enum row_rule)step->row->rules[number]) {
+    case ROW_UNDEFINED:
         return false;
-    cfa = frame->words[row->cfa_register] + (uint64_t)(int64_t)row->cfa_offset;
-    for (int i = 0; i < ROW_REGISTERS; i++) {
-        uint64_t at = cfa + (uint64_t)(int64_t)row->offsets[i];
-
-        caller.known[i] = true;
-        switch (row->rules[i]) {
-        case ROW_UNDEFINED:
-            caller.known[i] = false;
-            break;
-        case ROW_SAME:
-            caller.known[i] = frame->known[i];
-            caller.words[i] = frame->words[i];
-            break;
-        case ROW_SAVED:
-            caller.known[i] = read_word(context, at, &caller.words[i]);
-            break;
-        case ROW_VALUE:
-            caller.words[i] = at;
-            break;
-        }
+    case ROW_SAME:
+        return copy(step->frame, number, ret_word);
+    case ROW_SAVED:
+        return read_word(step, at, ret_word);
+    case ROW_VALUE:
+        *ret_word = at;
+        return true;
+    case ROW_REGISTER:
+        return copy(step->frame, (unsigned int)offset, ret_word);
+    case ROW_EXPRESSION:
+        return evaluate(step, offset, &at) && read_word(step, at, ret_word);
+    case ROW_VALUE_EXPRESSION:
+        return evaluate(step, offset, ret_word);
     }
-    *frame = caller;
+    return false;
+}
+
+bool row_apply(const struct row *row, const struct expression_context *context,
+               struct registers *registers)
+{
+    struct step step = {.row = row, .context = context, .frame = registers};
+    struct registers caller = {.known = 0};
+
+    if (!find_cfa(&step))
+        return false;
+    for (uint32_t left = row->defined; left; left &= left - 1) {
+        unsigned int i = (unsigned int)__builtin_ctz(left);
+
+        caller.known |= (uint32_t)find_register(&step, i, &caller.words[i]) << i;
+    }
+    *registers = caller;
     return true;
 }

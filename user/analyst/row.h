@@ -1,62 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows of call frame information (DWARF 5, 6.4.1): how to come from a function to its caller at one
- * of its addresses. Nearly all that compilers write are offsets from one register; those are kept,
- * so that a stack costs an addition and a few words of memory for each frame, and not the reading
- * of its CFI.
+ * A row of call frame information (DWARF 5, 6.4.1): how to come from a function to its caller at
+ * one of its addresses. What rows are made of: fderow.h.
  */
 #pragma once
 
-#include <elfutils/libdw.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define DWARF_REGISTERS 17 /* that have numbers here: 16 general ones and the return address */
-
-/* Those that a function leaves as they were (System V ABI for AMD64, 3.2.1), and its return
- * address. */
-enum row_register {
-    ROW_BX,
-    ROW_BP,
-    ROW_SP,
-    ROW_R12,
-    ROW_R13,
-    ROW_R14,
-    ROW_R15,
-    ROW_RA,
-    ROW_REGISTERS
-};
+#include "expression.h"
+#include "registers.h"
 
 /* Where the caller's register is. */
 enum row_rule {
     ROW_UNDEFINED,
-    ROW_SAME,  /* it was not changed */
-    ROW_SAVED, /* in memory, at an offset from the CFA */
-    ROW_VALUE, /* it is the CFA, and an offset */
+    ROW_SAME,             /* it was not changed */
+    ROW_SAVED,            /* in memory, at an offset from the CFA */
+    ROW_VALUE,            /* it is the CFA, and an offset */
+    ROW_REGISTER,         /* in another register */
+    ROW_EXPRESSION,       /* in memory, where an expression says */
+    ROW_VALUE_EXPRESSION, /* it is what an expression says */
 };
 
+/* Expressions are in the section that the row is from, at an offset that takes the offset's place:
+ * their length as ULEB128, and their bytes. */
 struct row {
-    bool simple; /* false: it takes more than this, and nothing else is filled in */
-    uint8_t cfa_register;
-    uint8_t rules[ROW_REGISTERS];
+    uint32_t defined; /* bit by number: the rule is not ROW_UNDEFINED */
+    bool cfa_is_expression;
+    uint8_t cfa_register; /* to which cfa_offset is added */
+    uint8_t rules[DWARF_REGISTERS];
     int32_t cfa_offset;
-    int32_t offsets[ROW_REGISTERS];
+    int32_t offsets[DWARF_REGISTERS]; /* of ROW_REGISTER: its number */
 };
-
-/* Registers of one frame, as far as they are known. */
-struct row_frame {
-    uint64_t words[ROW_REGISTERS];
-    bool known[ROW_REGISTERS];
-};
-
-/* The row of dwarf_cfi_addrframe(). */
-struct row row_read(Dwarf_Frame *frame);
-
-/* Reads one word of the target's memory. False: it cannot be. */
-typedef bool (*row_read_word)(void *context, uint64_t address, uint64_t *ret_word);
 
 /* Goes on from a frame to its caller: what was saved where it cannot be read is not known of it,
- * nor is what the CFI says is lost, as is the return address (ROW_RA) of an outermost function.
- * False: the row is not simple, or its register not known; `frame` is as it was. */
-bool row_apply(const struct row *row, row_read_word read_word, void *context,
-               struct row_frame *frame);
+ * nor is what the CFI says is lost, as is the return address of an outermost function. False: there
+ * is no telling where the frame is; `registers` is as it was. */
+bool row_apply(const struct row *row, const struct expression_context *context,
+               struct registers *registers);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stacks by call frame information: by its rows, and by libdwfl's unwinder, over registers and
- * memory that we give it. */
+/* Stacks by call frame information, over registers and memory that we are given. */
 #include "unwind.h"
 
 #include <errno.h>
@@ -11,12 +10,8 @@
 #include "cleanup.h"
 #include "unwinder.h"
 
-#define UNWIND_TID 1 /* elfutils' name for whatever thread is being unwound */
-
-#define DWARF_SP 7
-
-/* DWARF's numbers of the registers (System V ABI for AMD64, figure 3.36), by enum record_reg. */
-static const uint8_t dwarf_registers[DWARF_REGISTERS] = {
+/* enum record_reg, by DWARF's numbers. */
+static const uint8_t record_registers[DWARF_REGISTERS] = {
     REGS_AX, REGS_DX,  REGS_CX,  REGS_BX,  REGS_SI,  REGS_DI,  REGS_BP,  REGS_SP, REGS_R8,
     REGS_R9, REGS_R10, REGS_R11, REGS_R12, REGS_R13, REGS_R14, REGS_R15, REGS_IP,
 };
@@ -25,27 +20,27 @@ static const uint8_t dwarf_registers[DWARF_REGISTERS] = {
 
 /* One unwind under way. */
 struct stack_walk {
+    struct unwinder *unwinder;
     const uint64_t *regs;
     const struct stack_copy *copy;
     struct raw_frame *frames;
     size_t max;
     size_t n;
     enum unwind_end end;
-    bool below_signal;     /* the frame that comes next was interrupted by a signal */
-    bool read_failed;      /* in the step that is under way */
-    uint64_t last_sp;      /* of the frame that was recorded last */
-    const struct row *row; /* by which it is unwound */
-    struct module *load;   /* the walk came to a module that has to be loaded first */
-    bool stale;            /* ... or to an address that another module has than is known */
-    uint64_t page_address; /* of the page beyond the copy that was read last; 0: none */
+    bool below_signal;           /* the frame that comes next was interrupted by a signal */
+    bool read_failed;            /* in the step that is under way */
+    bool stale;                  /* an address has another module than is known */
+    uint64_t last_sp;            /* of the frame that was recorded last */
+    const struct module *module; /* of that frame, ... */
+    const struct cfi_entry *cfi; /* ... and by what it is unwound */
+    uint64_t page_address;       /* of the page beyond the copy that was read last; 0: none */
     uint8_t page[STACK_PAGE];
 };
 
 /* Beyond the copy a whole page is fetched at a time: either all of it can be read or nothing. */
-static int read_beyond(struct unwinder *unwinder, uint64_t address, uint64_t *ret_word)
+static int read_beyond(struct stack_walk *walk, uint64_t address, uint64_t *ret_word)
 {
-    const struct unwind_target *target = &unwinder->target;
-    struct stack_walk *walk = unwinder->walk;
+    const struct unwind_target *target = &walk->unwinder->target;
     uint64_t page = address & -(uint64_t)STACK_PAGE;
     int r;
 
@@ -64,8 +59,7 @@ static int read_beyond(struct unwinder *unwinder, uint64_t address, uint64_t *re
 
 static bool read_word(void *context, uint64_t address, uint64_t *ret_word)
 {
-    struct unwinder *unwinder = context;
-    struct stack_walk *walk = unwinder->walk;
+    struct stack_walk *walk = context;
     const struct stack_copy *copy = walk->copy;
 
     if (copy && copy->size >= sizeof(*ret_word) && address >= copy->address &&
@@ -73,59 +67,12 @@ static bool read_word(void *context, uint64_t address, uint64_t *ret_word)
         memcpy(ret_word, copy->bytes + (address - copy->address), sizeof(*ret_word));
         return true;
     }
-    if (read_beyond(unwinder, address, ret_word) < 0) {
+    if (read_beyond(walk, address, ret_word) < 0) {
         walk->read_failed = true;
         return false;
     }
     return true;
 }
-
-/* Dwfl_Thread_Callbacks.memory_read. */
-static bool read_for_dwfl(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, void *context)
-{
-    uint64_t word;
-
-    (void)dwfl;
-    if (!read_word(context, address, &word))
-        return false;
-    *ret_word = word;
-    return true;
-}
-
-static bool set_registers(Dwfl_Thread *thread, void *context)
-{
-    const struct unwinder *unwinder = context;
-    Dwarf_Word words[DWARF_REGISTERS];
-
-    for (size_t i = 0; i < DWARF_REGISTERS; i++)
-        words[i] = unwinder->walk->regs[dwarf_registers[i]];
-    dwfl_thread_state_register_pc(thread, unwinder->walk->regs[REGS_IP]);
-    return dwfl_thread_state_registers(thread, 0, DWARF_REGISTERS, words);
-}
-
-static bool get_thread(Dwfl *dwfl, pid_t tid, void *context, void **ret_thread_context)
-{
-    (void)dwfl;
-    (void)tid;
-    *ret_thread_context = context;
-    return true;
-}
-
-/* Elfutils wants to have it, though threads are only asked for by TID. */
-static pid_t next_thread(Dwfl *dwfl, void *context, void **thread_context)
-{
-    (void)dwfl;
-    (void)context;
-    (void)thread_context;
-    return 0;
-}
-
-static const Dwfl_Thread_Callbacks thread_callbacks = {
-    .next_thread = next_thread,
-    .get_thread = get_thread,
-    .memory_read = read_for_dwfl,
-    .set_initial_registers = set_registers,
-};
 
 /* False, so that callers can return it: the walk ends. */
 static bool stop(struct stack_walk *walk, enum unwind_end end)
@@ -148,12 +95,11 @@ static bool stands_still(struct stack_walk *walk, uint64_t pc, uint64_t sp)
     return walk->n > 0 && sp == last_sp && pc == walk->frames[walk->n - 1].pc;
 }
 
-/* Called for each frame before it is unwound. False: what must not be unwound ends here. */
-static bool enter(struct unwinder *unwinder, uint64_t pc, uint64_t sp)
+/* Comes to a frame, before it is unwound. False: what must not be unwound ends here. */
+static bool enter(struct stack_walk *walk, uint64_t pc, uint64_t sp)
 {
-    struct stack_walk *walk = unwinder->walk;
+    struct unwinder *unwinder = walk->unwinder;
     bool exact = walk->n == 0 || walk->below_signal;
-    const struct cfi_entry *cfi;
     struct module *module;
     int r;
 
@@ -167,127 +113,71 @@ static bool enter(struct unwinder *unwinder, uint64_t pc, uint64_t sp)
         walk->stale = r == -ESTALE;
         return stop(walk, UNWIND_CUT);
     }
-    if (module && module_is_unloaded(module)) {
-        walk->load = module;
-        return false;
-    }
     /* What is no code is no return address, but an error of what led here. */
     if (module || walk->n == 0)
         record(walk, pc, exact);
-    if (!module || module->state != MODULE_LOADED)
+    if (!module || !module_load(unwinder, module))
         return stop(walk, UNWIND_CUT);
-    cfi = cfi_find(unwinder, module, pc - !exact);
-    if (!cfi->covered)
+    walk->module = module;
+    walk->cfi = cfi_find(unwinder, module, pc - !exact);
+    if (!walk->cfi->covered)
         return stop(walk, UNWIND_CUT);
     /* The kernel "returns" to the trampoline, which no call precedes either. */
-    walk->frames[walk->n - 1].activation |= cfi->signal;
-    walk->below_signal = cfi->signal;
-    walk->row = &cfi->row;
+    walk->frames[walk->n - 1].activation |= walk->cfi->signal;
+    walk->below_signal = walk->cfi->signal;
     return true;
 }
 
-static void start_walk(struct stack_walk *walk)
+static struct registers innermost(const uint64_t *regs)
 {
+    struct registers registers;
+
+    for (int i = 0; i < DWARF_REGISTERS; i++)
+        registers.words[i] = regs[record_registers[i]];
+    registers.known = (1u << DWARF_REGISTERS) - 1;
+    return registers;
+}
+
+/* Goes on to the caller. False: there is none, or none that could be found. */
+static bool leave(struct stack_walk *walk, struct registers *registers)
+{
+    struct expression_context context = cfi_expressions(walk->module, walk->cfi->kind);
+
+    context.read_word = read_word;
+    context.context = walk;
+    walk->read_failed = false;
+    if (!row_apply(&walk->cfi->row, &context, registers) || !register_is_known(registers, DWARF_SP))
+        return stop(walk, UNWIND_CUT);
+    /* It is undefined, or 0, by which makers of coroutines mark the bottom; or else it is not known
+     * whether there is one. */
+    if (!register_is_known(registers, DWARF_RA) || !registers->words[DWARF_RA])
+        return stop(walk, walk->read_failed ? UNWIND_CUT : UNWIND_WHOLE);
+    return true;
+}
+
+static void walk_stack(struct stack_walk *walk)
+{
+    struct registers registers = innermost(walk->regs);
+
     walk->n = 0;
     walk->below_signal = false;
-    walk->load = NULL;
     walk->stale = false;
-}
-
-/* enum row_register by enum record_reg. */
-static struct row_frame innermost(const uint64_t *regs)
-{
-    static const uint8_t registers[ROW_REGISTERS] = {REGS_BX,  REGS_BP,  REGS_SP,  REGS_R12,
-                                                     REGS_R13, REGS_R14, REGS_R15, REGS_IP};
-    struct row_frame frame;
-
-    for (int i = 0; i < ROW_REGISTERS; i++) {
-        frame.words[i] = regs[registers[i]];
-        frame.known[i] = true;
-    }
-    return frame;
-}
-
-/* The caller's pc is undefined, or 0, by which makers of coroutines mark the bottom; or else it is
- * not known whether there is one. */
-static enum unwind_end end_of(const struct stack_walk *walk)
-{
-    return walk->read_failed ? UNWIND_CUT : UNWIND_WHOLE;
-}
-
-/* False: a frame takes libdwfl. */
-static bool walk_by_rows(struct unwinder *unwinder)
-{
-    struct stack_walk *walk = unwinder->walk;
-    struct row_frame frame = innermost(walk->regs);
-
-    start_walk(walk);
-    while (enter(unwinder, frame.words[ROW_RA], frame.words[ROW_SP])) {
-        walk->read_failed = false;
-        if (!row_apply(walk->row, read_word, unwinder, &frame) || !frame.known[ROW_SP])
-            return false;
-        if (!frame.known[ROW_RA] || !frame.words[ROW_RA]) {
-            walk->end = end_of(walk);
-            break;
-        }
-    }
-    return true;
-}
-
-static int visit_frame(Dwfl_Frame *frame, void *context)
-{
-    struct unwinder *unwinder = context;
-    struct stack_walk *walk = unwinder->walk;
-    Dwarf_Addr pc;
-    Dwarf_Word sp;
-
-    walk->read_failed = false;
-    if (!dwfl_frame_pc(frame, &pc, NULL) || dwfl_frame_reg(frame, DWARF_SP, &sp) != 0) {
-        stop(walk, UNWIND_CUT);
-        return DWARF_CB_ABORT;
-    }
-    return enter(unwinder, pc, sp) ? DWARF_CB_OK : DWARF_CB_ABORT;
-}
-
-static void walk_by_dwfl(struct unwinder *unwinder)
-{
-    struct stack_walk *walk = unwinder->walk;
-    int r;
-
-    start_walk(walk);
-    r = dwfl_getthread_frames(unwinder->dwfl, UNWIND_TID, visit_frame, unwinder);
-    /* Libdwfl says so as well when the return address could not be read. */
-    if (r == 0)
-        walk->end = end_of(walk);
-    else if (r != DWARF_CB_ABORT)
-        walk->end = UNWIND_CUT;
-}
-
-/* One attempt. True: it has to be repeated, modules had to be listed or one be loaded. */
-static bool attempt(struct unwinder *unwinder)
-{
-    struct stack_walk *walk = unwinder->walk;
-
-    if (!walk_by_rows(unwinder))
-        walk_by_dwfl(unwinder);
-    if (walk->stale)
-        return modules_renew(unwinder) == 0;
-    if (walk->load)
-        module_load(unwinder, walk->load);
-    return walk->load;
+    while (enter(walk, registers.words[DWARF_RA], registers.words[DWARF_SP]) &&
+           leave(walk, &registers))
+        ;
 }
 
 enum unwind_end unwinder_unwind(struct unwinder *unwinder, const uint64_t *regs,
                                 const struct stack_copy *copy, struct raw_frame *ret_frames,
                                 size_t max, size_t *ret_n)
 {
-    struct stack_walk walk = {.regs = regs, .copy = copy, .frames = ret_frames, .max = max};
+    struct stack_walk walk = {
+        .unwinder = unwinder, .regs = regs, .copy = copy, .frames = ret_frames, .max = max};
 
-    unwinder->walk = &walk;
-    /* Ends, because a module is tried once only, and list_mappings() ends. */
-    while (attempt(unwinder))
-        ;
-    unwinder->walk = NULL;
+    /* Ends, because list_mappings() does. */
+    do
+        walk_stack(&walk);
+    while (walk.stale && modules_renew(unwinder) == 0);
     if (walk.n == 0)
         record(&walk, regs[REGS_IP], true);
     *ret_n = walk.n;
@@ -318,12 +208,7 @@ static int start_elfutils(struct unwinder *unwinder)
     if (elf_version(EV_CURRENT) == EV_NONE)
         return -ENOTSUP;
     unwinder->dwfl = dwfl_begin(&callbacks);
-    unwinder->arch = image_arch();
-    if (!unwinder->dwfl || !unwinder->arch)
-        return -ENOMEM;
-    if (!dwfl_attach_state(unwinder->dwfl, unwinder->arch, UNWIND_TID, &thread_callbacks, unwinder))
-        return -ENOTSUP;
-    return 0;
+    return unwinder->dwfl ? 0 : -ENOMEM;
 }
 
 int unwinder_new(const struct unwind_target *target, struct losses *losses,
@@ -357,7 +242,6 @@ void unwinder_free(struct unwinder **unwinder)
         debuginfo_free(&u->modules[i]->debuginfo);
     if (u->dwfl)
         dwfl_end(u->dwfl);
-    elf_end(u->arch);
     modules_free(u);
     symbol_cache_free(&u->symbols);
     interns_free(&u->interns);

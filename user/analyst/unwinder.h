@@ -8,6 +8,7 @@
 
 #include <elfutils/libdwfl.h>
 
+#include "fdetable.h"
 #include "intern.h"
 #include "row.h"
 #include "unwind.h"
@@ -36,6 +37,19 @@ struct span {
     uint64_t start, end;
 };
 
+enum cfi_kind {
+    CFI_EH_FRAME,
+    CFI_DEBUG_FRAME,
+    CFI_KINDS
+};
+
+/* The call frame information of one section. */
+struct cfi {
+    bool sought;
+    struct fde_table table;
+    uint64_t bias; /* address in the target - address in its file */
+};
+
 /* One run of executable mappings: of the same segment of the same file, or of anonymous memory. */
 struct module {
     struct mapping mapping; /* its first mapping, the path owned by the module */
@@ -57,16 +71,18 @@ struct module {
     bool debug_sought;           /* the file of separate debug information was looked for */
     struct debuginfo *debuginfo; /* once it was asked for */
     bool debuginfo_tried;
+    struct cfi cfi[CFI_KINDS];
 };
 
-#define CFI_CACHE_SLOTS 8192 /* a power of two */
+#define CFI_CACHE_BITS 12
 
 /* What the CFI says of an address. */
 struct cfi_entry {
     uint64_t address;     /* in the target */
     uint32_t module;      /* id; 0: slot is free */
-    uint32_t covered : 1; /* there is CFI */
-    uint32_t signal : 1;  /* it is a signal handler's return trampoline */
+    bool covered;         /* there is CFI */
+    bool signal;          /* it is a signal handler's return trampoline */
+    uint8_t kind;         /* enum cfi_kind: the section that the row is from */
     struct row row;
 };
 
@@ -74,7 +90,6 @@ struct unwinder {
     struct unwind_target target;
     struct losses *losses;
     Dwfl *dwfl;
-    Elf *arch; /* an empty ELF header that tells elfutils the architecture */
     struct interns *interns;
     struct module **modules; /* ascending, not overlapping */
     size_t n_modules;
@@ -84,8 +99,7 @@ struct unwinder {
     bool named;        /* an address that was not known, since unwinder_rest() was called */
     uint64_t named_ns; /* when it was called first after that; 0: files were closed since */
     struct symbol_cache *symbols;
-    struct stack_walk *walk; /* the one under way, for elfutils' callbacks */
-    struct cfi_entry cfi[CFI_CACHE_SLOTS];
+    struct cfi_entry cfi[1 << CFI_CACHE_BITS];
 };
 
 /* modules.c: which file is where */
@@ -113,8 +127,6 @@ int image_open(int fd, Elf **ret_elf);
 /* Copies an image from the target's memory; the caller frees *ret_bytes after the Elf. */
 int image_copy(const struct unwind_target *target, const struct mapping *mapping, Elf **ret_elf,
                void **ret_bytes);
-/* An image of nothing but a header, for what asks an Elf for its architecture. */
-Elf *image_arch(void);
 
 struct image_place {
     uint64_t bias;
@@ -133,9 +145,14 @@ int debugfile_find(Dwfl_Module *dwfl, void **userdata, const char *name, Dwarf_A
 
 /* cfi.c */
 
-/* Good until the next call. */
-const struct cfi_entry *cfi_find(struct unwinder *unwinder, const struct module *module,
+/* Of a loaded module. Good until the next call. */
+const struct cfi_entry *cfi_find(struct unwinder *unwinder, struct module *module,
                                  uint64_t address);
+/* What is needed of the section to evaluate its rows' expressions; how memory is read, and of what,
+ * is left to the caller. */
+struct expression_context cfi_expressions(const struct module *module, enum cfi_kind kind);
+/* Before elfutils closes the module's files. */
+void cfi_forget(struct module *module);
 
 /* debuginfo.c: functions, inlined calls and lines by DWARF */
 

@@ -178,13 +178,9 @@ static inline int elffile_open_debug(void *context, const char *path, int *ret_f
     return 0;
 }
 
-/* Shows the file to an unwinder as mapped from its beginning. */
-static inline void elffile_map(struct elffile *file)
+/* Shows the file, as it is now, to its unwinder, mapped from its beginning. */
+static inline void elffile_show(struct elffile *file)
 {
-    const struct unwind_target target = {.read = elffile_read,
-                                         .open_mapping = elffile_open,
-                                         .open_debug = elffile_open_debug,
-                                         .context = file};
     struct mapping mapping = {.start = ELFFILE_BASE,
                               .end = ELFFILE_BASE + ELFFILE_SIZE,
                               .device = 1,
@@ -192,10 +188,22 @@ static inline void elffile_map(struct elffile *file)
                               .readable = true,
                               .executable = true,
                               .path = "/srv/hostile.so"};
-    const struct maps maps = {.mappings = &mapping, .n = 1};
+    const struct maps maps = {.mappings = &mapping, .n = 1}, none = {.n = 0};
+
+    elffile_check(!unwinder_set_maps(file->unwinder, &none));
+    elffile_check(!unwinder_set_maps(file->unwinder, &maps));
+}
+
+/* ... to a new one. */
+static inline void elffile_map(struct elffile *file)
+{
+    const struct unwind_target target = {.read = elffile_read,
+                                         .open_mapping = elffile_open,
+                                         .open_debug = elffile_open_debug,
+                                         .context = file};
 
     elffile_check(!unwinder_new(&target, &file->losses, &file->unwinder));
-    elffile_check(!unwinder_set_maps(file->unwinder, &maps));
+    elffile_show(file);
 }
 
 static inline struct elffile *elffile_new(void)
@@ -227,6 +235,8 @@ static inline void elffile_name(struct elffile *file, uint64_t offset)
 }
 
 struct elffile_stack {
+    uint64_t regs[RECORD_REGS];
+    struct stack_copy copy;
     struct raw_frame frames[ELFFILE_FRAMES_MAX];
     size_t n;
     enum unwind_end end;
@@ -236,12 +246,12 @@ struct elffile_stack {
 static inline void elffile_take_stack(struct elffile *file, uint64_t offset,
                                       struct elffile_stack *ret_stack)
 {
-    uint64_t regs[RECORD_REGS] = {
-        [REGS_SP] = ELFFILE_STACK + 64, [REGS_IP] = ELFFILE_BASE + offset};
-    const struct stack_copy copy = {ELFFILE_STACK, file->stack, 1024};
-
-    ret_stack->end = unwinder_unwind(file->unwinder, regs, &copy, ret_stack->frames,
-                                     ELFFILE_FRAMES_MAX, &ret_stack->n);
+    memset(ret_stack->regs, 0, sizeof(ret_stack->regs));
+    ret_stack->regs[REGS_SP] = ELFFILE_STACK + 64;
+    ret_stack->regs[REGS_IP] = ELFFILE_BASE + offset;
+    ret_stack->copy = (struct stack_copy){ELFFILE_STACK, file->stack, 1024};
+    ret_stack->end = unwinder_unwind(file->unwinder, ret_stack->regs, &ret_stack->copy,
+                                     ret_stack->frames, ELFFILE_FRAMES_MAX, &ret_stack->n);
     elffile_check(ret_stack->n > 0 && ret_stack->n <= ELFFILE_FRAMES_MAX);
 }
 

@@ -151,6 +151,22 @@ static void test_notes_of_any_length(void **state)
     }
 }
 
+/* A rule for register 170 million, for which libdw makes room up to it: 1.36 GB at once. */
+static void test_registers_without_end(void **state)
+{
+    static const uint8_t frame[] = {
+        /* CIE: "zR", pc-relative; the caller's sp is rsp + 8, its pc below that. */
+        20, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x1b, 0x0c, 7, 8, 0x90, 1, 0, 0,
+        /* FDE of all the code: DW_CFA_offset_extended_sf, ULEB128 170000000, 1. */
+        20, 0, 0, 0, 28, 0, 0, 0, 0xe0, 0xef, 0xff, 0xff, 0, 0x10, 0, 0, 0, 0x11, 0x80, 0xfd, 0x87,
+        0x51, 1, 0};
+
+    (void)state;
+    allocated = 0;
+    look_at_section(".eh_frame", SHT_PROGBITS, frame, sizeof(frame));
+    assert_in_range(allocated, 1, 64 << 20);
+}
+
 /* CFI that leads from a frame to itself. */
 static void test_frames_without_end(void **state)
 {
@@ -256,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_frame_longer_than_its_section),
         cmocka_unit_test(test_offsets_beyond_the_file),
         cmocka_unit_test(test_notes_of_any_length),
+        cmocka_unit_test(test_registers_without_end),
         cmocka_unit_test(test_frames_without_end),
         cmocka_unit_test(test_list_of_a_gibibyte),
     };

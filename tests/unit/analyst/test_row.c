@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One step from a frame to its caller. What rows are made of real code's CFI: test_unwind. */
+/* One step from a frame to its caller. What rows are made of: test_fderow. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #include "analyst/row.h"
 
@@ -15,125 +16,166 @@
 #define MARK       0x100000
 #define UNREADABLE (STACK + 24)
 
+static unsigned int n_reads;
+
 static bool read_word(void *context, uint64_t address, uint64_t *ret_word)
 {
-    unsigned int *n_reads = context;
-
-    ++*n_reads;
+    (void)context;
+    n_reads++;
     *ret_word = address + MARK;
     return address != UNREADABLE;
 }
 
-static struct row_frame frame_at(uint64_t sp)
-{
-    struct row_frame frame;
+/* DW_OP_breg7 (rsp) 16, at offset 0; DW_OP_plus_uconst 8, at offset 3. */
+static const uint8_t expressions[] = {2, 0x77, 16, 2, 0x23, 8};
 
-    for (int i = 0; i < ROW_REGISTERS; i++) {
-        frame.words[i] = 0x10 + (uint64_t)i;
-        frame.known[i] = true;
-    }
-    frame.words[ROW_SP] = sp;
+static const struct expression_context context = {
+    .read_word = read_word, .bytes = expressions, .size = sizeof(expressions)};
+
+static struct registers frame_at(uint64_t sp)
+{
+    struct registers frame = {.known = (1u << DWARF_REGISTERS) - 1};
+
+    n_reads = 0;
+    for (unsigned int i = 0; i < DWARF_REGISTERS; i++)
+        frame.words[i] = 0x10 + i;
+    frame.words[DWARF_SP] = sp;
     return frame;
 }
 
+static void set_rule(struct row *row, unsigned int number, enum row_rule rule, int32_t offset)
+{
+    row->rules[number] = rule;
+    row->offsets[number] = offset;
+    row->defined &= ~(1u << number);
+    row->defined |= (uint32_t)(rule != ROW_UNDEFINED) << number;
+}
+
 /* As after "push %rbp; push %rbx; sub $16, %rsp". */
-static const struct row usual = {
-    .simple = true,
-    .cfa_register = ROW_SP,
-    .cfa_offset = 48,
-    .rules = {[ROW_BX] = ROW_SAVED,
-              [ROW_BP] = ROW_SAVED,
-              [ROW_SP] = ROW_VALUE,
-              [ROW_R12] = ROW_SAME,
-              [ROW_R13] = ROW_SAME,
-              [ROW_R14] = ROW_SAME,
-              [ROW_R15] = ROW_SAME,
-              [ROW_RA] = ROW_SAVED},
-    .offsets = {[ROW_BX] = -40, [ROW_BP] = -16, [ROW_RA] = -8},
-};
+static struct row usual(void)
+{
+    struct row row = {.cfa_register = DWARF_SP, .cfa_offset = 48};
+
+    for (unsigned int i = DWARF_R12; i <= DWARF_R15; i++)
+        set_rule(&row, i, ROW_SAME, 0);
+    set_rule(&row, DWARF_BX, ROW_SAVED, -40);
+    set_rule(&row, DWARF_BP, ROW_SAVED, -16);
+    set_rule(&row, DWARF_SP, ROW_VALUE, 0);
+    set_rule(&row, DWARF_RA, ROW_SAVED, -8);
+    return row;
+}
 
 static void test_offsets_from_the_cfa(void **state)
 {
-    struct row_frame frame = frame_at(STACK);
-    unsigned int n_reads = 0;
+    struct registers frame = frame_at(STACK);
+    struct row row = usual();
 
     (void)state;
-    assert_true(row_apply(&usual, read_word, &n_reads, &frame));
+    assert_true(row_apply(&row, &context, &frame));
     assert_int_equal(n_reads, 3);
-    assert_int_equal(frame.words[ROW_RA], STACK + 40 + MARK);
-    assert_int_equal(frame.words[ROW_BP], STACK + 32 + MARK);
-    assert_int_equal(frame.words[ROW_BX], STACK + 8 + MARK);
-    assert_int_equal(frame.words[ROW_SP], STACK + 48);
-    assert_int_equal(frame.words[ROW_R12], 0x10 + ROW_R12);
-    for (int i = 0; i < ROW_REGISTERS; i++)
-        assert_true(frame.known[i]);
+    assert_int_equal(frame.words[DWARF_RA], STACK + 40 + MARK);
+    assert_int_equal(frame.words[DWARF_BP], STACK + 32 + MARK);
+    assert_int_equal(frame.words[DWARF_BX], STACK + 8 + MARK);
+    assert_int_equal(frame.words[DWARF_SP], STACK + 48);
+    assert_int_equal(frame.words[DWARF_R12], 0x10 + DWARF_R12);
+    assert_int_equal(frame.known, row.defined);
+    assert_false(register_is_known(&frame, 0)); /* rax is the callee's */
 }
 
 static void test_cfa_by_another_register(void **state)
 {
-    struct row row = usual;
-    struct row_frame frame = frame_at(STACK);
-    unsigned int n_reads = 0;
+    struct registers frame = frame_at(STACK);
+    struct row row = usual();
 
     (void)state;
-    row.cfa_register = ROW_BP;
+    row.cfa_register = DWARF_BP;
     row.cfa_offset = -16;
-    frame.words[ROW_BP] = STACK + 16;
-    row.offsets[ROW_SP] = 8;
-    assert_true(row_apply(&row, read_word, &n_reads, &frame));
-    assert_int_equal(frame.words[ROW_SP], STACK + 8);
-    assert_int_equal(frame.words[ROW_RA], STACK - 8 + MARK);
+    frame.words[DWARF_BP] = STACK + 16;
+    set_rule(&row, DWARF_SP, ROW_VALUE, 8);
+    assert_true(row_apply(&row, &context, &frame));
+    assert_int_equal(frame.words[DWARF_SP], STACK + 8);
+    assert_int_equal(frame.words[DWARF_RA], STACK - 8 + MARK);
+}
+
+static void test_cfa_by_an_expression(void **state)
+{
+    struct registers frame = frame_at(STACK);
+    struct row row = usual();
+
+    (void)state;
+    row.cfa_is_expression = true;
+    row.cfa_register = 0;
+    row.cfa_offset = 0;
+    assert_true(row_apply(&row, &context, &frame));
+    assert_int_equal(frame.words[DWARF_SP], STACK + 16);
+    assert_int_equal(frame.words[DWARF_RA], STACK + 8 + MARK);
+}
+
+static void test_registers_by_others_and_by_expressions(void **state)
+{
+    struct registers frame = frame_at(STACK);
+    struct row row = usual();
+
+    (void)state;
+    set_rule(&row, DWARF_RA, ROW_REGISTER, 10);
+    set_rule(&row, DWARF_BX, ROW_EXPRESSION, 3);
+    set_rule(&row, DWARF_BP, ROW_VALUE_EXPRESSION, 3);
+    assert_true(row_apply(&row, &context, &frame));
+    assert_int_equal(frame.words[DWARF_RA], 0x10 + 10);
+    assert_int_equal(frame.words[DWARF_BX], STACK + 48 + 8 + MARK); /* the CFA is on its stack */
+    assert_int_equal(frame.words[DWARF_BP], STACK + 48 + 8);
 }
 
 /* As at the start of a program or of a thread. */
 static void test_outermost(void **state)
 {
-    struct row row = usual;
-    struct row_frame frame = frame_at(STACK);
-    unsigned int n_reads = 0;
+    struct registers frame = frame_at(STACK);
+    struct row row = usual();
 
     (void)state;
-    row.rules[ROW_RA] = ROW_UNDEFINED;
-    assert_true(row_apply(&row, read_word, &n_reads, &frame));
-    assert_false(frame.known[ROW_RA]);
+    set_rule(&row, DWARF_RA, ROW_UNDEFINED, 0);
+    assert_true(row_apply(&row, &context, &frame));
+    assert_false(register_is_known(&frame, DWARF_RA));
     assert_int_equal(n_reads, 2);
 }
 
 /* The others are, and what was not known does not become it. */
 static void test_unreadable_word_is_not_known(void **state)
 {
-    struct row_frame frame = frame_at(UNREADABLE - 8);
-    unsigned int n_reads = 0;
+    struct registers frame = frame_at(UNREADABLE - 8);
+    struct row row = usual();
 
     (void)state;
-    frame.known[ROW_R15] = false;
-    assert_true(row_apply(&usual, read_word, &n_reads, &frame));
-    assert_false(frame.known[ROW_BX]);
-    assert_false(frame.known[ROW_R15]);
-    assert_true(frame.known[ROW_BP]);
-    assert_true(frame.known[ROW_RA]);
+    frame.known &= ~(1u << DWARF_R15);
+    assert_true(row_apply(&row, &context, &frame));
+    assert_false(register_is_known(&frame, DWARF_BX));
+    assert_false(register_is_known(&frame, DWARF_R15));
+    assert_true(register_is_known(&frame, DWARF_BP));
+    assert_true(register_is_known(&frame, DWARF_RA));
 }
 
-static void assert_refused(const struct row *row, struct row_frame frame)
+static void assert_refused(const struct row *row, struct registers frame)
 {
-    const struct row_frame before = frame;
-    unsigned int n_reads = 0;
+    const struct registers before = frame;
 
-    assert_false(row_apply(row, read_word, &n_reads, &frame));
+    assert_false(row_apply(row, &context, &frame));
     assert_int_equal(n_reads, 0);
-    assert_memory_equal(frame.words, before.words, sizeof(frame.words));
-    assert_memory_equal(frame.known, before.known, sizeof(frame.known));
+    assert_memory_equal(&frame, &before, sizeof(frame));
 }
 
-static void test_what_takes_more(void **state)
+static void test_no_telling_where_the_frame_is(void **state)
 {
-    const struct row other = {.simple = false};
-    struct row_frame frame = frame_at(STACK);
+    struct registers frame = frame_at(STACK);
+    struct row row = usual();
 
     (void)state;
-    assert_refused(&other, frame);
-    frame.known[ROW_SP] = false;
-    assert_refused(&usual, frame);
+    frame.known &= ~(1u << DWARF_SP);
+    assert_refused(&row, frame);
+    row.cfa_is_expression = true;
+    row.cfa_offset = 0;
+    assert_refused(&row, frame);
+    row.cfa_offset = sizeof(expressions);
+    assert_refused(&row, frame_at(STACK));
 }
 
 int main(void)
@@ -141,9 +183,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_offsets_from_the_cfa),
         cmocka_unit_test(test_cfa_by_another_register),
+        cmocka_unit_test(test_cfa_by_an_expression),
+        cmocka_unit_test(test_registers_by_others_and_by_expressions),
         cmocka_unit_test(test_outermost),
         cmocka_unit_test(test_unreadable_word_is_not_known),
-        cmocka_unit_test(test_what_takes_more),
+        cmocka_unit_test(test_no_telling_where_the_frame_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fde.h"
+
+#include <dwarf.h>
+#include <string.h>
+
+#define RETURN_ADDRESS 16 /* its register's number (System V ABI for AMD64, figure 3.36) */
+
+#define ENCODING_FORMAT 0x0f
+#define ENCODING_BASE   0x70
+
+/* One entry of either kind. */
+struct entry {
+    struct cursor body; /* behind its ID */
+    bool is_cie;
+    uint64_t cie_offset; /* of an FDE */
+    uint64_t next;       /* offset of the one that follows */
+};
+
+/* The 64-bit format is for sections of over 4 GiB. A length of 0 ends .eh_frame. */
+static bool read_entry(const struct cfi_section *section, uint64_t offset, struct entry *ret_entry)
+{
+    struct cursor cursor = {section->bytes, section->bytes + section->size, false};
+    uint64_t length, id, id_at;
+
+    cursor_skip(&cursor, offset);
+    length = cursor_unsigned(&cursor, 4);
+    if (length == 0 || length == 0xffffffff)
+        return false;
+    ret_entry->body = cursor_part(&cursor, length);
+    ret_entry->next = offset + 4 + length;
+    id_at = offset + 4;
+    id = cursor_unsigned(&ret_entry->body, 4);
+    ret_entry->is_cie = id == (section->is_debug_frame ? DW_CIE_ID_32 : 0);
+    ret_entry->cie_offset = section->is_debug_frame ? id : id_at - id;
+    return !cursor.failed && !ret_entry->body.failed;
+}
+
+bool fde_read_address(const struct cfi_section *section, uint8_t encoding, struct cursor *cursor,
+                      uint64_t *ret_address)
+{
+    uint64_t base = 0;
+
+    if ((encoding & ENCODING_BASE) == DW_EH_PE_pcrel)
+        base = section->address + (uint64_t)(cursor->at - section->bytes);
+    else if (encoding & ENCODING_BASE)
+        return false;
+    switch (encoding & ~ENCODING_BASE) {
+    case DW_EH_PE_absptr:
+    case DW_EH_PE_udata8:
+    case DW_EH_PE_sdata8:
+        *ret_address = base + cursor_unsigned(cursor, 8);
+        break;
+    case DW_EH_PE_udata4:
+        *ret_address = base + cursor_unsigned(cursor, 4);
+        break;
+    case DW_EH_PE_sdata4:
+        *ret_address = base + (uint64_t)cursor_signed(cursor, 4);
+        break;
+    default:
+        return false;
+    }
+    return !cursor->failed;
+}
+
+static void skip_personality(struct cursor *augmentation)
+{
+    uint8_t format = cursor_byte(augmentation) & 0x07;
+
+    if (format == DW_EH_PE_absptr || format == DW_EH_PE_udata8)
+        cursor_skip(augmentation, 8);
+    else if (format == DW_EH_PE_udata4)
+        cursor_skip(augmentation, 4);
+    else
+        augmentation->failed = true;
+}
+
+/* What the letters behind 'z' stand for, in their order. */
+static bool read_augmentation(const char *letters, struct cursor augmentation, struct cie *cie)
+{
+    for (; *letters; letters++)
+        switch (*letters) {
+        case 'L': /* how the address of language-specific data is encoded */
+            cursor_byte(&augmentation);
+            break;
+        case 'P':
+            skip_personality(&augmentation);
+            break;
+        case 'R':
+            cie->pointer_encoding = cursor_byte(&augmentation);
+            break;
+        case 'S':
+            cie->signal = true;
+            break;
+        default:
+            return false;
+        }
+    return !augmentation.failed;
+}
+
+/* Version 4 (.debug_frame) has sizes that are others on segmented machines. */
+static bool read_version(struct cursor *body, const char **ret_letters, uint8_t *ret_version)
+{
+    uint8_t version = cursor_byte(body);
+    const uint8_t *nul = memchr(body->at, 0, cursor_left(body));
+
+    if ((version != 1 && version != 3 && version != 4) || !nul)
+        return false;
+    *ret_letters = (const char *)body->at;
+    *ret_version = version;
+    cursor_skip(body, (uint64_t)(nul + 1 - body->at));
+    return version < 4 || (cursor_byte(body) == 8 && cursor_byte(body) == 0);
+}
+
+static bool read_cie(const struct cfi_section *section, uint64_t offset, struct cie *ret_cie)
+{
+    struct cie cie = {.pointer_encoding = DW_EH_PE_absptr};
+    struct cursor body, augmentation;
+    struct entry entry;
+    const char *letters;
+    uint8_t version;
+
+    if (!read_entry(section, offset, &entry) || !entry.is_cie)
+        return false;
+    body = entry.body;
+    if (!read_version(&body, &letters, &version))
+        return false;
+    cie.code_alignment = cursor_uleb128(&body);
+    cie.data_alignment = cursor_sleb128(&body);
+    if ((version == 1 ? cursor_byte(&body) : cursor_uleb128(&body)) != RETURN_ADDRESS)
+        return false;
+    cie.has_augmentation = *letters == 'z';
+    if (cie.has_augmentation) {
+        augmentation = cursor_part(&body, cursor_uleb128(&body));
+        if (!read_augmentation(letters + 1, augmentation, &cie))
+            return false;
+    } else if (*letters) {
+        return false;
+    }
+    cie.instructions = body;
+    *ret_cie = cie;
+    return !body.failed;
+}
+
+bool fde_read(const struct cfi_section *section, uint64_t offset, struct fde *ret_fde)
+{
+    struct entry entry;
+    struct cursor body;
+    struct fde fde;
+    uint64_t size;
+
+    if (!read_entry(section, offset, &entry) || entry.is_cie ||
+        !read_cie(section, entry.cie_offset, &fde.cie))
+        return false;
+    body = entry.body;
+    if (!fde_read_address(section, fde.cie.pointer_encoding, &body, &fde.start) ||
+        !fde_read_address(section, fde.cie.pointer_encoding & ENCODING_FORMAT, &body, &size) ||
+        __builtin_add_overflow(fde.start, size, &fde.end) || size == 0)
+        return false;
+    if (fde.cie.has_augmentation)
+        cursor_skip(&body, cursor_uleb128(&body));
+    fde.instructions = body;
+    *ret_fde = fde;
+    return !body.failed;
+}
+
+bool fde_next(const struct cfi_section *section, uint64_t *offset)
+{
+    struct entry entry;
+
+    if (!read_entry(section, *offset, &entry))
+        return false;
+    *offset = entry.next;
+    return true;
+}
