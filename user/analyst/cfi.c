@@ -56,8 +56,8 @@ const struct cfi_entry *cfi_find(struct unwinder *unwinder, struct module *modul
     if (entry->module == module->id && entry->address == address)
         return entry;
     *entry = (struct cfi_entry){.address = address, .module = module->id};
-    entry->covered = find_row(module, CFI_EH_FRAME, entry) ||
-                     find_row(module, CFI_DEBUG_FRAME, entry);
+    entry->covered =
+        find_row(module, CFI_EH_FRAME, entry) || find_row(module, CFI_DEBUG_FRAME, entry);
     return entry;
 }
 
@@ -65,9 +65,8 @@ struct expression_context cfi_expressions(const struct module *module, enum cfi_
 {
     const struct cfi *cfi = &module->cfi[kind];
 
-    return (struct expression_context){.bytes = cfi->table.section.bytes,
-                                       .size = cfi->table.section.size,
-                                       .bias = cfi->bias};
+    return (struct expression_context){
+        .bytes = cfi->table.section.bytes, .size = cfi->table.section.size, .bias = cfi->bias};
 }
 
 void cfi_forget(struct module *module)

@@ -18,10 +18,10 @@ struct program {
     const struct cie *cie;
     struct cursor code;
     bool failed;
-    bool passed;         /* the address: the row holds */
-    bool is_fde;         /* what the CIE's made of the row is in `initial` */
-    uint64_t location;   /* from which on the row holds */
-    uint64_t address;    /* that a row is sought for */
+    bool passed;       /* the address: the row holds */
+    bool is_fde;       /* what the CIE's made of the row is in `initial` */
+    uint64_t location; /* from which on the row holds */
+    uint64_t address;  /* that a row is sought for */
     struct row row, initial, remembered[REMEMBERED_MAX];
     unsigned int n_remembered;
 };

@@ -19,7 +19,7 @@ struct fde_table {
     struct cfi_section section; /* no bytes: there is none */
     const uint8_t *search;      /* .eh_frame_hdr's; NULL: there is none */
     size_t n_search;
-    uint64_t search_address; /* of .eh_frame_hdr, as the file has it */
+    uint64_t search_address;  /* of .eh_frame_hdr, as the file has it */
     struct fde_place *places; /* ascending, not overlapping; NULL: not made yet */
     size_t n_places;
 };

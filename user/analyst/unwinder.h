@@ -37,11 +37,7 @@ struct span {
     uint64_t start, end;
 };
 
-enum cfi_kind {
-    CFI_EH_FRAME,
-    CFI_DEBUG_FRAME,
-    CFI_KINDS
-};
+enum cfi_kind { CFI_EH_FRAME, CFI_DEBUG_FRAME, CFI_KINDS };
 
 /* The call frame information of one section. */
 struct cfi {
@@ -78,11 +74,11 @@ struct module {
 
 /* What the CFI says of an address. */
 struct cfi_entry {
-    uint64_t address;     /* in the target */
-    uint32_t module;      /* id; 0: slot is free */
-    bool covered;         /* there is CFI */
-    bool signal;          /* it is a signal handler's return trampoline */
-    uint8_t kind;         /* enum cfi_kind: the section that the row is from */
+    uint64_t address; /* in the target */
+    uint32_t module;  /* id; 0: slot is free */
+    bool covered;     /* there is CFI */
+    bool signal;      /* it is a signal handler's return trampoline */
+    uint8_t kind;     /* enum cfi_kind: the section that the row is from */
     struct row row;
 };
 

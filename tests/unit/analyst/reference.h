@@ -124,8 +124,8 @@ static inline void reference_attach(struct reference *reference, struct unwinder
 
     reference->unwinder = unwinder;
     reference->arch = elf_memory((char *)&header, sizeof(header));
-    if (!reference->arch || !dwfl_attach_state(unwinder->dwfl, reference->arch, REFERENCE_TID,
-                                               &callbacks, reference))
+    if (!reference->arch ||
+        !dwfl_attach_state(unwinder->dwfl, reference->arch, REFERENCE_TID, &callbacks, reference))
         abort();
 }
 

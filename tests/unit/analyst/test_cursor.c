@@ -10,12 +10,15 @@
 
 #include "analyst/cursor.h"
 
-#define CURSOR(bytes) {.at = (bytes), .end = (bytes) + sizeof(bytes)}
+#define CURSOR(bytes)                                                                              \
+    {                                                                                              \
+        .at = (bytes), .end = (bytes) + sizeof(bytes)                                              \
+    }
 
 static void test_numbers(void **state)
 {
-    static const uint8_t bytes[] = {0xfe, 0x34, 0x12, 0xff, 0xff, 0xff, 0xff, 8, 7, 6, 5,
-                                    4,    3,    2,    1,    0xfe, 0xff, 9};
+    static const uint8_t bytes[] = {0xfe, 0x34, 0x12, 0xff, 0xff, 0xff, 0xff, 8,    7,
+                                    6,    5,    4,    3,    2,    1,    0xfe, 0xff, 9};
     struct cursor cursor = CURSOR(bytes);
 
     (void)state;

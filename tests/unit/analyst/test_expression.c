@@ -161,9 +161,9 @@ static void test_stack(void **state)
  * word deeper. */
 static void test_of_linkage_tables(void **state)
 {
-    static const uint8_t bytes[] = {11,          DW_OP_breg7, 8,           DW_OP_breg16,
-                                    0,           DW_OP_lit15, DW_OP_and,   DW_OP_lit11,
-                                    DW_OP_ge,    DW_OP_lit3,  DW_OP_shl,   DW_OP_plus};
+    static const uint8_t bytes[] = {11,       DW_OP_breg7, 8,         DW_OP_breg16,
+                                    0,        DW_OP_lit15, DW_OP_and, DW_OP_lit11,
+                                    DW_OP_ge, DW_OP_lit3,  DW_OP_shl, DW_OP_plus};
     const struct expression_context context = {
         .read_word = read_word, .bytes = bytes, .size = sizeof(bytes)};
     struct registers registers = frame();
@@ -202,7 +202,7 @@ static void test_what_is_refused(void **state)
     REFUSED(DW_OP_plus);
     REFUSED(DW_OP_lit1, DW_OP_swap);
     REFUSED(DW_OP_lit1, DW_OP_pick, 1);
-    REFUSED(DW_OP_const8u, 1);                /* cut */
+    REFUSED(DW_OP_const8u, 1);                   /* cut */
     REFUSED(DW_OP_lit1, DW_OP_skip, 0xfc, 0xff); /* to itself, for ever */
     REFUSED(DW_OP_lit1, DW_OP_bra, 0xfc, 0xff);
     REFUSED(DW_OP_call_frame_cfa);

@@ -64,16 +64,16 @@ static void test_augmentations(void **state)
 
     (void)state;
     assert_true(reads("", &fde));
-    assert_true(reads("zR\x1b", &fde));          /* pc-relative, 4 bytes */
-    assert_true(reads("zR\x1c", &fde));          /* ... 8 */
-    assert_true(reads("zR\x03", &fde));          /* absolute */
+    assert_true(reads("zR\x1b", &fde)); /* pc-relative, 4 bytes */
+    assert_true(reads("zR\x1c", &fde)); /* ... 8 */
+    assert_true(reads("zR\x03", &fde)); /* absolute */
     assert_true(reads("zRS\x1b", &fde) && fde.cie.signal);
     assert_true(reads("zLR\x1b\x1b", &fde));
     assert_true(reads("zPLR\x9b\1\1\1\1\x1b\x1b", &fde) && !fde.cie.signal);
-    assert_false(reads("R\x1b", &fde));          /* nothing tells how long its data are */
+    assert_false(reads("R\x1b", &fde)); /* nothing tells how long its data are */
     assert_false(reads("zXR\x1b\x1b", &fde));
-    assert_false(reads("zR\x3b", &fde));         /* relative to something else */
-    assert_false(reads("zR\x9b", &fde));         /* by way of a pointer */
+    assert_false(reads("zR\x3b", &fde));          /* relative to something else */
+    assert_false(reads("zR\x9b", &fde));          /* by way of a pointer */
     assert_false(reads("zPR\x01\x01\x1b", &fde)); /* a personality as LEB128 */
     assert_false(reads("eh", &fde));
 }
@@ -205,8 +205,8 @@ static void test_cut_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_usual),       cmocka_unit_test(test_augmentations),
-        cmocka_unit_test(test_debug_frame), cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_usual),        cmocka_unit_test(test_augmentations),
+        cmocka_unit_test(test_debug_frame),  cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_cut_anywhere),
     };
 

@@ -59,13 +59,13 @@ static void refuse(const uint8_t *code, size_t size)
     assert_false(row_of(code, size, START + SIZE - 1, &row));
 }
 
-#define CODE(...)        (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
-#define REFUSED(...)     refuse(CODE(__VA_ARGS__))
+#define CODE(...)    (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
+#define REFUSED(...) refuse(CODE(__VA_ARGS__))
 #define assert_rule(row, number, its_rule, offset)                                                 \
     do {                                                                                           \
         assert_int_equal((row).rules[number], its_rule);                                           \
         assert_int_equal((row).offsets[number], offset);                                           \
-        assert_int_equal((row).defined >> (number) & 1, (its_rule) != ROW_UNDEFINED);              \
+        assert_int_equal((row).defined >> (number)&1, (its_rule) != ROW_UNDEFINED);                \
     } while (0)
 
 static void test_convention(void **state)
@@ -121,11 +121,11 @@ static void test_row_of_each_address(void **state)
         uint8_t cfa_register;
         enum row_rule rule;
     } expected[] = {
-        {0, 8, DWARF_SP, ROW_SAME},          {1, 16, DWARF_SP, ROW_SAVED},
-        {3, 16, DWARF_SP, ROW_SAVED},        {4, 16, DWARF_BP, ROW_SAVED},
-        {0x101, 16, DWARF_BP, ROW_SAVED},    {0x102, 8, DWARF_SP, ROW_SAME},
-        {0x202, 8, DWARF_SP, ROW_SAME},      {0x203, 24, DWARF_SP, ROW_SAME},
-        {0x302, 24, DWARF_SP, ROW_SAME},     {0x303, 32, DWARF_SP, ROW_SAME},
+        {0, 8, DWARF_SP, ROW_SAME},         {1, 16, DWARF_SP, ROW_SAVED},
+        {3, 16, DWARF_SP, ROW_SAVED},       {4, 16, DWARF_BP, ROW_SAVED},
+        {0x101, 16, DWARF_BP, ROW_SAVED},   {0x102, 8, DWARF_SP, ROW_SAME},
+        {0x202, 8, DWARF_SP, ROW_SAME},     {0x203, 24, DWARF_SP, ROW_SAME},
+        {0x302, 24, DWARF_SP, ROW_SAME},    {0x303, 32, DWARF_SP, ROW_SAME},
         {SIZE - 1, 32, DWARF_SP, ROW_SAME},
     };
 
@@ -168,18 +168,9 @@ static void test_rules(void **state)
 /* Their place in the section is kept. */
 static void test_expressions(void **state)
 {
-    static const uint8_t code[] = {DW_CFA_def_cfa_expression,
-                                   2,
-                                   DW_OP_breg7,
-                                   0,
-                                   DW_CFA_expression,
-                                   DWARF_BP,
-                                   1,
-                                   DW_OP_lit1,
-                                   DW_CFA_val_expression,
-                                   DWARF_BX,
-                                   1,
-                                   DW_OP_lit2};
+    static const uint8_t code[] = {DW_CFA_def_cfa_expression, 2,        DW_OP_breg7, 0,
+                                   DW_CFA_expression,         DWARF_BP, 1,           DW_OP_lit1,
+                                   DW_CFA_val_expression,     DWARF_BX, 1,           DW_OP_lit2};
     struct row row = made(code, sizeof(code), 0);
     int32_t at = row.cfa_offset;
 
@@ -196,10 +187,12 @@ static void test_expressions(void **state)
 /* As before and behind a part that returns. */
 static void test_remembered(void **state)
 {
-    static const uint8_t code[] = {DW_CFA_def_cfa_offset, 16, DW_CFA_offset | DWARF_BP, 2,
-                                   DW_CFA_advance_loc | 16, DW_CFA_remember_state,
-                                   DW_CFA_def_cfa_offset, 8, DW_CFA_restore_extended, DWARF_BP,
-                                   DW_CFA_advance_loc | 16, DW_CFA_restore_state};
+    static const uint8_t code[] = {DW_CFA_def_cfa_offset,    16,
+                                   DW_CFA_offset | DWARF_BP, 2,
+                                   DW_CFA_advance_loc | 16,  DW_CFA_remember_state,
+                                   DW_CFA_def_cfa_offset,    8,
+                                   DW_CFA_restore_extended,  DWARF_BP,
+                                   DW_CFA_advance_loc | 16,  DW_CFA_restore_state};
     struct row row = made(code, sizeof(code), 16);
 
     (void)state;

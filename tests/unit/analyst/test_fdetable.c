@@ -137,10 +137,8 @@ static void test_table_of_a_linker(void **state)
     uint64_t offsets[3];
     uint8_t search[3 * FDE_SEARCH_SIZE];
     struct frames frames = frames_for(apart, 3, offsets);
-    struct fde_table table = {.section = frames_section(&frames),
-                              .search = search,
-                              .n_search = 3,
-                              .search_address = HDR};
+    struct fde_table table = {
+        .section = frames_section(&frames), .search = search, .n_search = 3, .search_address = HDR};
 
     (void)state;
     set_search(search, 0, 0x1000, ADDRESS + offsets[1]);
@@ -156,10 +154,8 @@ static void test_table_that_lies(void **state)
     uint64_t offsets[3];
     uint8_t search[FDE_SEARCH_SIZE];
     struct frames frames = frames_for(apart, 3, offsets);
-    struct fde_table table = {.section = frames_section(&frames),
-                              .search = search,
-                              .n_search = 1,
-                              .search_address = HDR};
+    struct fde_table table = {
+        .section = frames_section(&frames), .search = search, .n_search = 1, .search_address = HDR};
     const uint64_t lies[] = {ADDRESS + offsets[0], ADDRESS, ADDRESS + frames.size,
                              ADDRESS + 0x7000000, HDR};
 

@@ -12,19 +12,19 @@
 #include "elffile.h"
 #include "frames.h"
 
-#define HDR     0x3000u /* of .eh_frame_hdr, in the file and in memory */
-#define FRAMES  0x4000u
-#define USUAL   {1, DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_EH_PE_udata4, DW_EH_PE_datarel | DW_EH_PE_sdata4}
+#define HDR    0x3000u /* of .eh_frame_hdr, in the file and in memory */
+#define FRAMES 0x4000u
+#define USUAL                                                                                      \
+    {                                                                                              \
+        1, DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_EH_PE_udata4, DW_EH_PE_datarel | DW_EH_PE_sdata4   \
+    }
 
 /* A file with an entry for its code, as linkers place it; the table has one entry as well. */
 static struct elffile *file_with(const uint8_t encodings[static 4], uint32_t n)
 {
     struct elffile *file = elffile_new();
-    const Elf64_Phdr segment = {.p_type = PT_GNU_EH_FRAME,
-                                .p_offset = HDR,
-                                .p_vaddr = HDR,
-                                .p_filesz = 20,
-                                .p_memsz = 20};
+    const Elf64_Phdr segment = {
+        .p_type = PT_GNU_EH_FRAME, .p_offset = HDR, .p_vaddr = HDR, .p_filesz = 20, .p_memsz = 20};
     const uint16_t segments = 2;
     struct frames frames = frames_of(FRAMES, false);
     uint32_t words[] = {FRAMES - (HDR + 4), n, ELFFILE_TEXT - HDR, FRAMES - HDR};
@@ -143,7 +143,8 @@ static bool finds_in(const char *name, uint32_t type, bool is_debug_frame)
         framesection_find_debug(elf, &table);
     else
         framesection_find_eh(elf, &table);
-    found = fde_table_find(&table, ELFFILE_TEXT, &fde) && fde.end == ELFFILE_TEXT + ELFFILE_TEXT_SIZE;
+    found =
+        fde_table_find(&table, ELFFILE_TEXT, &fde) && fde.end == ELFFILE_TEXT + ELFFILE_TEXT_SIZE;
     fde_table_clear(&table);
     elf_end(elf);
     elffile_free(file);
@@ -156,7 +157,7 @@ static void test_by_name(void **state)
     assert_true(finds_in(".eh_frame", SHT_PROGBITS, false));
     assert_true(finds_in(".debug_frame", SHT_PROGBITS, true));
     assert_true(finds_in(".zdebug_frame", SHT_PROGBITS, true)); /* inflated before */
-    assert_false(finds_in(".eh_frame", SHT_NOBITS, false)); /* of a file of debug information */
+    assert_false(finds_in(".eh_frame", SHT_NOBITS, false));     /* of a file of debug information */
     assert_false(finds_in(".gnu.frame", SHT_PROGBITS, false));
 }
 
