@@ -326,7 +326,7 @@ class Ages(GoTest):
 
     def check(self, version, form):
         fixture = self.start(version, form, "ages")
-        watch = self.watch(fixture.pid, "-t", "1500ms", "--interval", "200ms")
+        watch = self.watch(fixture.pid, "-t", "1500ms", "--interval", "100ms")
         harness.wait_for(
             lambda: watch.report().having("main.leaked"), "a goroutine's age is proven", 10
         )

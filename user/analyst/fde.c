@@ -109,7 +109,7 @@ static bool read_version(struct cursor *body, const char **ret_letters, uint8_t 
     *ret_letters = (const char *)body->at;
     *ret_version = version;
     cursor_skip(body, (uint64_t)(nul + 1 - body->at));
-    return version < 4 || (cursor_byte(body) == 8 && cursor_byte(body) == 0);
+    return version < 4 || cursor_unsigned(body, 2) == 8; /* of addresses, and of no segments */
 }
 
 static bool read_cie(const struct cfi_section *section, uint64_t offset, struct cie *ret_cie)
