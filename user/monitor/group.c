@@ -243,7 +243,7 @@ static bool is_edge(const struct sample *sample)
 }
 
 /* One that counts. */
-static int count_sample(struct grouping *grouping, const struct sample *sample)
+static inline int count_sample(struct grouping *grouping, const struct sample *sample)
 {
     const struct group_policy *policy = &grouping->policy;
     struct group **group = &grouping->last;
@@ -267,7 +267,8 @@ static uint32_t count_samples(const struct grouping *grouping)
     return grouping->samples->n;
 }
 
-int grouping_add(struct grouping *grouping, const struct sample *sample)
+/* Inlined: there may be a million. */
+static inline int take(struct grouping *grouping, const struct sample *sample)
 {
     struct groups *groups = &grouping->groups;
     int r = is_edge(sample) ? add_edge(groups, sample) : 0;
@@ -280,14 +281,22 @@ int grouping_add(struct grouping *grouping, const struct sample *sample)
     return 0;
 }
 
+int grouping_add(struct grouping *grouping, const struct sample *sample)
+{
+    return take(grouping, sample);
+}
+
 static int add_samples(struct grouping *grouping, uint32_t end)
 {
     const struct sample *all = grouping->samples->elements;
-    int r = 0;
 
-    for (; grouping->at < end && !r; grouping->at++)
-        r = grouping_add(grouping, &all[grouping->at]);
-    return r;
+    for (uint32_t at = grouping->at; at < end; at++) {
+        int r = take(grouping, &all[at]);
+
+        if (r)
+            return r;
+    }
+    return 0;
 }
 
 static int compare_groups(const void *a, const void *b)
