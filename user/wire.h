@@ -5,7 +5,7 @@
  * every length, count, id and byte against the bounds here.
  *
  * A message is a struct wire_header and its payload, on a SOCK_STREAM socket pair. Only changes are
- * sent: a sample stands until it is dropped or put again.
+ * sent: a sample stands until it is dropped or put again, but for those behind a WIRE_LOOK.
  */
 #pragma once
 
@@ -37,6 +37,8 @@ enum wire_type {
     WIRE_VERIFIER,  /* nothing, with the socket of another verifier; from the probe */
     WIRE_FINISH,    /* nothing; from the probe: print the report after the scans asked for so far */
     WIRE_USAGE,     /* struct wire_usage; from the probe: what parkwatch itself takes */
+    WIRE_LOOK,      /* u64 time_ns of the scan that is to end next: what is put of goroutines from
+                       here to there is told once, and is of this scan alone */
     WIRE_TYPE_MAX
 };
 

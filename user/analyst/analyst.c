@@ -39,6 +39,7 @@ static int analyst_open(const struct analyst_options *options, struct analyst *r
     struct goroutines_options goroutines = {
         .threshold_ns = options->threshold_ns,
         .proven = options->proven,
+        .one_look = options->one_look,
         .samples = options->kinds & 1u << SAMPLE_GOROUTINE,
     };
     int r;

@@ -7,12 +7,30 @@
 #define DESCRIBE_TRIES 3 /* for stacks that the collector moves while they are read */
 #define DESCRIBE_SOME  8 /* goroutines: some microseconds' work */
 
-void godescribe_put(struct goroutines *goroutines, struct memo *memo)
+static void send_sample(struct goroutines *goroutines, const struct memo *memo)
 {
     struct sample sample = memo_sample(memo, &goroutines->cycles);
 
     outbox_put(goroutines->outbox, &sample);
-    memo->flags = (memo->flags | MEMO_SENT) & ~(MEMO_DIRTY | MEMO_DUE);
+}
+
+void godescribe_put(struct goroutines *goroutines, struct memo *memo)
+{
+    memo->flags &= ~(MEMO_DIRTY | MEMO_DUE);
+    if (goroutines->options.one_look)
+        return;
+    send_sample(goroutines, memo);
+    memo->flags |= MEMO_SENT;
+}
+
+void godescribe_tell(struct goroutines *goroutines)
+{
+    const struct memos *memos = &goroutines->memos;
+
+    outbox_look(goroutines->outbox, goroutines->now_ns);
+    for (size_t i = 0; i < memos->n; i++)
+        if ((memos->all[i].flags & MEMO_DESCRIBED) && memo_is_news(&memos->all[i]))
+            send_sample(goroutines, &memos->all[i]);
 }
 
 /* Tells the monitor what changed, and marks who has to be described. Returns how many have. */

@@ -162,7 +162,10 @@ static int scan_all(struct goroutines *goroutines, struct wire_scan *ret_scan, b
         r = look_at_doubtful(goroutines);
     if (!r)
         r = godescribe_news(goroutines);
-    return r ? r : gorenew_channels(goroutines);
+    if (r || !goroutines->options.one_look)
+        return r ? r : gorenew_channels(goroutines);
+    godescribe_tell(goroutines);
+    return 0;
 }
 
 static int open_describer(struct goroutines *goroutines)

@@ -16,6 +16,7 @@
 struct goroutines_options {
     int64_t threshold_ns; /* waiters below it get no stack and no sample */
     bool proven;          /* only what was seen parked for so long is past it */
+    bool one_look;        /* samples are told once, at the end of a scan, and of it alone */
     bool samples;         /* false: only says whether the target runs Go */
 };
 

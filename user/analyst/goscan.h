@@ -123,8 +123,11 @@ int godescribe_news(struct goroutines *goroutines);
 /* Copies the g's of a lot's memos as they are now. As above. */
 int godescribe_copy(struct goroutines *goroutines, struct lot *lot);
 
-/* Sends the sample. */
+/* Sends the sample; where there is one look, godescribe_tell() does. */
 void godescribe_put(struct goroutines *goroutines, struct memo *memo);
+
+/* Sends all samples, each once, with all that is known at the end of the scan. */
+void godescribe_tell(struct goroutines *goroutines);
 
 /* gorenew.c: who else waits on the channels of those that the monitor knows, looked at anew for
  * some of them. Who parked anew meanwhile is told of by the next scan. As above. */

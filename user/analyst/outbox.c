@@ -227,6 +227,11 @@ void outbox_drop(struct outbox *outbox, enum sample_kind kind, uint64_t id)
     memcpy(append_element(outbox, WIRE_DROP, sizeof(key)), &key, sizeof(key));
 }
 
+void outbox_look(struct outbox *outbox, uint64_t time_ns)
+{
+    memcpy(append(outbox, WIRE_LOOK, sizeof(time_ns)), &time_ns, sizeof(time_ns));
+}
+
 int outbox_scan(struct outbox *outbox, const struct wire_scan *scan)
 {
     memcpy(append(outbox, WIRE_SCAN, sizeof(*scan)), scan, sizeof(*scan));

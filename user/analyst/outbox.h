@@ -26,6 +26,10 @@ int outbox_stack(struct outbox *outbox, const struct stack *stack);
 void outbox_put(struct outbox *outbox, const struct sample *sample);
 void outbox_drop(struct outbox *outbox, enum sample_kind kind, uint64_t id);
 
+/* What is put of goroutines from here to the end of the scan of that time is told once: none of it
+ * is put again or dropped, and the next scan begins without. */
+void outbox_look(struct outbox *outbox, uint64_t time_ns);
+
 /* Ends a scan: writes all that is left. -EPIPE and other -errno of the socket, also those of
  * earlier writes. */
 int outbox_scan(struct outbox *outbox, const struct wire_scan *scan);

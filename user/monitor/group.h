@@ -54,6 +54,9 @@ int grouping_new(const struct table *samples, const struct names *names,
                  const struct group_policy *policy, struct grouping **ret_grouping);
 void grouping_free(struct grouping **grouping);
 
+/* Before the first step: one more, which is not among the samples. -ENOMEM. */
+int grouping_add(struct grouping *grouping, const struct sample *sample);
+
 /* 1: there is more to do, 0: done; -ENOMEM. */
 int grouping_step(struct grouping *grouping);
 

@@ -115,6 +115,15 @@ static bool check_drop(const void *payload, size_t length)
     return true;
 }
 
+static bool check_look(const void *payload, size_t length)
+{
+    uint64_t time_ns;
+
+    (void)length;
+    memcpy(&time_ns, payload, sizeof(time_ns));
+    return time_ns <= INT64_MAX;
+}
+
 static bool check_scan(const void *payload, size_t length)
 {
     struct wire_scan scan;
@@ -197,6 +206,7 @@ static const struct {
     [WIRE_PUT] = {INTAKE_ANALYST, sizeof(struct sample), WIRE_PAYLOAD_MAX, check_put},
     [WIRE_DROP] = {INTAKE_ANALYST, sizeof(struct wire_key), WIRE_PAYLOAD_MAX, check_drop},
     [WIRE_SCAN] = {INTAKE_ANALYST, sizeof(struct wire_scan), sizeof(struct wire_scan), check_scan},
+    [WIRE_LOOK] = {INTAKE_ANALYST, sizeof(uint64_t), sizeof(uint64_t), check_look},
     [WIRE_TARGET] = {INTAKE_PROBE, sizeof(struct wire_target), sizeof(struct wire_target),
                      check_target},
     [WIRE_RESOURCES] = {INTAKE_PROBE, sizeof(struct wire_resources), sizeof(struct wire_resources),

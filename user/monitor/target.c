@@ -68,9 +68,16 @@ static void free_names(struct target *target)
     names_free(&target->names);
 }
 
+static void forget_counted(struct target *target)
+{
+    grouping_free(&target->counting);
+    target->n_counted = 0;
+}
+
 static void clear_samples(struct target *target)
 {
     grouping_free(&target->grouping);
+    forget_counted(target);
     budget_give(&target->budget, target->most_samples * SAMPLE_COST);
     target->most_samples = 0;
     table_clear(&target->samples);
@@ -118,15 +125,32 @@ static bool knows(const struct target *target, const struct sample *sample)
            (names_stack(target->names, sample->stack_id) || names_stacks_capped(target->names));
 }
 
-/* What was once taken for samples stays so: a table keeps the room that it had. */
+/* What was once taken for samples stays so: a table keeps the room that it had. Of those that are
+ * counted there is what they wait on. */
+static bool take_room(struct target *target)
+{
+    if (target->samples.n + target->n_counted < target->most_samples)
+        return true;
+    if (!budget_take(&target->budget, SAMPLE_COST))
+        return false;
+    target->most_samples++;
+    return true;
+}
+
 static int add_sample(struct target *target, const struct sample *sample)
 {
-    if (target->samples.n == target->most_samples) {
-        if (!budget_take(&target->budget, SAMPLE_COST))
-            return -ENOSPC;
-        target->most_samples++;
+    return take_room(target) ? table_add(&target->samples, sample, NULL) : -ENOSPC;
+}
+
+static int count_sample(struct target *target, const struct sample *sample)
+{
+    if (!names_stack(target->names, sample->stack_id) || target->n_counted == WIRE_SAMPLES_MAX ||
+        !take_room(target)) {
+        target->own.count[LOSS_samples_capped]++;
+        return 0;
     }
-    return table_add(&target->samples, sample, NULL);
+    target->n_counted++;
+    return grouping_add(target->counting, sample);
 }
 
 static int put_sample(struct target *target, const struct sample *sample)
@@ -152,6 +176,11 @@ static int put_sample(struct target *target, const struct sample *sample)
     return r;
 }
 
+static bool is_told_once(const struct target *target, const struct sample *sample)
+{
+    return target->counting && sample->kind == SAMPLE_GOROUTINE;
+}
+
 /* All of a message or nothing: its samples are checked before the first is taken. */
 static int put_samples(struct target *target, const char *payload, size_t length)
 {
@@ -162,13 +191,15 @@ static int put_samples(struct target *target, const char *payload, size_t length
         memcpy(&sample, payload + at, sizeof(sample));
         if (!knows(target, &sample))
             return -EBADMSG;
-        table_prefetch(&target->samples, sample_key(sample.kind, sample.id));
+        if (!is_told_once(target, &sample))
+            table_prefetch(&target->samples, sample_key(sample.kind, sample.id));
     }
     for (size_t at = 0; at < length; at += sizeof(sample)) {
         int r;
 
         memcpy(&sample, payload + at, sizeof(sample));
-        r = put_sample(target, &sample);
+        r = is_told_once(target, &sample) ? count_sample(target, &sample)
+                                          : put_sample(target, &sample);
         if (r)
             return r;
     }
@@ -240,17 +271,18 @@ static int show_groups(struct target *target)
     return r;
 }
 
-static int begin_grouping(struct target *target, uint64_t now_ns)
+static int begin_grouping(struct target *target, uint64_t now_ns, struct grouping **ret_grouping)
 {
     const struct group_policy policy = {
         .now_ns = now_ns,
         .threshold_ns = (uint64_t)target->options->threshold_ns,
         .proven = target->options->proven,
-        .throughout_ns = target->first_scan_ns,
+        /* The first scan is not at its end: what is told of it was seen within it. */
+        .throughout_ns = target->first_scan_ns ? target->first_scan_ns : UINT64_MAX,
     };
 
     target->changed = true;
-    return grouping_new(&target->samples, target->names, &policy, &target->grouping);
+    return grouping_new(&target->samples, target->names, &policy, ret_grouping);
 }
 
 static void end_grouping(struct target *target)
@@ -321,7 +353,7 @@ int target_regroup(struct target *target)
         return 0;
     if (stands(target, now_ns))
         return age(target);
-    r = begin_grouping(target, now_ns);
+    r = begin_grouping(target, now_ns, &target->grouping);
     if (!r)
         while ((r = step(target)) > 0)
             ;
@@ -361,6 +393,24 @@ static bool is_next(const struct target *target, const struct wire_scan *scan)
            (scan->number > last->number && scan->time_ns >= last->time_ns);
 }
 
+static int take_look(struct target *target, const void *payload)
+{
+    if (target->counting)
+        return -EBADMSG;
+    memcpy(&target->look_ns, payload, sizeof(target->look_ns));
+    return begin_grouping(target, target->look_ns, &target->counting);
+}
+
+/* Goes on with what was counted for the scan, or begins. */
+static int open_grouping(struct target *target, uint64_t now_ns)
+{
+    if (!target->counting)
+        return begin_grouping(target, now_ns, &target->grouping);
+    target->grouping = TAKE_PTR(target->counting);
+    target->n_counted = 0;
+    return 0;
+}
+
 /* What is shown until the next scan. */
 static int take_scan(struct target *target, const void *payload)
 {
@@ -371,15 +421,17 @@ static int take_scan(struct target *target, const void *payload)
     memcpy(&scan, payload, sizeof(scan));
     if (report->scanned && !is_next(target, &scan))
         return -EBADMSG;
-    if (!names_has_string(target->names, scan.note))
+    if (!names_has_string(target->names, scan.note) ||
+        (target->counting && scan.time_ns != target->look_ns))
         return -EBADMSG;
     if (!target->first_scan_ns)
         target->first_scan_ns = end_of_scan(&scan);
     if (target->options->hold || stands(target, scan.time_ns)) {
         note_scan(target, &scan);
+        forget_counted(target);
         return target->options->hold ? 0 : age(target);
     }
-    r = begin_grouping(target, scan.time_ns);
+    r = open_grouping(target, scan.time_ns);
     if (r)
         return r;
     target->scan = scan;
@@ -410,6 +462,8 @@ int target_take_analyst(struct target *target, const struct wire_header *header,
     case WIRE_DROP:
         drop_samples(target, payload, header->length);
         return 0;
+    case WIRE_LOOK:
+        return take_look(target, payload);
     case WIRE_SCAN:
         return take_scan(target, payload);
     default:

@@ -24,7 +24,10 @@ struct target {
     /* Of the analyst that runs now. */
     struct names *names;
     struct table samples;
-    size_t most_samples; /* that there were at once */
+    struct grouping *counting; /* of what is told once, for the next scan; or NULL */
+    uint64_t look_ns;          /* of that scan */
+    size_t n_counted;
+    size_t most_samples; /* that there were at once, counted ones among them */
     struct losses analyst;
     struct budget budget; /* of what it sent, and of what the report still has of the one before */
 

@@ -35,6 +35,7 @@ struct mailbox {
     size_t n_samples; /* that stand */
     struct sample samples[MAILBOX_SAMPLES_MAX];
     struct wire_scan scan; /* the last */
+    uint64_t look_ns;      /* likewise */
 
     /* Of the last mailbox_collect() only. */
     size_t n_messages;
@@ -160,6 +161,10 @@ static inline void mailbox_take(struct mailbox *mailbox, const struct wire_heade
         break;
     case WIRE_DROP:
         mailbox_take_drop(mailbox, payload, header->length);
+        break;
+    case WIRE_LOOK:
+        assert_int_equal(header->length, sizeof(mailbox->look_ns));
+        memcpy(&mailbox->look_ns, payload, sizeof(mailbox->look_ns));
         break;
     case WIRE_SCAN:
         assert_int_equal(header->length, sizeof(mailbox->scan));

@@ -120,6 +120,7 @@ struct received {
     size_t n_puts, n_drops, n_samples;
     struct sample samples[PROCESS_GS];
     uint64_t frame[PROCESS_GS]; /* the address of the only frame of each one's stack */
+    uint64_t look_ns;           /* 0: what was put stands until it is dropped */
     struct wire_scan scan;
 };
 
@@ -191,6 +192,10 @@ static void take_drop(struct received *got, uint64_t goid)
 
 static void take_message(struct test *test, const struct wire_header *header, const char *payload)
 {
+    if (header->type == WIRE_LOOK) {
+        test->got.n_samples = 0;
+        memcpy(&test->got.look_ns, payload, sizeof(test->got.look_ns));
+    }
     if (header->type == WIRE_PUT)
         for (size_t at = 0; at < header->length; at += sizeof(struct sample))
             take_put(&test->got, (const struct sample *)(const void *)(payload + at));
@@ -269,6 +274,32 @@ static void what_is_learned_late_is_told_of_all(void **state)
     assert_int_equal(find(&test.got, late + 1)->not_before_ns, 0);
     scan(&test);
     assert_int_equal(test.got.n_puts, 0);
+    close_test(&test);
+}
+
+/* Each once, when all that is learned is known; a scan thereafter knows of none. */
+static void one_look_is_told_at_its_end(void **state)
+{
+    const size_t late = SUBJECTS_MAX + 100;
+    struct test test;
+
+    (void)state;
+    open_test(&test, 127, PROCESS_GS - 4, (struct goroutines_options){.one_look = true});
+    set_waitsince(50, 1000);
+    set_waitsince(late, 900);
+    process_set_status(target, 10, GO_RUNNING, 0);
+    scan(&test);
+    assert_int_equal(test.got.look_ns, test.got.scan.time_ns);
+    assert_int_equal(test.got.n_samples, PROCESS_GS - 1);
+    assert_int_equal(test.got.n_puts, PROCESS_GS - 1);
+    assert_int_equal(find(&test.got, 51)->not_before_ns, 900);
+    assert_null(find(&test.got, 11));
+    process_set_status(target, 11, GO_RUNNING, 0);
+    scan(&test);
+    assert_int_equal(test.got.look_ns, test.got.scan.time_ns);
+    assert_int_equal(test.got.n_puts, PROCESS_GS - 2);
+    assert_int_equal(test.got.n_drops, 0);
+    assert_null(find(&test.got, 12));
     close_test(&test);
 }
 
@@ -836,6 +867,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_learned_late_is_told_of_all),
+        cmocka_unit_test(one_look_is_told_at_its_end),
         cmocka_unit_test(all_that_are_parked_are_sent_once),
         cmocka_unit_test(those_that_make_no_sense_are_counted),
         cmocka_unit_test(only_what_is_past_the_threshold_is_sent),

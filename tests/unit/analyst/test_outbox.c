@@ -89,6 +89,22 @@ static void test_neighbours_are_merged_in_order(void **state)
     ASSERT_ORDER(mailbox, WIRE_PUT, WIRE_SCAN);
 }
 
+static void test_look_stands_before_what_it_is_of(void **state)
+{
+    struct fixture *fixture = *state;
+    struct mailbox *mailbox = fixture->mailbox;
+
+    put(fixture, 1);
+    outbox_look(fixture->outbox, 5);
+    put(fixture, 2);
+    put(fixture, 3);
+    assert_int_equal(finish(fixture, 9), 0);
+    mailbox_collect(mailbox);
+    ASSERT_ORDER(mailbox, WIRE_PUT, WIRE_LOOK, WIRE_PUT, WIRE_SCAN);
+    assert_int_equal(mailbox->look_ns, 5);
+    assert_int_equal(mailbox->n_samples, 3);
+}
+
 static void test_more_than_the_buffer_is_written_at_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -260,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_neighbours_are_merged_in_order),
+        TEST(test_look_stands_before_what_it_is_of),
         TEST(test_more_than_the_buffer_is_written_at_once),
         TEST(test_texts_are_sent_once),
         TEST(test_long_texts_are_cut),

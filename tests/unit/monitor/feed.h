@@ -103,6 +103,12 @@ static inline int feed_threads(struct store *store, uint32_t index, uint64_t sta
     return r;
 }
 
+/* What follows of goroutines, up to the scan of that time, is told once. */
+static inline int feed_look(struct store *store, uint32_t index, uint64_t time_ns)
+{
+    return feed_analyst(store, index, WIRE_LOOK, &time_ns, sizeof(time_ns));
+}
+
 static inline int feed_drop(struct store *store, uint32_t index, enum sample_kind kind, uint64_t id)
 {
     const struct wire_key key = {.id = id, .kind = kind};

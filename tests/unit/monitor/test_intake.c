@@ -217,6 +217,18 @@ static void test_put_and_drop(void **state)
     assert_false(passes(WIRE_DROP, keys, sizeof(keys)));
 }
 
+static void test_look(void **state)
+{
+    uint64_t time_ns = INT64_MAX;
+
+    (void)state;
+    assert_true(passes(WIRE_LOOK, &time_ns, sizeof(time_ns)));
+    assert_false(passes(WIRE_LOOK, &time_ns, sizeof(time_ns) - 1));
+    assert_false(probe_passes(WIRE_LOOK, &time_ns, sizeof(time_ns)));
+    time_ns++;
+    assert_false(passes(WIRE_LOOK, &time_ns, sizeof(time_ns)));
+}
+
 static void test_scan(void **state)
 {
     const struct wire_scan good = {.number = 1, .runtime = "go", .runtime_version = "go1.19.8"};
@@ -305,12 +317,19 @@ static void test_resources_and_counters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header),       cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_string),       cmocka_unit_test(test_stack_bounds),
-        cmocka_unit_test(test_stack_fields), cmocka_unit_test(test_stack_labels),
-        cmocka_unit_test(test_sample),       cmocka_unit_test(test_put_and_drop),
-        cmocka_unit_test(test_scan),         cmocka_unit_test(test_target),
-        cmocka_unit_test(test_usage),        cmocka_unit_test(test_resources_and_counters),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_string),
+        cmocka_unit_test(test_stack_bounds),
+        cmocka_unit_test(test_stack_fields),
+        cmocka_unit_test(test_stack_labels),
+        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_put_and_drop),
+        cmocka_unit_test(test_look),
+        cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_target),
+        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_resources_and_counters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -356,6 +356,125 @@ static void test_goroutines_of_a_single_look(void **state)
     assert_int_equal(report_of(store, 0)->groups[0].at_most_ns, -1);
 }
 
+static struct sample told(uint64_t id)
+{
+    return (struct sample){
+        .kind = SAMPLE_GOROUTINE,
+        .stack_id = 3,
+        .id = id,
+        .object_kind = OBJECT_CHANNEL,
+        .object = 0x1000 + id % 4,
+        .since_ns = FEED_START - (2 + id % 7) * FEED_SECOND,
+        .seen_ns = FEED_START - FEED_SECOND,
+        .not_before_ns = FEED_START - (3 + id % 7) * FEED_SECOND,
+        .memory_bytes = 2048,
+    };
+}
+
+static void assert_same_groups(const struct target_report *a, const struct target_report *b)
+{
+    assert_int_equal(a->threads_parked, b->threads_parked);
+    assert_int_equal(a->goroutines_parked, b->goroutines_parked);
+    assert_int_equal(a->n_groups, b->n_groups);
+    for (size_t i = 0; i < a->n_groups; i++) {
+        const struct group *x = &a->groups[i], *y = &b->groups[i];
+
+        assert_int_equal(x->stack->id, y->stack->id);
+        assert_string_equal(x->site, y->site);
+        assert_int_equal(x->count, y->count);
+        assert_int_equal(x->oldest_ns, y->oldest_ns);
+        assert_int_equal(x->newest_ns, y->newest_ns);
+        assert_int_equal(x->at_least_ns, y->at_least_ns);
+        assert_int_equal(x->at_most_ns, y->at_most_ns);
+        assert_int_equal(x->memory_bytes, y->memory_bytes);
+        assert_int_equal(x->n_waiters, y->n_waiters);
+        for (size_t j = 0; j < x->n_waiters; j++)
+            assert_int_equal(x->waiters[j].id, y->waiters[j].id);
+        assert_int_equal(x->n_objects, y->n_objects);
+        assert_int_equal(x->n_waits, y->n_waits);
+        for (size_t j = 0; j < x->n_waits; j++) {
+            assert_int_equal(x->waits[j].object, y->waits[j].object);
+            assert_int_equal(x->waits[j].count, y->waits[j].count);
+        }
+    }
+}
+
+/* Goroutines that are counted as they come make the groups of those that are kept. */
+static void test_told_once(void **state)
+{
+    struct store *store = store_of(state);
+    const uint64_t n = 1000;
+    struct sample late = told(n + 1);
+
+    late.since_ns = late.seen_ns = FEED_START; /* does not count */
+    late.not_before_ns = FEED_START;
+    feed_target(store, 1, 4122, "kept", true);
+    feed_names(store, 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(feed_threads(store, i, 1, 100, 3, FEED_START - 10 * FEED_SECOND), 0);
+        if (!i)
+            assert_int_equal(feed_look(store, i, FEED_START), 0);
+        for (uint64_t id = 1; id <= n; id++) {
+            const struct sample sample = told(id);
+
+            assert_int_equal(feed_sample(store, i, &sample), 0);
+        }
+        assert_int_equal(feed_sample(store, i, &late), 0);
+        assert_int_equal(feed_threads(store, i, 2, 200, 4, FEED_START - 10 * FEED_SECOND), 0);
+        assert_int_equal(feed_scan(store, i, 1, FEED_START), 0);
+    }
+    assert_int_equal(report_of(store, 0)->goroutines_parked, n);
+    assert_same_groups(report_of(store, 0), report_of(store, 1));
+
+    /* The threads stay, the goroutines were of that scan alone. */
+    assert_int_equal(feed_look(store, 0, FEED_START + FEED_SECOND), 0);
+    assert_int_equal(feed_sample(store, 0, &late), 0);
+    assert_int_equal(feed_scan(store, 0, 2, FEED_START + FEED_SECOND), 0);
+    assert_int_equal(report_of(store, 0)->goroutines_parked, 1);
+    assert_int_equal(report_of(store, 0)->threads_parked, 7);
+    assert_int_equal(report_of(store, 0)->n_groups, 3);
+}
+
+static void test_told_once_of_another_scan(void **state)
+{
+    struct store *store = store_of(state);
+    struct sample sample = told(1);
+
+    assert_int_equal(feed_look(store, 0, FEED_START), 0);
+    assert_int_equal(feed_look(store, 0, FEED_START), -EBADMSG);
+    assert_int_equal(feed_sample(store, 0, &sample), 0);
+    assert_int_equal(feed_scan(store, 0, 1, FEED_START + 1), -EBADMSG);
+    assert_int_equal(feed_scan(store, 0, 1, FEED_START), 0);
+    assert_int_equal(report_of(store, 0)->goroutines_parked, 1);
+    assert_int_equal(loss_of(store, LOSS_message_invalid), 2);
+}
+
+/* What was counted up to then is forgotten. */
+static void test_told_once_in_part(void **state)
+{
+    struct store *store = store_of(state);
+    struct sample sample = told(1);
+
+    feed_look(store, 0, FEED_START);
+    feed_sample(store, 0, &sample);
+    store_analyst_reset(store, 0);
+    assert_int_equal(feed_names(store, 0), 0);
+    assert_int_equal(feed_scan(store, 0, 1, FEED_START), 0);
+    assert_int_equal(report_of(store, 0)->goroutines_parked, 0);
+
+    feed_look(store, 0, FEED_START + FEED_SECOND);
+    feed_sample(store, 0, &sample);
+    store_hold(store, true);
+    assert_int_equal(feed_scan(store, 0, 2, FEED_START + FEED_SECOND), 0);
+    assert_int_equal(store_hold(store, false), 0);
+    assert_int_equal(report_of(store, 0)->goroutines_parked, 0);
+
+    feed_look(store, 0, FEED_START + 2 * FEED_SECOND);
+    feed_sample(store, 0, &sample);
+    assert_int_equal(feed_target(store, 0, 4121, "app", false), 0);
+    assert_int_equal(report_of(store, 0)->n_groups, 0);
+}
+
 static void test_names_are_distinct(void **state)
 {
     struct store *store = store_of(state);
@@ -685,6 +804,9 @@ int main(void)
         TEST(test_growth),
         TEST(test_deadlock),
         TEST(test_goroutines_of_a_single_look),
+        TEST(test_told_once),
+        TEST(test_told_once_of_another_scan),
+        TEST(test_told_once_in_part),
         TEST(test_names_are_distinct),
         TEST(test_names_are_bounded),
         TEST(test_a_name_is_not_taken_from_another),

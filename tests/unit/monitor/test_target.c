@@ -123,6 +123,31 @@ static void test_another_analyst_begins_anew(void **state)
     assert_int_equal(put(target, MANY), kept);
 }
 
+/* As many as are kept: what they wait on may be as many things. */
+static void test_what_is_told_once_is_bounded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct target *target = &fixture->targets[0];
+    const size_t kept = put(&fixture->targets[1], MANY);
+    const uint64_t time_ns = 1;
+    size_t used;
+
+    target_reset_analyst(&fixture->targets[1]);
+    assert_int_equal(take(target, WIRE_LOOK, &time_ns, sizeof(time_ns)), 0);
+    for (size_t i = 0; i < MANY; i++) {
+        const struct sample sample = {.id = 1 + i, .stack_id = 1, .kind = SAMPLE_GOROUTINE};
+
+        assert_int_equal(take(target, WIRE_PUT, &sample, sizeof(sample)), 0);
+    }
+    assert_int_equal(target->samples.n, 0);
+    assert_int_equal(target->n_counted, kept);
+    assert_int_equal(target->own.count[LOSS_samples_capped], MANY - kept);
+    used = target->budget.used;
+    target_reset_analyst(target);
+    assert_true(target->budget.used < used);
+    assert_int_equal(target->n_counted, 0);
+}
+
 /* Distinct stacks and names are counted, too. */
 static void test_stacks_and_strings(void **state)
 {
@@ -165,7 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_one_leaves_others_theirs),    TEST(test_dropped_samples_stay_counted),
         TEST(test_another_analyst_begins_anew), TEST(test_stacks_and_strings),
-        TEST(test_refused_stacks_take_nothing),
+        TEST(test_refused_stacks_take_nothing), TEST(test_what_is_told_once_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
