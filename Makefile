@@ -46,7 +46,8 @@ endif
 # What has to be there: pkg-config name or header, and Debian's package.
 PACKAGES := libbpf:libbpf-dev libelf:libelf-dev libdw:libdw-dev libmicrohttpd:libmicrohttpd-dev \
 	libcap-ng:libcap-ng-dev libseccomp:libseccomp-dev zlib:zlib1g-dev \
-	ncursesw:libncurses-dev gnutls:libgnutls28-dev libcrypt:libcrypt-dev yaml-0.1:libyaml-dev
+	ncursesw:libncurses-dev gnutls:libgnutls28-dev libcrypt:libcrypt-dev yaml-0.1:libyaml-dev \
+	libdeflate:libdeflate-dev
 TOOLS := $(CC):gcc $(CLANG):clang $(BPFTOOL):bpftool $(PKG_CONFIG):pkg-config
 
 MISSING := $(strip \
@@ -60,7 +61,7 @@ endif
 endif
 
 LIBS := libbpf libelf libdw libmicrohttpd libcap-ng libseccomp zlib ncursesw gnutls libcrypt \
-	yaml-0.1
+	yaml-0.1 libdeflate
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DPARKWATCH_VERSION='"$(VERSION)"' \
 	-I. -Iuser -I$(BUILD)/gen $(shell $(PKG_CONFIG) --cflags $(LIBS))
 CFLAGS ?= -O2 -g

@@ -46,6 +46,7 @@ need_build() {
     need_module gnutls libgnutls28-dev
     need_module libcrypt libcrypt-dev
     need_module yaml-0.1 libyaml-dev
+    need_module libdeflate libdeflate-dev
     need_file /usr/include/libiberty/demangle.h libiberty-dev
 }
 

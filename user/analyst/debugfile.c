@@ -11,6 +11,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "analyst/debugfile.h"
 #include "cleanup.h"
 #include "unwinder.h"
 
@@ -127,9 +128,8 @@ static int try_link(struct unwinder *unwinder, const struct identity *identity, 
     return fd;
 }
 
-/* The file that dwz moved what several files have in common to: named by build ID and path. */
-static int find_alternate(struct unwinder *unwinder, Dwarf *dwarf, const char *file,
-                          char **ret_path)
+int debugfile_find_alternate(struct unwinder *unwinder, Dwarf *dwarf, const char *file,
+                             char **ret_path)
 {
     const char *link;
     const void *build_id;
@@ -148,44 +148,40 @@ static int find_alternate(struct unwinder *unwinder, Dwarf *dwarf, const char *f
     return try_link(unwinder, &identity, file, link, ret_path);
 }
 
-static int find_separate(struct unwinder *unwinder, Dwfl_Module *dwfl, const char *file,
-                         const char *link, GElf_Word crc, char **ret_path)
+int debugfile_find_separate(const struct module_context *context, Elf *elf, char **ret_path)
 {
-    struct identity identity = {.crc = link ? crc : 0};
+    struct identity identity = {};
+    const char *link = dwelf_elf_gnu_debuglink(elf, &identity.crc);
     const void *build_id;
-    GElf_Addr bias;
-    ssize_t size = dwelf_elf_gnu_build_id(dwfl_module_getelf(dwfl, &bias), &build_id);
+    ssize_t size = dwelf_elf_gnu_build_id(elf, &build_id);
     int fd;
 
     if (size > 0) {
         identity.build_id = build_id;
         identity.build_id_size = (size_t)size;
     }
-    fd = try_build_id(unwinder, &identity, ret_path);
-    return fd >= 0 || !link ? fd : try_link(unwinder, &identity, file, link, ret_path);
+    fd = try_build_id(context->unwinder, &identity, ret_path);
+    if (fd >= 0 || !link)
+        return fd;
+    return try_link(context->unwinder, &identity, context->module->mapping.path, link, ret_path);
 }
 
+/* For symbol tables and call frame information. Called again for alternate files, which have
+ * neither, and for what was sought in vain. */
 int debugfile_find(Dwfl_Module *dwfl, void **userdata, const char *name, Dwarf_Addr base,
                    const char *file, const char *link, GElf_Word crc, char **ret_path)
 {
     struct module_context *context = *userdata;
-    struct unwinder *unwinder = context->unwinder;
     struct module *module = context->module;
-    Dwarf_Addr bias;
-    Dwarf *dwarf;
+    GElf_Addr bias;
 
     (void)name;
     (void)base;
-    if (unwinder->target.careful)
-        return -1;
-    /* Called for three reasons (libdwfl/dwfl_module_getdwarf.c): debug information, the alternate
-     * file of it, and then a symbol table. Only with the second there is a Dwarf already; asked for
-     * it meanwhile, libdwfl returns none. The third repeats the first, in vain. */
-    dwarf = dwfl_module_getdwarf(dwfl, &bias);
-    if (dwarf)
-        return find_alternate(unwinder, dwarf, file ? file : module->mapping.path, ret_path);
-    if (module->debug_sought)
+    (void)file;
+    (void)link;
+    (void)crc;
+    if (context->unwinder->target.careful || module->debug_sought)
         return -1;
     module->debug_sought = true;
-    return find_separate(unwinder, dwfl, module->mapping.path, link, crc, ret_path);
+    return debugfile_find_separate(context, dwfl_module_getelf(dwfl, &bias), ret_path);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/moduledwarf.h"
 #include "cleanup.h"
 #include "function.h"
 #include "unwinder.h"
@@ -39,8 +40,7 @@ struct unit {
 };
 
 struct debuginfo {
-    Dwarf *dwarf;
-    Dwarf_Addr bias;
+    struct module_dwarf dwarf;
     struct ranges ranges; /* of the units */
     struct unit *units;
     size_t n_units;
@@ -169,8 +169,8 @@ static int index_units(struct debuginfo *debuginfo)
     uint8_t type;
     int r = 0;
 
-    while (r == 0 &&
-           dwarf_get_units(debuginfo->dwarf, unit, &unit, &version, &type, &die, NULL) == 0)
+    while (r == 0 && dwarf_get_units(debuginfo->dwarf.file.dwarf, unit, &unit, &version, &type,
+                                     &die, NULL) == 0)
         if (is_whole(&die, type))
             r = add_unit(debuginfo, &die, &budget);
     ranges_sort(&debuginfo->ranges);
@@ -184,9 +184,9 @@ int debuginfo_new(Dwfl_Module *dwfl, struct interns *interns, struct debuginfo *
 
     if (!debuginfo)
         return -ENOMEM;
-    debuginfo->dwarf = dwfl_module_getdwarf(dwfl, &debuginfo->bias);
-    if (!debuginfo->dwarf)
-        return -ENODATA;
+    r = module_dwarf_open(dwfl, &debuginfo->dwarf);
+    if (r < 0)
+        return r;
     debuginfo->interns = interns;
     r = function_names_new(interns, &debuginfo->functions);
     if (r == 0)
@@ -206,6 +206,7 @@ void debuginfo_free(struct debuginfo **debuginfo)
     free((*debuginfo)->units);
     free((*debuginfo)->ranges.items);
     free((*debuginfo)->functions);
+    module_dwarf_close(&(*debuginfo)->dwarf);
     free(*debuginfo);
     *debuginfo = NULL;
 }
@@ -365,15 +366,15 @@ static size_t fill_frames(struct query *query, bool has_function, struct frame *
 size_t debuginfo_frames(struct debuginfo *debuginfo, uint64_t address,
                         struct frame ret_frames[static SYMBOL_INLINE_MAX])
 {
-    struct query query = {.address = address - debuginfo->bias, .debuginfo = debuginfo};
+    struct query query = {.address = address - debuginfo->dwarf.bias, .debuginfo = debuginfo};
     const struct range *range = ranges_find(&debuginfo->ranges, query.address), *function;
     bool has_function;
 
-    if (!range || !dwarf_offdie(debuginfo->dwarf, range->die, &query.unit))
+    if (!range || !dwarf_offdie(debuginfo->dwarf.file.dwarf, range->die, &query.unit))
         return 0;
     function = find_function(&debuginfo->units[range->order], &query);
-    has_function =
-        function && dwarf_offdie(debuginfo->dwarf, function->die, &query.function) != NULL;
+    has_function = function && dwarf_offdie(debuginfo->dwarf.file.dwarf, function->die,
+                                            &query.function) != NULL;
     if (has_function)
         find_inlined(&query);
     memset(ret_frames, 0, (query.n_inlined + 1) * sizeof(*ret_frames));

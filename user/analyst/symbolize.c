@@ -121,7 +121,6 @@ static struct debuginfo *module_debuginfo(struct unwinder *unwinder, struct modu
 static size_t find_symbol(struct unwinder *unwinder, struct module *module, uint64_t address,
                           struct frame frames[static SYMBOL_INLINE_MAX])
 {
-    /* Before the symbol table, which debugfile_find() relies on. */
     struct debuginfo *debuginfo = module_debuginfo(unwinder, module);
     size_t n = debuginfo ? debuginfo_frames(debuginfo, address, frames) : 0;
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/ioctl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -116,6 +117,8 @@ struct scan_argument {
 #define SCAN_PAGE_PFNZERO (1u << 5)
 #define SCAN_REGIONS      256
 
+#define GAP_MAX (64 * 1024) /* looked at as well, rather than one more call is made */
+
 #define PAGEMAP_ENTRIES 512
 #define PAGEMAP_PRESENT (1ull << 63)
 
@@ -130,12 +133,48 @@ static uint64_t overlap(struct extent a, struct extent b)
     return start < end ? end - start : 0;
 }
 
-/* `pages` is `range` widened to whole pages. */
-static int scan_extent(int pagemap_fd, struct extent range, struct extent pages,
-                       uint64_t *ret_bytes)
+/* A range, and the count of its bytes. */
+struct part {
+    struct extent extent;
+    uint64_t *bytes;
+};
+
+static int by_start(const void *a, const void *b)
+{
+    const struct part *one = a, *other = b;
+
+    return (one->extent.start > other->extent.start) - (one->extent.start < other->extent.start);
+}
+
+/* How many of the parts, which ascend, are looked at together: system calls are dear, and the
+ * stacks of a program's threads lie side by side. */
+static size_t count_neighbours(const struct part *parts, size_t n, uint64_t *ret_end)
+{
+    uint64_t end = parts[0].extent.end;
+    size_t i = 1;
+
+    for (; i < n && parts[i].extent.start <= end + GAP_MAX; i++)
+        if (parts[i].extent.end > end)
+            end = parts[i].extent.end;
+    *ret_end = end;
+    return i;
+}
+
+/* Adds the resident `region` to those of the parts that it is in; drops those before it. */
+static void add_region(struct extent region, const struct part **parts, size_t *n)
+{
+    while (*n && (*parts)->extent.end <= region.start) {
+        ++*parts;
+        --*n;
+    }
+    for (size_t i = 0; i < *n && (*parts)[i].extent.start < region.end; i++)
+        *(*parts)[i].bytes += overlap((*parts)[i].extent, region);
+}
+
+/* `pages` are whole pages that the parts, which ascend, are in. */
+static int scan_parts(int pagemap_fd, const struct part *parts, size_t n, struct extent pages)
 {
     struct scan_region regions[SCAN_REGIONS];
-    uint64_t bytes = 0;
 
     while (pages.start < pages.end) {
         struct scan_argument argument = {
@@ -148,16 +187,15 @@ static int scan_extent(int pagemap_fd, struct extent range, struct extent pages,
             .category_mask = SCAN_PAGE_PRESENT | SCAN_PAGE_PFNZERO,
             .return_mask = SCAN_PAGE_PRESENT,
         };
-        int n = ioctl(pagemap_fd, SCAN_IOCTL, &argument);
-        if (n < 0)
+        int found = ioctl(pagemap_fd, SCAN_IOCTL, &argument);
+        if (found < 0)
             return -errno;
-        for (int i = 0; i < n; i++)
-            bytes += overlap(range, (struct extent){regions[i].start, regions[i].end});
+        for (int i = 0; i < found; i++)
+            add_region((struct extent){regions[i].start, regions[i].end}, &parts, &n);
         if (argument.walk_end <= pages.start)
             return -EIO;
         pages.start = argument.walk_end;
     }
-    *ret_bytes = bytes;
     return 0;
 }
 
@@ -185,33 +223,42 @@ static int read_extent(int pagemap_fd, struct extent range, struct extent pages,
     return 0;
 }
 
-static uint64_t resident(int pagemap_fd, const struct rpc_range *range, uint64_t page_size,
-                         bool *has_scan)
+static bool is_countable(const struct rpc_range *range, uint64_t page_size)
 {
-    uint64_t bytes;
+    return range->length <= MEMORY_RESIDENT_MAX &&
+           range->address <= UINT64_MAX - MEMORY_RESIDENT_MAX - page_size;
+}
 
-    if (range->length > MEMORY_RESIDENT_MAX ||
-        range->address > UINT64_MAX - MEMORY_RESIDENT_MAX - page_size)
-        return UINT64_MAX;
-    struct extent exact = {range->address, range->address + range->length};
-    struct extent pages = {exact.start & ~(page_size - 1),
-                           (exact.end + page_size - 1) & ~(page_size - 1)};
+static struct extent whole_pages(struct extent extent, uint64_t page_size)
+{
+    return (struct extent){extent.start & ~(page_size - 1),
+                           (extent.end + page_size - 1) & ~(page_size - 1)};
+}
 
-    if (*has_scan) {
-        int err = scan_extent(pagemap_fd, exact, pages, &bytes);
-        if (!err)
-            return bytes;
-        *has_scan = err != -ENOTTY;
-        if (*has_scan)
-            return UINT64_MAX;
+/* Of parts that ascend and end at `end`. */
+static void count_parts(int pagemap_fd, const struct part *parts, size_t n, uint64_t end,
+                        uint64_t page_size, bool *has_scan)
+{
+    const struct extent all = {parts[0].extent.start, end};
+    int err = -ENOTTY;
+
+    if (*has_scan)
+        err = scan_parts(pagemap_fd, parts, n, whole_pages(all, page_size));
+    *has_scan = err != -ENOTTY;
+    for (size_t i = 0; i < n && err; i++) {
+        const struct extent pages = whole_pages(parts[i].extent, page_size);
+
+        if (*has_scan || read_extent(pagemap_fd, parts[i].extent, pages, page_size, parts[i].bytes))
+            *parts[i].bytes = UINT64_MAX;
     }
-    return read_extent(pagemap_fd, exact, pages, page_size, &bytes) ? UINT64_MAX : bytes;
 }
 
 int memory_resident(const struct target_id *target, pid_t live_tid, const struct rpc_range *ranges,
                     size_t n, uint64_t *ret_bytes)
 {
     uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+    struct part parts[RPC_RANGES_MAX];
+    size_t n_parts = 0;
     bool has_scan = true;
 
     if (n > RPC_RANGES_MAX)
@@ -221,7 +268,21 @@ int memory_resident(const struct target_id *target, pid_t live_tid, const struct
     AUTO_CLOSE int fd = target_open_task(target, live_tid, "pagemap", O_RDONLY);
     if (fd < 0)
         return fd;
-    for (size_t i = 0; i < n; i++)
-        ret_bytes[i] = resident(fd, &ranges[i], page_size, &has_scan);
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t start = ranges[i].address;
+
+        ret_bytes[i] = UINT64_MAX;
+        if (!is_countable(&ranges[i], page_size))
+            continue;
+        ret_bytes[i] = 0;
+        parts[n_parts++] = (struct part){{start, start + ranges[i].length}, &ret_bytes[i]};
+    }
+    qsort(parts, n_parts, sizeof(*parts), by_start);
+    for (size_t i = 0, together; i < n_parts; i += together) {
+        uint64_t end;
+
+        together = count_neighbours(parts + i, n_parts - i, &end);
+        count_parts(fd, parts + i, together, end, page_size, &has_scan);
+    }
     return 0;
 }

@@ -170,6 +170,33 @@ static void test_resident(void **state)
     check_resident(*state);
 }
 
+/* In any order, with what lies far away among them; looked at together, each has its own. */
+static void check_neighbours(const struct fixture *fixture)
+{
+    struct rpc_range ranges[3 * PAGES];
+    uint64_t bytes[3 * PAGES];
+
+    for (size_t i = 0; i < PAGES; i++) {
+        ranges[3 * i] = (struct rpc_range){fixture->base + (PAGES - 1 - i) * PAGE, PAGE};
+        ranges[3 * i + 1] = (struct rpc_range){PAGE * i, PAGE}; /* unmapped */
+        ranges[3 * i + 2] = (struct rpc_range){fixture->base + i * PAGE + 10, 20};
+    }
+    assert_int_equal(
+        memory_resident(&fixture->target, fixture->target.pid, ranges, 3 * PAGES, bytes), 0);
+    for (size_t i = 0; i < PAGES; i++) {
+        const size_t mirrored = PAGES - 1 - i;
+
+        assert_int_equal(bytes[3 * i], mirrored < 4 || mirrored == 5 ? PAGE : 0);
+        assert_int_equal(bytes[3 * i + 1], 0);
+        assert_int_equal(bytes[3 * i + 2], i < 4 || i == 5 ? 20 : 0);
+    }
+}
+
+static void test_resident_neighbours(void **state)
+{
+    check_neighbours(*state);
+}
+
 /* Must come last: the filter stays. */
 static void test_resident_before_linux_6_7(void **state)
 {
@@ -179,6 +206,7 @@ static void test_resident_before_linux_6_7(void **state)
     assert_int_equal(seccomp_load(filter), 0);
     seccomp_release(filter);
     check_resident(*state);
+    check_neighbours(*state);
 }
 
 int main(void)
@@ -189,6 +217,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_read_of_another_process, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_of_the_dead, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resident, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resident_neighbours, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resident_before_linux_6_7, setup, teardown),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
