@@ -78,14 +78,27 @@ class Binaries(LiveTest):
             [frame["address"] for frame in witness if frame["module"] == str(program)],
         )
 
-    def test_debug_link(self):
-        """Debug information apart, found by name beside the program, in .debug."""
-        program = self.build("-O1", "-g", "-Wl,--build-id=none")
+    def move_apart(self, program):
+        """Debug information to a file that is found by name beside the program, in .debug."""
         apart = program.parent / ".debug" / "cond.debug"
         apart.parent.mkdir()
         tool("objcopy", "--only-keep-debug", program, apart)
         tool("strip", program)
         tool("objcopy", f"--add-gnu-debuglink={apart}", program)
+
+    def test_debug_link(self):
+        program = self.build("-O1", "-g", "-Wl,--build-id=none")
+        self.move_apart(program)
+        self.check_program(program)
+
+    def test_debug_frame(self):
+        """Call frame information for debuggers alone."""
+        flags = "-O1 -g -fno-asynchronous-unwind-tables -fno-unwind-tables".split()
+        self.check(*flags)
+        self.check(*flags, "-gz=zlib-gnu")
+        self.check(*flags, "-gz")
+        program = self.build(*flags, "-gz")
+        self.move_apart(program)
         self.check_program(program)
 
     def test_wrong_debug_link(self):

@@ -7,29 +7,41 @@
  * (libdw/cfi.c:enough_registers() of elfutils 0.188: up to 2 GiB for one), nor by libdwfl, which
  * goes through an entry's instructions anew for each frame of each stack.
  */
+#include "cleanup.h"
+#include "debugfile.h"
 #include "fderow.h"
 #include "framesection.h"
 #include "unwinder.h"
 
-/* .eh_frame before .debug_frame: the latter may have to be sought in another file, and inflated. */
+/* In a file of separate debug information. */
+static void seek_separate(struct module *module, Elf *own, struct cfi *cfi)
+{
+    AUTO_FREE char *path = NULL;
+    int fd = debugfile_find_separate(&module->context, own, &path);
+
+    if (fd < 0 || image_open(fd, &cfi->elf) < 0)
+        return;
+    framesection_find_debug(cfi->elf, &cfi->table);
+    cfi->bias += image_address(own) - image_address(cfi->elf);
+}
+
 static void seek(struct module *module, enum cfi_kind kind)
 {
     struct cfi *cfi = &module->cfi[kind];
     GElf_Addr bias = 0;
-    Dwarf *dwarf;
-    Elf *elf;
+    Elf *elf = dwfl_module_getelf(module->dwfl, &bias);
 
     cfi->sought = true;
-    if (kind == CFI_EH_FRAME) {
-        elf = dwfl_module_getelf(module->dwfl, &bias);
-        if (elf)
-            framesection_find_eh(elf, &cfi->table);
-    } else {
-        dwarf = dwfl_module_getdwarf(module->dwfl, &bias);
-        if (dwarf)
-            framesection_find_debug(dwarf_getelf(dwarf), &cfi->table);
-    }
     cfi->bias = bias;
+    if (!elf)
+        return;
+    if (kind == CFI_EH_FRAME)
+        framesection_find_eh(elf, &cfi->table);
+    else
+        framesection_find_debug(elf, &cfi->table);
+    if (kind == CFI_DEBUG_FRAME && !cfi->table.section.bytes &&
+        !module->context.unwinder->target.careful)
+        seek_separate(module, elf, cfi);
 }
 
 static bool find_row(struct module *module, enum cfi_kind kind, struct cfi_entry *entry)
@@ -73,6 +85,7 @@ void cfi_forget(struct module *module)
 {
     for (int kind = 0; kind < CFI_KINDS; kind++) {
         fde_table_clear(&module->cfi[kind].table);
+        elf_end(module->cfi[kind].elf);
         module->cfi[kind] = (struct cfi){.sought = false};
     }
 }

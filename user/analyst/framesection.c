@@ -80,6 +80,19 @@ static bool find_by_segment(Elf *elf, struct fde_table *table)
     return true;
 }
 
+/* By SHF_COMPRESSED, or, before there was that, by ".z" in the name; libdw may have done it. False:
+ * it is broken. */
+static bool inflate(Elf_Scn *section, GElf_Shdr *header, const char *name)
+{
+    if (header->sh_flags & SHF_COMPRESSED) {
+        if (elf_compress(section, 0, 0) < 0)
+            return false;
+    } else if (strncmp(name, ".z", 2) == 0) {
+        elf_compress_gnu(section, 0, 0); /* there is no telling what it was by how it fails */
+    }
+    return gelf_getshdr(section, header);
+}
+
 static void find_by_name(Elf *elf, const char *name, const char *deflated, struct fde_table *table)
 {
     Elf_Scn *section = NULL;
@@ -96,7 +109,9 @@ static void find_by_name(Elf *elf, const char *name, const char *deflated, struc
 
         if (!its || (strcmp(its, name) != 0 && strcmp(its, deflated) != 0))
             continue;
-        data = elf_rawdata(section, NULL);
+        if (!inflate(section, &header, its))
+            return;
+        data = elf_getdata(section, NULL);
         if (data && data->d_buf)
             table->section = (struct cfi_section){
                 .bytes = data->d_buf, .size = data->d_size, .address = header.sh_addr};

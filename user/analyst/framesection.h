@@ -10,5 +10,5 @@
  * .eh_frame. The table borrows from the file; it stays empty where there is none. */
 void framesection_find_eh(Elf *elf, struct fde_table *ret_table);
 
-/* .debug_frame, of a file that libdw has opened: it inflates sections where they are. */
+/* .debug_frame, which is inflated where it is. */
 void framesection_find_debug(Elf *elf, struct fde_table *ret_table);

@@ -63,6 +63,19 @@ int image_copy(const struct unwind_target *target, const struct mapping *mapping
     return 0;
 }
 
+GElf_Addr image_address(Elf *elf)
+{
+    GElf_Phdr segment;
+    size_t n;
+
+    if (elf_getphdrnum(elf, &n))
+        return 0;
+    for (size_t i = 0; i < n && gelf_getphdr(elf, (int)i, &segment); i++)
+        if (segment.p_type == PT_LOAD)
+            return segment.p_vaddr;
+    return 0;
+}
+
 /* The loader maps whole pages, so a segment's mapping starts at or before the segment. */
 static bool segment_holds(const GElf_Phdr *segment, const struct mapping *mapping)
 {

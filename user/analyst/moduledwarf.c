@@ -34,20 +34,6 @@ static int file_open(int fd, struct dwarf_file *ret_file)
     return 0;
 }
 
-/* Of its first segment; 0: it has none. */
-static GElf_Addr address_of(Elf *elf)
-{
-    GElf_Phdr segment;
-    size_t n;
-
-    if (elf_getphdrnum(elf, &n))
-        return 0;
-    for (size_t i = 0; i < n && gelf_getphdr(elf, (int)i, &segment); i++)
-        if (segment.p_type == PT_LOAD)
-            return segment.p_vaddr;
-    return 0;
-}
-
 /* Without it names are missing that it has, and nothing else. */
 static void open_alternate(struct unwinder *unwinder, const char *path, struct module_dwarf *dwarf)
 {
@@ -64,9 +50,8 @@ static int open_separate(const struct module_context *context, Elf *elf, struct 
     int fd = debugfile_find_separate(context, elf, ret_path);
     int r = fd < 0 ? -ENODATA : file_open(fd, &dwarf->file);
 
-    /* Tools that move a program (prelink) do not move what was split off before. */
     if (!r)
-        dwarf->bias += address_of(elf) - address_of(dwarf->file.elf);
+        dwarf->bias += image_address(elf) - image_address(dwarf->file.elf);
     return r;
 }
 

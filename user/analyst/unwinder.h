@@ -42,8 +42,9 @@ enum cfi_kind { CFI_EH_FRAME, CFI_DEBUG_FRAME, CFI_KINDS };
 /* The call frame information of one section. */
 struct cfi {
     bool sought;
+    Elf *elf; /* of the section; NULL: the module's own, which libdwfl has */
     struct fde_table table;
-    uint64_t bias; /* address in the target - address in its file */
+    uint64_t bias; /* address in the target - address in the file */
 };
 
 /* One run of executable mappings: of the same segment of the same file, or of anonymous memory. */
@@ -129,6 +130,10 @@ struct image_place {
     uint64_t low;  /* where elfutils expects the module to start, to come to the same bias */
     uint64_t high; /* end of the last segment */
 };
+
+/* Of its first segment; 0: it has none. Tools that move a program (prelink) do not move the debug
+ * information that was split off before: it is by the difference that addresses in both differ. */
+GElf_Addr image_address(Elf *elf);
 
 /* Where the image lies, given that `mapping` is one of its executable mappings. */
 int image_place(Elf *elf, const struct mapping *mapping, struct image_place *ret_place);
