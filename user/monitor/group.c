@@ -52,7 +52,7 @@ struct grouping {
     size_t stage;
     uint32_t at;          /* of what the stage goes through */
     struct table table;   /* of groups, in the first stage */
-    struct group *last;   /* in it, of the sample before: neighbours often stand at one place */
+    struct group *last;   /* in it, of the sample that was added last */
     struct groups groups; /* thereafter */
     struct waits waits;
 };
@@ -242,16 +242,18 @@ static bool is_edge(const struct sample *sample)
     return sample->kind == SAMPLE_THREAD && sample->owner;
 }
 
-/* One that counts. */
-static inline int count_sample(struct grouping *grouping, const struct sample *sample)
+/* One that counts; its group is *group where it is that of its neighbour, else *group is replaced.
+ */
+static int count_sample(struct grouping *grouping, const struct sample *sample,
+                        struct group **group)
 {
     const struct group_policy *policy = &grouping->policy;
-    struct group **group = &grouping->last;
     int r;
 
     if (!ages_evenly(policy, sample))
         grouping->groups.next_ns = policy->now_ns;
     grouping->groups.n_parked[sample->kind]++;
+    /* Neighbours often stand at the same place. */
     if (!*group || (*group)->stack->id != sample->stack_id) {
         r = find_group(grouping, sample->stack_id, group);
         if (r || !*group)
@@ -267,36 +269,38 @@ static uint32_t count_samples(const struct grouping *grouping)
     return grouping->samples->n;
 }
 
-/* Inlined: there may be a million. */
-static inline int take(struct grouping *grouping, const struct sample *sample)
+static int add_all(struct grouping *grouping, const struct sample *all, uint32_t n)
 {
     struct groups *groups = &grouping->groups;
-    int r = is_edge(sample) ? add_edge(groups, sample) : 0;
+    struct group *group = grouping->last;
 
-    if (r)
-        return r;
-    if (counts[sample->kind](&grouping->policy, sample))
-        return count_sample(grouping, sample);
-    groups->next_ns = earlier(groups->next_ns, counts_from(&grouping->policy, sample));
+    for (uint32_t i = 0; i < n; i++) {
+        const struct sample *sample = &all[i];
+        int r = is_edge(sample) ? add_edge(groups, sample) : 0;
+
+        if (r)
+            return r;
+        if (counts[sample->kind](&grouping->policy, sample))
+            r = count_sample(grouping, sample, &group);
+        else
+            groups->next_ns = earlier(groups->next_ns, counts_from(&grouping->policy, sample));
+        if (r)
+            return r;
+    }
+    grouping->last = group;
     return 0;
 }
 
 int grouping_add(struct grouping *grouping, const struct sample *sample)
 {
-    return take(grouping, sample);
+    return add_all(grouping, sample, 1);
 }
 
 static int add_samples(struct grouping *grouping, uint32_t end)
 {
     const struct sample *all = grouping->samples->elements;
 
-    for (uint32_t at = grouping->at; at < end; at++) {
-        int r = take(grouping, &all[at]);
-
-        if (r)
-            return r;
-    }
-    return 0;
+    return add_all(grouping, &all[grouping->at], end - grouping->at);
 }
 
 static int compare_groups(const void *a, const void *b)
