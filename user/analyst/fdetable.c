@@ -92,12 +92,12 @@ static void make_places(struct fde_table *table)
     struct fde fde;
 
     table->places = malloc(sizeof(struct fde_place));
-    for (at = 0; table->places && fde_next(&table->section, &offset); at = offset)
+    if (!table->places)
+        return;
+    for (at = 0; fde_next(&table->section, &offset); at = offset)
         if (fde_read(&table->section, at, &fde) &&
             (table->n_places == PLACES_MAX || !keep(table, &fde, at)))
             break;
-    if (!table->n_places)
-        return;
     qsort(table->places, table->n_places, sizeof(struct fde_place), compare_places);
     drop_overlapping(table);
 }
