@@ -81,12 +81,13 @@ static size_t room_for(const struct packed *packed)
     return (packed->full_size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 }
 
-/* Of all that are needed; the others are hidden. */
-static size_t count_room(Elf *elf)
+/* Of all that are needed; the others are hidden. False: they take more than the whole file, so that
+ * there is no end to what would come of the same bytes. */
+static bool count_room(Elf *elf, size_t *ret_room)
 {
     Elf_Scn *section = NULL;
     struct packed packed;
-    size_t room = 0;
+    size_t room = 0, taken = 0, size = 0;
 
     while ((section = elf_nextscn(elf, section))) {
         GElf_Shdr header;
@@ -94,10 +95,13 @@ static size_t count_room(Elf *elf)
 
         if (name && is_unneeded(name))
             hide(section, &header);
-        else if (is_packed(section, &packed))
+        else if (is_packed(section, &packed)) {
             room += room_for(&packed);
+            taken += packed.size;
+        }
     }
-    return room;
+    *ret_room = room;
+    return elf_rawfile(elf, &size) && taken <= size;
 }
 
 /* As elf_compress() does: elf_getdata() gives the bytes from now on. */
@@ -120,12 +124,15 @@ int inflate_sections(Elf *elf, void **ret_bytes)
 {
     CLEANUP(cleanup_decompressor)
     struct libdeflate_decompressor *decompressor = libdeflate_alloc_decompressor();
-    size_t room = count_room(elf);
-    AUTO_FREE uint8_t *bytes = malloc(room + 1);
-    uint8_t *next = bytes;
+    AUTO_FREE uint8_t *bytes = NULL;
     Elf_Scn *section = NULL;
     struct packed packed;
+    uint8_t *next;
+    size_t room;
 
+    if (!count_room(elf, &room))
+        return -EBADMSG;
+    next = bytes = malloc(room + 1);
     if (!decompressor || !bytes)
         return -ENOMEM;
     while ((section = elf_nextscn(elf, section))) {

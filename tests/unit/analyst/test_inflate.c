@@ -209,6 +209,20 @@ static void test_section_beyond_the_file(void **state)
     assert_info_is_refused(fixture);
 }
 
+/* Each of them is possible; of thousands of headers, all of the same bytes, much would come. */
+static void test_sections_that_overlap(void **state)
+{
+    struct fixture *fixture = *state;
+    Elf64_Shdr *info = header_of(fixture, INFO), *lines = header_of(fixture, LINES);
+
+    info->sh_size = ELFFILE_SIZE - info->sh_offset;
+    lines->sh_offset = info->sh_offset;
+    lines->sh_size = info->sh_size;
+    fixture->elf = elf_memory((char *)fixture->file->bytes, ELFFILE_SIZE);
+    assert_int_equal(inflate_sections(fixture->elf, &fixture->bytes), -EBADMSG);
+    assert_null(fixture->bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +236,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_ways_to_compress, setup, teardown),
         cmocka_unit_test_setup_teardown(test_header_that_is_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_section_beyond_the_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sections_that_overlap, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("inflate", tests, NULL, NULL);
