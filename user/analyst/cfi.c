@@ -65,7 +65,8 @@ const struct cfi_entry *cfi_find(struct unwinder *unwinder, struct module *modul
     size_t slot = (address * 0x9e3779b97f4a7c15u) >> (64 - CFI_CACHE_BITS);
     struct cfi_entry *entry = &unwinder->cfi[slot];
 
-    if (entry->module == module->id && entry->address == address)
+    /* Expressions are not in the row, but in the section. */
+    if (entry->module == module->id && entry->address == address && module->cfi[entry->kind].sought)
         return entry;
     *entry = (struct cfi_entry){.address = address, .module = module->id};
     entry->covered =

@@ -172,6 +172,23 @@ static void test_through_signal_frame(void **state)
     assert_int_equal(activations, 2);
 }
 
+/* What the trampoline's row says is in its file, which was closed. */
+static void test_through_signal_frame_after_a_rest(void **state)
+{
+    struct look *look = *state;
+    size_t n = 0;
+
+    /* Not unrolled, so that there is one place. */
+    for (volatile int i = 0; i < 2; i++) {
+        look_from_signal(look);
+        assert_int_equal(look->end, UNWIND_WHOLE);
+        assert_true(i == 0 || look->n == n);
+        n = look->n;
+        unwinder_rest(look->self->unwinder, 1);
+        unwinder_rest(look->self->unwinder, 1 + UNWIND_REST_NS);
+    }
+}
+
 /* Looks from one place by ourselves and by libdwfl. */
 static void assert_as_by_libdwfl(struct look *look, void (*look_around)(struct look *))
 {
@@ -406,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_again_after_a_rest, start, end),
         cmocka_unit_test_setup_teardown(test_thread_to_its_start, start, end),
         cmocka_unit_test_setup_teardown(test_through_signal_frame, start, end),
+        cmocka_unit_test_setup_teardown(test_through_signal_frame_after_a_rest, start, end),
         cmocka_unit_test_setup_teardown(test_as_by_libdwfl, start, end),
         cmocka_unit_test_setup_teardown(test_as_by_libdwfl_on_a_thread, start, end),
         cmocka_unit_test_setup_teardown(test_as_by_libdwfl_below_a_signal, start, end),
