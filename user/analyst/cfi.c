@@ -21,8 +21,10 @@ static void seek_separate(struct module *module, Elf *own, struct cfi *cfi)
 
     if (fd < 0 || image_open(fd, &cfi->elf) < 0)
         return;
-    framesection_find_debug(cfi->elf, &cfi->table);
-    cfi->bias += image_address(own) - image_address(cfi->elf);
+    if (image_apart(own, cfi->elf, &cfi->bias))
+        framesection_find_debug(cfi->elf, &cfi->table);
+    if (!cfi->table.section.bytes) /* most have none, and may be large */
+        elf_end(TAKE_PTR(cfi->elf));
 }
 
 static void seek(struct module *module, enum cfi_kind kind)
@@ -66,9 +68,11 @@ const struct cfi_entry *cfi_find(struct unwinder *unwinder, struct module *modul
     struct cfi_entry *entry = &unwinder->cfi[slot];
 
     /* Expressions are not in the row, but in the section. */
-    if (entry->module == module->id && entry->address == address && module->cfi[entry->kind].sought)
+    if (entry->module == module->id && entry->address == address &&
+        entry->openings == module->openings)
         return entry;
-    *entry = (struct cfi_entry){.address = address, .module = module->id};
+    *entry =
+        (struct cfi_entry){.address = address, .module = module->id, .openings = module->openings};
     entry->covered =
         find_row(module, CFI_EH_FRAME, entry) || find_row(module, CFI_DEBUG_FRAME, entry);
     return entry;

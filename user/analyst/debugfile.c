@@ -35,7 +35,7 @@ static void cleanup_elf(Elf **elf)
 
 static bool has_build_id(int fd, const struct identity *identity)
 {
-    CLEANUP(cleanup_elf) Elf *elf = elf_begin(fd, ELF_C_READ_MMAP_PRIVATE, NULL);
+    CLEANUP(cleanup_elf) Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
     const void *build_id;
     ssize_t size = elf ? dwelf_elf_gnu_build_id(elf, &build_id) : -1;
 

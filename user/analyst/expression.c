@@ -3,7 +3,8 @@
 
 #include <dwarf.h>
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX  64
+#define LENGTH_MAX 1024 /* bytes, and so steps, each of which may read the target's memory */
 
 struct machine {
     const struct expression_context *context;
@@ -288,7 +289,7 @@ bool expression_evaluate(const struct expression_context *context, uint32_t offs
     machine.depth = 0;
     cursor_skip(&cursor, offset);
     machine.code = cursor_part(&cursor, cursor_uleb128(&cursor));
-    machine.failed = cursor.failed;
+    machine.failed = cursor.failed || cursor_left(&machine.code) > LENGTH_MAX;
     if (first)
         push(&machine, *first);
     while (!machine.failed && cursor_left(&machine.code) > 0)

@@ -4,6 +4,8 @@
 #include <dwarf.h>
 #include <string.h>
 
+#define AUGMENTATION_MAX 8 /* letters; there are some five */
+
 #define RETURN_ADDRESS 16 /* its register's number (System V ABI for AMD64, figure 3.36) */
 
 #define ENCODING_FORMAT 0x0f
@@ -76,10 +78,10 @@ static void skip_personality(struct cursor *augmentation)
 }
 
 /* What the letters behind 'z' stand for, in their order. */
-static bool read_augmentation(const char *letters, struct cursor augmentation, struct cie *cie)
+static bool read_augmentation(struct cursor letters, struct cursor augmentation, struct cie *cie)
 {
-    for (; *letters; letters++)
-        switch (*letters) {
+    while (cursor_left(&letters) > 0)
+        switch (cursor_byte(&letters)) {
         case 'L': /* how the address of language-specific data is encoded */
             cursor_byte(&augmentation);
             break;
@@ -99,25 +101,26 @@ static bool read_augmentation(const char *letters, struct cursor augmentation, s
 }
 
 /* Version 4 (.debug_frame) has sizes that are others on segmented machines. */
-static bool read_version(struct cursor *body, const char **ret_letters, uint8_t *ret_version)
+static bool read_version(struct cursor *body, struct cursor *ret_letters, uint8_t *ret_version)
 {
     uint8_t version = cursor_byte(body);
-    const uint8_t *nul = memchr(body->at, 0, cursor_left(body));
+    size_t left = cursor_left(body);
+    const uint8_t *nul =
+        memchr(body->at, 0, left < AUGMENTATION_MAX + 1 ? left : AUGMENTATION_MAX + 1);
 
     if ((version != 1 && version != 3 && version != 4) || !nul)
         return false;
-    *ret_letters = (const char *)body->at;
+    *ret_letters = cursor_part(body, (uint64_t)(nul - body->at));
     *ret_version = version;
-    cursor_skip(body, (uint64_t)(nul + 1 - body->at));
+    cursor_skip(body, 1);
     return version < 4 || cursor_unsigned(body, 2) == 8; /* of addresses, and of no segments */
 }
 
 static bool read_cie(const struct cfi_section *section, uint64_t offset, struct cie *ret_cie)
 {
     struct cie cie = {.pointer_encoding = DW_EH_PE_absptr};
-    struct cursor body, augmentation;
+    struct cursor body, letters, augmentation;
     struct entry entry;
-    const char *letters;
     uint8_t version;
 
     if (!read_entry(section, offset, &entry) || !entry.is_cie)
@@ -129,13 +132,14 @@ static bool read_cie(const struct cfi_section *section, uint64_t offset, struct 
     cie.data_alignment = cursor_sleb128(&body);
     if ((version == 1 ? cursor_byte(&body) : cursor_uleb128(&body)) != RETURN_ADDRESS)
         return false;
-    cie.has_augmentation = *letters == 'z';
-    if (cie.has_augmentation) {
-        augmentation = cursor_part(&body, cursor_uleb128(&body));
-        if (!read_augmentation(letters + 1, augmentation, &cie))
+    if (cursor_left(&letters) > 0) {
+        /* Without it nothing tells how long the data are. */
+        if (cursor_byte(&letters) != 'z')
             return false;
-    } else if (*letters) {
-        return false;
+        cie.has_augmentation = true;
+        augmentation = cursor_part(&body, cursor_uleb128(&body));
+        if (!read_augmentation(letters, augmentation, &cie))
+            return false;
     }
     cie.instructions = body;
     *ret_cie = cie;

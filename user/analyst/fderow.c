@@ -3,8 +3,8 @@
 
 #include <dwarf.h>
 
-#define INSTRUCTIONS_MAX (1u << 20) /* bytes of an entry; large functions have some thousands */
-#define REMEMBERED_MAX   16         /* in one another; compilers write one or two */
+#define INSTRUCTIONS_MAX (128 * 1024) /* bytes of an entry; large functions have some thousands */
+#define REMEMBERED_MAX   16           /* in one another; compilers write one or two */
 #define NO_CFA           UINT8_MAX
 
 /* Numbers beyond those that are kept belong to vector registers and the like. */
@@ -101,6 +101,8 @@ static void set_register(struct program *program, uint64_t number)
 
     if (other < DWARF_REGISTERS)
         set_rule(program, number, ROW_REGISTER, (int32_t)other);
+    else if (number == DWARF_RA)
+        fail(program); /* it is somewhere, so that there is a caller */
     else
         set_rule(program, number, ROW_UNDEFINED, 0);
 }
@@ -295,7 +297,8 @@ static bool run(struct program *program, struct cursor code)
 }
 
 /* What holds where nothing is said (System V ABI for AMD64, 3.2.1): functions leave six registers
- * as they were, and the caller's stack pointer is the CFA. */
+ * as they were, and the caller's stack pointer is the CFA. Nothing holds of the return address,
+ * which then cannot be where it was: a call has put it somewhere. */
 static const struct row by_convention = {
     .defined = 1u << DWARF_BX | 1u << DWARF_BP | 1u << DWARF_SP | 1u << DWARF_R12 |
                1u << DWARF_R13 | 1u << DWARF_R14 | 1u << DWARF_R15 | 1u << DWARF_RA,
@@ -328,6 +331,8 @@ bool fde_row(const struct cfi_section *section, const struct fde *fde, uint64_t 
     program.is_fde = true;
     program.n_remembered = 0;
     if (!run(&program, fde->instructions) || program.row.cfa_register == NO_CFA)
+        return false;
+    if (program.row.rules[DWARF_RA] == ROW_SAME)
         return false;
     *ret_row = program.row;
     return true;

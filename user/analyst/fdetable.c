@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-#define PLACES_MAX (1u << 20) /* code beyond them has no CFI; the largest programs have a table */
+#define LOWEST_CODE 2          /* linkers leave 0 or 1 where they dropped a function */
+#define PLACES_MAX  (1u << 20) /* code beyond them has no CFI; the largest programs have a table */
 
 static uint64_t read_relative(const struct fde_table *table, size_t index, size_t at)
 {
@@ -86,18 +87,25 @@ static bool keep(struct fde_table *table, const struct fde *fde, uint64_t offset
     return true;
 }
 
+/* False: there is no room for it, and nothing is to be read any more. */
+static bool take_entry(struct fde_table *table, uint64_t offset)
+{
+    struct fde fde;
+
+    if (!fde_read(&table->section, offset, &fde) || fde.start < LOWEST_CODE)
+        return true;
+    return table->n_places < PLACES_MAX && keep(table, &fde, offset);
+}
+
 static void make_places(struct fde_table *table)
 {
-    uint64_t offset = 0, at;
-    struct fde fde;
+    uint64_t offset = 0, at = 0;
 
     table->places = malloc(sizeof(struct fde_place));
     if (!table->places)
         return;
-    for (at = 0; fde_next(&table->section, &offset); at = offset)
-        if (fde_read(&table->section, at, &fde) &&
-            (table->n_places == PLACES_MAX || !keep(table, &fde, at)))
-            break;
+    while (fde_next(&table->section, &offset) && take_entry(table, at))
+        at = offset;
     qsort(table->places, table->n_places, sizeof(struct fde_place), compare_places);
     drop_overlapping(table);
 }

@@ -81,16 +81,21 @@ static bool find_by_segment(Elf *elf, struct fde_table *table)
 }
 
 /* By SHF_COMPRESSED, or, before there was that, by ".z" in the name; libdw may have done it. False:
- * it is broken. */
-static bool inflate(Elf_Scn *section, GElf_Shdr *header, const char *name)
+ * it is broken, or is what libdw would inflate again. */
+static bool inflate(Elf_Scn *section, GElf_Shdr *header, const char *name, Elf_Data **ret_data)
 {
+    bool is_gnu = strncmp(name, ".z", 2) == 0;
+
     if (header->sh_flags & SHF_COMPRESSED) {
         if (elf_compress(section, 0, 0) < 0)
             return false;
-    } else if (strncmp(name, ".z", 2) == 0) {
+    } else if (is_gnu) {
         elf_compress_gnu(section, 0, 0); /* there is no telling what it was by how it fails */
     }
-    return gelf_getshdr(section, header);
+    *ret_data = elf_getdata(section, NULL);
+    if (!*ret_data || !(*ret_data)->d_buf || !gelf_getshdr(section, header))
+        return false;
+    return !is_gnu || (*ret_data)->d_size < 4 || memcmp((*ret_data)->d_buf, "ZLIB", 4) != 0;
 }
 
 static void find_by_name(Elf *elf, const char *name, const char *deflated, struct fde_table *table)
@@ -105,14 +110,11 @@ static void find_by_name(Elf *elf, const char *name, const char *deflated, struc
         const char *its = gelf_getshdr(section, &header) && header.sh_type != SHT_NOBITS
                               ? elf_strptr(elf, names, header.sh_name)
                               : NULL;
-        const Elf_Data *data;
+        Elf_Data *data;
 
         if (!its || (strcmp(its, name) != 0 && strcmp(its, deflated) != 0))
             continue;
-        if (!inflate(section, &header, its))
-            return;
-        data = elf_getdata(section, NULL);
-        if (data && data->d_buf)
+        if (inflate(section, &header, its, &data))
             table->section = (struct cfi_section){
                 .bytes = data->d_buf, .size = data->d_size, .address = header.sh_addr};
         return;

@@ -63,17 +63,30 @@ int image_copy(const struct unwind_target *target, const struct mapping *mapping
     return 0;
 }
 
-GElf_Addr image_address(Elf *elf)
+/* Of its first segment. */
+static bool first_address(Elf *elf, GElf_Addr *ret_address)
 {
     GElf_Phdr segment;
     size_t n;
 
     if (elf_getphdrnum(elf, &n))
-        return 0;
+        return false;
     for (size_t i = 0; i < n && gelf_getphdr(elf, (int)i, &segment); i++)
-        if (segment.p_type == PT_LOAD)
-            return segment.p_vaddr;
-    return 0;
+        if (segment.p_type == PT_LOAD) {
+            *ret_address = segment.p_vaddr;
+            return true;
+        }
+    return false;
+}
+
+bool image_apart(Elf *own, Elf *apart, uint64_t *bias)
+{
+    GElf_Addr address, its;
+
+    if (!first_address(own, &address) || !first_address(apart, &its))
+        return false;
+    *bias += address - its;
+    return true;
 }
 
 /* The loader maps whole pages, so a segment's mapping starts at or before the segment. */

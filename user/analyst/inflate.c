@@ -122,22 +122,26 @@ static void replace(const struct packed *packed, void *bytes)
 
 int inflate_sections(Elf *elf, void **ret_bytes)
 {
-    CLEANUP(cleanup_decompressor)
-    struct libdeflate_decompressor *decompressor = libdeflate_alloc_decompressor();
+    CLEANUP(cleanup_decompressor) struct libdeflate_decompressor *decompressor = NULL;
     AUTO_FREE uint8_t *bytes = NULL;
     Elf_Scn *section = NULL;
     struct packed packed;
     uint8_t *next;
-    size_t room;
+    size_t left;
 
-    if (!count_room(elf, &room))
+    if (!count_room(elf, &left))
         return -EBADMSG;
-    next = bytes = malloc(room + 1);
+    decompressor = libdeflate_alloc_decompressor();
+    next = bytes = malloc(left + 1);
     if (!decompressor || !bytes)
         return -ENOMEM;
     while ((section = elf_nextscn(elf, section))) {
         if (!is_packed(section, &packed))
             continue;
+        /* Who writes to the file changes what is mapped of it, also since it was counted. */
+        if (room_for(&packed) > left)
+            break;
+        left -= room_for(&packed);
         if (!libdeflate_zlib_decompress(decompressor, packed.bytes, packed.size, next,
                                         packed.full_size, NULL))
             replace(&packed, next);

@@ -50,9 +50,10 @@ static int open_separate(const struct module_context *context, Elf *elf, struct 
     int fd = debugfile_find_separate(context, elf, ret_path);
     int r = fd < 0 ? -ENODATA : file_open(fd, &dwarf->file);
 
-    if (!r)
-        dwarf->bias += image_address(elf) - image_address(dwarf->file.elf);
-    return r;
+    if (r || image_apart(elf, dwarf->file.elf, &dwarf->bias))
+        return r;
+    file_close(&dwarf->file);
+    return -ENODATA;
 }
 
 static const struct module_context *context_of(Dwfl_Module *dwfl)

@@ -417,5 +417,6 @@ bool module_load(struct unwinder *unwinder, struct module *module)
         return false;
     }
     module->state = MODULE_LOADED;
+    module->openings++;
     return true;
 }

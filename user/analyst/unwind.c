@@ -28,7 +28,6 @@ struct stack_walk {
     size_t n;
     enum unwind_end end;
     bool below_signal;           /* the frame that comes next was interrupted by a signal */
-    bool read_failed;            /* in the step that is under way */
     bool stale;                  /* an address has another module than is known */
     uint64_t last_sp;            /* of the frame that was recorded last */
     const struct module *module; /* of that frame, ... */
@@ -67,11 +66,7 @@ static bool read_word(void *context, uint64_t address, uint64_t *ret_word)
         memcpy(ret_word, copy->bytes + (address - copy->address), sizeof(*ret_word));
         return true;
     }
-    if (read_beyond(walk, address, ret_word) < 0) {
-        walk->read_failed = true;
-        return false;
-    }
-    return true;
+    return read_beyond(walk, address, ret_word) == 0;
 }
 
 /* False, so that callers can return it: the walk ends. */
@@ -138,20 +133,21 @@ static struct registers innermost(const uint64_t *regs)
     return registers;
 }
 
-/* Goes on to the caller. False: there is none, or none that could be found. */
+/* Goes on to the caller. False: there is none, or none that could be found. That there is none is
+ * said by the CFI, or by a return address of 0, by which makers of coroutines mark the bottom. */
 static bool leave(struct stack_walk *walk, struct registers *registers)
 {
+    const bool has_caller = walk->cfi->row.defined >> DWARF_RA & 1;
     struct expression_context context = cfi_expressions(walk->module, walk->cfi->kind);
 
     context.read_word = read_word;
     context.context = walk;
-    walk->read_failed = false;
     if (!row_apply(&walk->cfi->row, &context, registers) || !register_is_known(registers, DWARF_SP))
         return stop(walk, UNWIND_CUT);
-    /* It is undefined, or 0, by which makers of coroutines mark the bottom; or else it is not known
-     * whether there is one. */
-    if (!register_is_known(registers, DWARF_RA) || !registers->words[DWARF_RA])
-        return stop(walk, walk->read_failed ? UNWIND_CUT : UNWIND_WHOLE);
+    if (!register_is_known(registers, DWARF_RA))
+        return stop(walk, has_caller ? UNWIND_CUT : UNWIND_WHOLE);
+    if (!registers->words[DWARF_RA])
+        return stop(walk, UNWIND_WHOLE);
     return true;
 }
 

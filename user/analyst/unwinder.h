@@ -57,6 +57,8 @@ struct module {
     uint32_t id;            /* never used again for another module of the same unwinder */
     enum module_state state;
 
+    uint32_t openings; /* how often it was loaded: its file may be another one each time */
+
     /* From here on only of a loaded module. */
     Dwfl_Module *dwfl; /* two modules of one file may share it */
     struct module_context context;
@@ -75,11 +77,12 @@ struct module {
 
 /* What the CFI says of an address. */
 struct cfi_entry {
-    uint64_t address; /* in the target */
-    uint32_t module;  /* id; 0: slot is free */
-    bool covered;     /* there is CFI */
-    bool signal;      /* it is a signal handler's return trampoline */
-    uint8_t kind;     /* enum cfi_kind: the section that the row is from */
+    uint64_t address;  /* in the target */
+    uint32_t module;   /* id; 0: slot is free */
+    uint32_t openings; /* of the module, when the row was made */
+    bool covered;      /* there is CFI */
+    bool signal;       /* it is a signal handler's return trampoline */
+    uint8_t kind;      /* enum cfi_kind: the section that the row is from */
     struct row row;
 };
 
@@ -131,9 +134,9 @@ struct image_place {
     uint64_t high; /* end of the last segment */
 };
 
-/* Of its first segment; 0: it has none. Tools that move a program (prelink) do not move the debug
- * information that was split off before: it is by the difference that addresses in both differ. */
-GElf_Addr image_address(Elf *elf);
+/* Corrects the bias of a file for what was split off from it: tools that move a program (prelink)
+ * leave that where it was. False: nothing tells where one of them was to lie. */
+bool image_apart(Elf *own, Elf *apart, uint64_t *bias);
 
 /* Where the image lies, given that `mapping` is one of its executable mappings. */
 int image_place(Elf *elf, const struct mapping *mapping, struct image_place *ret_place);

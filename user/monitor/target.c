@@ -129,9 +129,11 @@ static bool knows(const struct target *target, const struct sample *sample)
  * counted there is what they wait on. */
 static bool take_room(struct target *target)
 {
-    if (target->samples.n + target->n_counted < target->most_samples)
+    const size_t n = target->samples.n + target->n_counted;
+
+    if (n < target->most_samples)
         return true;
-    if (!budget_take(&target->budget, SAMPLE_COST))
+    if (n == WIRE_SAMPLES_MAX || !budget_take(&target->budget, SAMPLE_COST))
         return false;
     target->most_samples++;
     return true;
@@ -144,8 +146,7 @@ static int add_sample(struct target *target, const struct sample *sample)
 
 static int count_sample(struct target *target, const struct sample *sample)
 {
-    if (!names_stack(target->names, sample->stack_id) || target->n_counted == WIRE_SAMPLES_MAX ||
-        !take_room(target)) {
+    if (!names_stack(target->names, sample->stack_id) || !take_room(target)) {
         target->own.count[LOSS_samples_capped]++;
         return 0;
     }
@@ -415,6 +416,7 @@ static int open_grouping(struct target *target, uint64_t now_ns)
 static int take_scan(struct target *target, const void *payload)
 {
     const struct target_report *report = &target->report;
+    const size_t n = target->samples.n + target->n_counted;
     struct wire_scan scan;
     int r;
 
@@ -426,7 +428,7 @@ static int take_scan(struct target *target, const void *payload)
         return -EBADMSG;
     if (!target->first_scan_ns)
         target->first_scan_ns = end_of_scan(&scan);
-    if (target->options->hold || stands(target, scan.time_ns)) {
+    if (target->options->hold || (!target->counting && stands(target, scan.time_ns))) {
         note_scan(target, &scan);
         forget_counted(target);
         return target->options->hold ? 0 : age(target);
@@ -435,7 +437,7 @@ static int take_scan(struct target *target, const void *payload)
     if (r)
         return r;
     target->scan = scan;
-    return target->samples.n > GROUPING_STEP ? 0 : group_to_end(target);
+    return n > GROUPING_STEP ? 0 : group_to_end(target);
 }
 
 int target_take_analyst(struct target *target, const struct wire_header *header,

@@ -235,6 +235,19 @@ static struct extent whole_pages(struct extent extent, uint64_t page_size)
                            (extent.end + page_size - 1) & ~(page_size - 1)};
 }
 
+/* What the kernel refuses of one of some is not said of the others. */
+static void count_alone(int pagemap_fd, const struct part *part, uint64_t page_size, bool has_scan)
+{
+    const struct extent pages = whole_pages(part->extent, page_size);
+    int err;
+
+    *part->bytes = 0;
+    err = has_scan ? scan_parts(pagemap_fd, part, 1, pages)
+                   : read_extent(pagemap_fd, part->extent, pages, page_size, part->bytes);
+    if (err)
+        *part->bytes = UINT64_MAX;
+}
+
 /* Of parts that ascend and end at `end`. */
 static void count_parts(int pagemap_fd, const struct part *parts, size_t n, uint64_t end,
                         uint64_t page_size, bool *has_scan)
@@ -245,12 +258,9 @@ static void count_parts(int pagemap_fd, const struct part *parts, size_t n, uint
     if (*has_scan)
         err = scan_parts(pagemap_fd, parts, n, whole_pages(all, page_size));
     *has_scan = err != -ENOTTY;
-    for (size_t i = 0; i < n && err; i++) {
-        const struct extent pages = whole_pages(parts[i].extent, page_size);
-
-        if (*has_scan || read_extent(pagemap_fd, parts[i].extent, pages, page_size, parts[i].bytes))
-            *parts[i].bytes = UINT64_MAX;
-    }
+    if (err)
+        for (size_t i = 0; i < n; i++)
+            count_alone(pagemap_fd, &parts[i], page_size, *has_scan);
 }
 
 int memory_resident(const struct target_id *target, pid_t live_tid, const struct rpc_range *ranges,

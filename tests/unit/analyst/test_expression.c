@@ -223,6 +223,24 @@ static void test_depth(void **state)
     assert_refused(code, 65);
 }
 
+/* Each step may read the target's memory. */
+static void test_length(void **state)
+{
+    uint8_t bytes[2 + 1025] = {0x80, 8};
+    const struct expression_context context = {
+        .read_word = read_word, .bytes = bytes, .size = sizeof(bytes)};
+    const struct registers registers = frame();
+    uint64_t value;
+
+    (void)state;
+    memset(bytes + 2, DW_OP_nop, 1025);
+    bytes[2] = DW_OP_lit7;
+    assert_true(expression_evaluate(&context, 0, NULL, &registers, &value));
+    assert_int_equal(value, 7);
+    bytes[0]++;
+    assert_false(expression_evaluate(&context, 0, NULL, &registers, &value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_over_what_is_given),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

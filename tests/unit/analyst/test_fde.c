@@ -76,6 +76,8 @@ static void test_augmentations(void **state)
     assert_false(reads("zR\x9b", &fde));          /* by way of a pointer */
     assert_false(reads("zPR\x01\x01\x1b", &fde)); /* a personality as LEB128 */
     assert_false(reads("eh", &fde));
+    assert_true(reads("zRSSSSSS\x1b", &fde));
+    assert_false(reads("zRSSSSSSS\x1b", &fde)); /* no end of them */
 }
 
 static void test_debug_frame(void **state)

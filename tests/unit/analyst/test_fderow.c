@@ -155,6 +155,8 @@ static void test_rules(void **state)
     assert_rule(row, 4, ROW_VALUE, -40);
     assert_rule(row, 5, ROW_VALUE, 8);
     assert_rule(row, 8, ROW_REGISTER, 9);
+    row = made(CODE(DW_CFA_register, DWARF_RA, 5), 0); /* as of vfork() */
+    assert_rule(row, DWARF_RA, ROW_REGISTER, 5);
     row = made(CODE(DW_CFA_register, 8, 99), 0); /* one that we do not have */
     assert_rule(row, 8, ROW_UNDEFINED, 0);
     row = made(CODE(DW_CFA_offset | 17, 1, DW_CFA_offset_extended, 99, 1, DW_CFA_GNU_args_size, 16),
@@ -244,6 +246,9 @@ static void test_what_is_refused(void **state)
     REFUSED(DW_CFA_def_cfa_expression, 1, DW_OP_lit1, DW_CFA_def_cfa_offset, 8);
     REFUSED(DW_CFA_GNU_window_save); /* of SPARC */
     REFUSED(DW_CFA_high_user);
+    REFUSED(DW_CFA_register, DWARF_RA, 99); /* there is a caller, and no telling who */
+    REFUSED(DW_CFA_same_value, DWARF_RA);
+    assert_false(row_by(CODE(DW_CFA_def_cfa, DWARF_SP, 8), NULL, 0, START, &row));
     assert_false(row_by(CODE(DW_CFA_nop), NULL, 0, START, &row)); /* no CFA */
     assert_false(row_by(CODE(DW_CFA_def_cfa_offset, 8), NULL, 0, START, &row));
     assert_false(row_by(CODE(CALLED, DW_CFA_restore | 3), NULL, 0, START, &row));
@@ -273,7 +278,7 @@ static void test_states_remembered_in_one_another(void **state)
 /* One entry of nothing but "advance by 0". */
 static void test_instructions_without_end(void **state)
 {
-    const size_t most = 1 << 20, head = 4 + 4 + 16;
+    const size_t most = 128 * 1024, head = 4 + 4 + 16;
     uint8_t *bytes = calloc(1, 64 + head + most + 1);
     struct frames frames = frames_of(0, true);
     static const uint8_t cie[] = {CALLED};

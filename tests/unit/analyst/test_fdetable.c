@@ -111,6 +111,20 @@ static void test_entries_that_are_refused_are_passed_over(void **state)
     fde_table_clear(&table);
 }
 
+/* Functions that the linker dropped lie at 0, and over those that are there. */
+static void test_entries_of_dropped_functions(void **state)
+{
+    static const struct range ranges[] = {{0, 0x1010}, {1, 0x1010}, {0x1000, 0x10}};
+    uint64_t offsets[3];
+    struct frames frames = frames_for(ranges, 3, offsets);
+    struct fde_table table = {.section = frames_section(&frames)};
+
+    (void)state;
+    assert_true(finds(&table, 0x1000, 0x1000));
+    assert_true(finds_none(&table, 0x10));
+    fde_table_clear(&table);
+}
+
 static void test_no_section_and_an_empty_one(void **state)
 {
     struct fde_table none = {.places = NULL};
@@ -201,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_table_that_is_made),
         cmocka_unit_test(test_entries_that_overlap),
         cmocka_unit_test(test_entries_that_are_refused_are_passed_over),
+        cmocka_unit_test(test_entries_of_dropped_functions),
         cmocka_unit_test(test_no_section_and_an_empty_one),
         cmocka_unit_test(test_table_of_a_linker),
         cmocka_unit_test(test_table_that_lies),

@@ -167,6 +167,32 @@ static void test_registers_without_end(void **state)
     assert_in_range(allocated, 1, 64 << 20);
 }
 
+/* What leads on is not known, so that nobody knows whether the stack is whole. */
+static void test_return_address_that_is_lost(void **state)
+{
+    static const uint8_t frame[] = {
+        /* CIE: "zR", pc-relative; the caller's sp is rsp + 8, its pc below that. */
+        20, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x1b, 0x0c, 7, 8, 0x90, 1, 0, 0,
+        /* FDE of the first half of the code. */
+        20, 0, 0, 0, 28, 0, 0, 0, 0xe0, 0xef, 0xff, 0xff, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        /* FDE of the other: the return address is in rdi. */
+        20, 0, 0, 0, 52, 0, 0, 0, 0xc8, 0xf7, 0xff, 0xff, 0, 8, 0, 0, 0, 0x09, 16, 5, 0, 0, 0, 0};
+    struct elffile_section section = {".eh_frame", frame, sizeof(frame), SHT_PROGBITS, 0, 0, true};
+    const uint64_t caller = ELFFILE_BASE + ELFFILE_TEXT + 0x810;
+    struct elffile *file = elffile_new();
+    struct elffile_stack stack;
+
+    (void)state;
+    memcpy(file->stack + 64, &caller, sizeof(caller));
+    elffile_build(file, &section, 1);
+    elffile_map(file);
+    elffile_take_stack(file, ELFFILE_TEXT + 0x10, &stack);
+    assert_int_equal(stack.n, 2);
+    assert_int_equal(stack.frames[1].pc, caller);
+    assert_int_equal(stack.end, UNWIND_CUT);
+    elffile_free(file);
+}
+
 /* CFI that leads from a frame to itself. */
 static void test_frames_without_end(void **state)
 {
@@ -273,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_offsets_beyond_the_file),
         cmocka_unit_test(test_notes_of_any_length),
         cmocka_unit_test(test_registers_without_end),
+        cmocka_unit_test(test_return_address_that_is_lost),
         cmocka_unit_test(test_frames_without_end),
         cmocka_unit_test(test_list_of_a_gibibyte),
     };

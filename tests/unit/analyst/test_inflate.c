@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <gelf.h>
+#include <libdeflate.h>
 #include <zlib.h>
 
 #include "elffile.h"
@@ -223,6 +224,29 @@ static void test_sections_that_overlap(void **state)
     assert_null(fixture->bytes);
 }
 
+static struct fixture *changed;
+
+static void *allocate_and_change(size_t size)
+{
+    compression_of(changed, INFO)->ch_size = LENGTH;
+    return malloc(size);
+}
+
+/* By the target, whose file it may be, once the room for what comes of it was counted: then comes
+ * all that has room, and nothing beyond. */
+static void test_file_that_changes_meanwhile(void **state)
+{
+    struct fixture *fixture = *state;
+
+    compression_of(fixture, INFO)->ch_size = 16;
+    changed = fixture;
+    libdeflate_set_memory_allocator(allocate_and_change, free);
+    inflate_all(fixture);
+    libdeflate_set_memory_allocator(malloc, free);
+    assert_text(fixture, INFO);
+    assert_compressed(fixture, LINES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_header_that_is_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_section_beyond_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sections_that_overlap, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_file_that_changes_meanwhile, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("inflate", tests, NULL, NULL);

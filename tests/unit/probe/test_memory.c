@@ -198,6 +198,18 @@ static void test_resident_neighbours(void **state)
 }
 
 /* Must come last: the filter stays. */
+/* The last page that a process can have, and one of the kernel's beside it. */
+static void test_resident_beside_what_is_refused(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct rpc_range ranges[] = {{0x7fffffffe000, PAGE}, {0x7ffffffff000, PAGE}};
+    uint64_t bytes[2];
+
+    assert_int_equal(memory_resident(&fixture->target, fixture->target.pid, ranges, 2, bytes), 0);
+    assert_true(bytes[0] != UINT64_MAX);
+    assert_true(bytes[1] == UINT64_MAX);
+}
+
 static void test_resident_before_linux_6_7(void **state)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -218,6 +230,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_read_of_the_dead, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resident, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resident_neighbours, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resident_beside_what_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resident_before_linux_6_7, setup, teardown),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
