@@ -671,6 +671,26 @@ static void test_many_in_steps(void **state)
     assert_shows(store, 2, CROWD);
 }
 
+/* What is left of their grouping is what they wait on. */
+static void test_many_told_once_in_steps(void **state)
+{
+    struct store *store = store_of(state);
+    int r;
+
+    assert_int_equal(feed_look(store, 0, FEED_START), 0);
+    for (uint64_t id = 1; id <= GROUPING_STEP + 1; id++) {
+        const struct sample sample = told(id);
+
+        assert_int_equal(feed_sample(store, 0, &sample), 0);
+    }
+    assert_int_equal(feed_scan(store, 0, 1, FEED_START), 0);
+    assert_true(store_is_grouping(store, 0));
+    while ((r = store_group_on(store, 0)) > 0)
+        ;
+    assert_int_equal(r, 0);
+    assert_int_equal(report_of(store, 0)->goroutines_parked, GROUPING_STEP + 1);
+}
+
 /* Samples are those of the scan when it is grouped, whatever comes next. */
 static void test_message_before_last_step(void **state)
 {
@@ -815,6 +835,7 @@ int main(void)
         TEST(test_counters_never_go_back),
         TEST(test_many_samples),
         TEST(test_many_in_steps),
+        TEST(test_many_told_once_in_steps),
         TEST(test_message_before_last_step),
         TEST(test_analyst_replaced_before_last_step),
         TEST(test_end_before_last_step),
