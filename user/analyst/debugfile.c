@@ -166,8 +166,7 @@ int debugfile_find_separate(const struct module_context *context, Elf *elf, char
     return try_link(context->unwinder, &identity, context->module->mapping.path, link, ret_path);
 }
 
-/* For symbol tables and call frame information. Called again for alternate files, which have
- * neither, and for what was sought in vain. */
+/* For symbol tables. Called again for what was sought in vain. */
 int debugfile_find(Dwfl_Module *dwfl, void **userdata, const char *name, Dwarf_Addr base,
                    const char *file, const char *link, GElf_Word crc, char **ret_path)
 {

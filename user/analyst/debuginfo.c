@@ -19,7 +19,6 @@
 #define LOOKS_MAX    (4u << 20) /* entries and ranges looked at for one index, or one address */
 #define NESTING_MAX  64         /* namespaces and classes around a function, blocks in it */
 #define OVERLAPS_MAX 32         /* ranges looked at that begin before an address */
-#define LOWEST_CODE  2          /* linkers leave 0 or 1 where they dropped a function */
 
 struct range {
     Dwarf_Addr low, high;

@@ -4,9 +4,9 @@
 #include <dwarf.h>
 #include <string.h>
 
-#define AUGMENTATION_MAX 8 /* letters; there are some five */
+#include "registers.h"
 
-#define RETURN_ADDRESS 16 /* its register's number (System V ABI for AMD64, figure 3.36) */
+#define AUGMENTATION_MAX 8 /* letters; there are some five */
 
 #define ENCODING_FORMAT 0x0f
 #define ENCODING_BASE   0x70
@@ -130,7 +130,7 @@ static bool read_cie(const struct cfi_section *section, uint64_t offset, struct 
         return false;
     cie.code_alignment = cursor_uleb128(&body);
     cie.data_alignment = cursor_sleb128(&body);
-    if ((version == 1 ? cursor_byte(&body) : cursor_uleb128(&body)) != RETURN_ADDRESS)
+    if ((version == 1 ? cursor_byte(&body) : cursor_uleb128(&body)) != DWARF_RA)
         return false;
     if (cursor_left(&letters) > 0) {
         /* Without it nothing tells how long the data are. */

@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-#define LOWEST_CODE 2          /* linkers leave 0 or 1 where they dropped a function */
-#define PLACES_MAX  (1u << 20) /* code beyond them has no CFI; the largest programs have a table */
+#define PLACES_MAX (1u << 20) /* code beyond them has no CFI; the largest programs have a table */
 
 static uint64_t read_relative(const struct fde_table *table, size_t index, size_t at)
 {

@@ -7,6 +7,8 @@
 
 #include "fde.h"
 
+#define LOWEST_CODE 2 /* linkers leave 0 or 1 where they dropped a function */
+
 #define FDE_SEARCH_SIZE 8 /* an entry: start and FDE, as 32-bit distances from .eh_frame_hdr */
 
 struct fde_place {

@@ -109,11 +109,15 @@ static const char *symbol_name(struct unwinder *unwinder, const struct module *m
 
 static struct debuginfo *module_debuginfo(struct unwinder *unwinder, struct module *module)
 {
+    int r;
+
     if (!module->debuginfo_tried && !unwinder->target.careful) {
         module->debuginfo_tried = true;
         heap_begin_bulk(SYMBOL_DEBUG_SIZE);
-        debuginfo_new(module->dwfl, unwinder->interns, &module->debuginfo);
+        r = debuginfo_new(module->dwfl, unwinder->interns, &module->debuginfo);
         heap_end_bulk();
+        if (r < 0 && r != -ENODATA)
+            unwinder->losses->count[LOSS_debug_refused]++;
     }
     return module->debuginfo;
 }

@@ -53,7 +53,7 @@ struct raw_frame {
 /* How an unwind ended. */
 enum unwind_end {
     UNWIND_WHOLE,  /* reached the frame whose CFI says it is the outermost */
-    UNWIND_CUT,    /* no CFI, or memory that could not be read */
+    UNWIND_CUT,    /* no CFI, or what it takes is not known, or could not be read */
     UNWIND_CAPPED, /* more than `max` frames */
 };
 

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <zlib.h>
 
 #include "analyst/elffile.h"
 #include "analyst/go/memos.h"
@@ -219,6 +221,31 @@ static void test_frames_without_end(void **state)
     elffile_free(file);
 }
 
+/* The right file by its sum, and no object file: names are missing, and that is counted. */
+static void test_debug_file_that_is_none(void **state)
+{
+    static const char text[] = "no object file";
+    char link[12] = "x.debug", path[64];
+    const struct elffile_section section = {
+        ".gnu_debuglink", link, sizeof(link), SHT_PROGBITS, 0, 0, false};
+    uint32_t sum = (uint32_t)crc32(0, (const Bytef *)text, sizeof(text));
+    struct elffile *file = elffile_new();
+    int fd = memfd_create("debug", MFD_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(write(fd, text, sizeof(text)), sizeof(text));
+    memcpy(link + 8, &sum, sizeof(sum));
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    file->debug = path;
+    elffile_build(file, &section, 1);
+    elffile_map(file);
+    elffile_name(file, ELFFILE_TEXT);
+    assert_null(file->debug); /* it was opened */
+    assert_int_equal(file->losses.count[LOSS_debug_refused], 1);
+    elffile_free(file);
+    close(fd);
+}
+
 /* With process.h: no stack of its is looked at. */
 enum unwind_end go_code_unwind(struct go_code *code, uint64_t pc, uint64_t sp,
                                const struct stack_copy *copy, struct raw_frame *ret_frames,
@@ -301,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_registers_without_end),
         cmocka_unit_test(test_return_address_that_is_lost),
         cmocka_unit_test(test_frames_without_end),
+        cmocka_unit_test(test_debug_file_that_is_none),
         cmocka_unit_test(test_list_of_a_gibibyte),
     };
 
