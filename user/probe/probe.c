@@ -68,9 +68,9 @@ static int scan_all(struct probe *probe)
 
     bpf_set_clock(probe->bpf); /* or ages are by the offset that was measured last */
     for (size_t i = 0; i < probe->n_targets && !r; i++) {
-        r = attached_count(&probe->targets[i]);
+        r = attached_tick(&probe->targets[i]);
         if (!r)
-            r = attached_tick(&probe->targets[i]);
+            r = attached_count(&probe->targets[i]); /* a scan that is late, too, and at once */
     }
     return r;
 }
