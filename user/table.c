@@ -59,15 +59,19 @@ static uint32_t position_of(const struct table *table, const void *element)
                       table->type->size);
 }
 
+static bool is_at(const struct table *table, uint32_t position, struct table_key key)
+{
+    const struct table_key other = table->type->key(element_at(table, position));
+
+    return other.high == key.high && other.low == key.low;
+}
+
 static bool has_key(const struct table *table, const struct table_index *index, uint32_t slot,
                     uint32_t hash, struct table_key key)
 {
-    struct table_key other;
-
     if ((index->slots[slot] ^ hash) & ~mask(index))
         return false;
-    other = table->type->key(element_at(table, slot_position(index, slot)));
-    return other.high == key.high && other.low == key.low;
+    return is_at(table, slot_position(index, slot), key);
 }
 
 /* The slot that holds the key, or the free one where it belongs. There always is a free one. */
@@ -277,6 +281,18 @@ void *table_find(const struct table *table, struct table_key key)
     hash = hash_of(table, key);
     found = find_in(table, &table->index, hash, key);
     return found ? found : find_former(table, hash, key);
+}
+
+void *table_find_run(const struct table *table, struct table_key key, uint32_t *position)
+{
+    void *found;
+
+    if (*position < table->n && is_at(table, *position, key))
+        return element_at(table, *position);
+    found = table_find(table, key);
+    if (found)
+        *position = position_of(table, found);
+    return found;
 }
 
 static void prefetch(const struct table_index *index, uint32_t hash)

@@ -55,6 +55,10 @@ void *table_take(struct table *table, size_t *ret_bytes);
 /* The element with this key, or NULL. */
 void *table_find(const struct table *table, struct table_key key);
 
+/* As table_find(), for keys that come in runs: *position, 0 at first, is where the last one was,
+ * and is looked at before anything else. */
+void *table_find_run(const struct table *table, struct table_key key, uint32_t *position);
+
 /* For a key that will be looked up soon, one of many: their cache misses then go on together. */
 void table_prefetch(const struct table *table, struct table_key key);
 

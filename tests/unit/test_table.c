@@ -136,6 +136,35 @@ static void test_random(void **state)
     table_clear(&table);
 }
 
+/* From a place that is right, one that is another's by now, and one that there is not. */
+static void test_runs(void **state)
+{
+    struct table table;
+    uint32_t position = 0;
+    struct item *found;
+
+    (void)state;
+    table_init(&table, &items);
+    assert_null(table_find_run(&table, key_of(0), &position));
+    for (uint64_t i = 0; i < KEYS; i++)
+        assert_int_equal(table_add(&table, &(struct item){.id = i, .value = i * i}, NULL), 0);
+    found = table_find_run(&table, key_of(KEYS - 1), &position);
+    assert_int_equal(found->value, (KEYS - 1) * (KEYS - 1));
+    assert_int_equal(position, KEYS - 1);
+    n_looks = 0;
+    assert_ptr_equal(table_find_run(&table, key_of(KEYS - 1), &position), found);
+    assert_int_equal(n_looks, 1);
+    assert_null(table_find_run(&table, key_of(KEYS), &position));
+    assert_int_equal(position, KEYS - 1);
+    table_remove(&table, table_find(&table, key_of(7)));
+    found = table_find_run(&table, key_of(KEYS - 1), &position);
+    assert_int_equal(found->value, (KEYS - 1) * (KEYS - 1));
+    assert_int_equal(position, 7);
+    assert_null(table_find_run(&table, key_of(7), &position));
+    table_clear(&table);
+    assert_null(table_find_run(&table, key_of(KEYS - 1), &position));
+}
+
 static void add(struct table *table, uint64_t *values, uint64_t id)
 {
     values[id] = id + 1;
@@ -248,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_both_words_are_the_key),
         cmocka_unit_test(test_taken),
         cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_runs),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_removed_while_the_index_grows),
         cmocka_unit_test(test_changed_while_the_index_grows),

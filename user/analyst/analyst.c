@@ -80,6 +80,14 @@ static int scan(struct analyst *analyst, const struct rpc_tick *tick)
     return remote_done(analyst->remote, tick->number, r && r != -ESRCH);
 }
 
+/* What else the first scan would begin with, while the probe loads its programs. */
+static int prepare(struct analyst *analyst)
+{
+    int r = program_prepare(analyst->program);
+
+    return r ? r : threads_prepare(analyst->threads);
+}
+
 int analyst_run(const struct analyst_options *options)
 {
     CLEANUP(analyst_close) struct analyst analyst = {};
@@ -89,7 +97,7 @@ int analyst_run(const struct analyst_options *options)
     r = analyst_open(options, &analyst);
     /* Else the first scan is to be early, for what is proven begins with it. */
     if (!r && options->one_look)
-        r = threads_prepare(analyst.threads);
+        r = prepare(&analyst);
     while (!r && !outbox_is_full(analyst.outbox)) {
         r = remote_wait(analyst.remote, &tick);
         if (!r)

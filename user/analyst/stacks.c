@@ -23,6 +23,13 @@ struct stacks {
     struct outbox *outbox;
     struct losses *losses;
     struct table cache;
+    struct {
+        char reason[REASON_MAX];
+        uint64_t creator;
+        size_t n_frames; /* 0: there is none */
+        struct raw_frame frames[STACK_FRAMES_MAX];
+        struct known_stack known;
+    } last; /* that was found, of plain ones */
     struct frame frames[STACK_FRAMES_MAX];
 };
 
@@ -61,6 +68,38 @@ void stacks_free(struct stacks **stacks)
 void stacks_forget(struct stacks *stacks)
 {
     table_clear(&stacks->cache);
+    stacks->last.n_frames = 0;
+}
+
+/* Whether a short reason, its own frames and their creator are all that there is. */
+static bool is_plain(const struct raw_stack *raw)
+{
+    return raw->n_frames && !raw->kernel && !raw->n_labels && strlen(raw->reason) < REASON_MAX;
+}
+
+/* Neighbours often stand at the same place. */
+static bool is_last(const struct stacks *stacks, const struct raw_stack *raw)
+{
+    const struct raw_frame *frames = stacks->last.frames;
+
+    if (!is_plain(raw) || raw->n_frames != stacks->last.n_frames ||
+        raw->creator != stacks->last.creator || strcmp(raw->reason, stacks->last.reason) != 0)
+        return false;
+    for (size_t i = 0; i < raw->n_frames; i++)
+        if (raw->frames[i].pc != frames[i].pc || raw->frames[i].activation != frames[i].activation)
+            return false;
+    return true;
+}
+
+static void keep_last(struct stacks *stacks, const struct raw_stack *raw, struct known_stack known)
+{
+    if (!is_plain(raw))
+        return;
+    memcpy(stacks->last.reason, raw->reason, strlen(raw->reason) + 1);
+    stacks->last.creator = raw->creator;
+    stacks->last.n_frames = raw->n_frames;
+    memcpy(stacks->last.frames, raw->frames, raw->n_frames * sizeof(raw->frames[0]));
+    stacks->last.known = known;
 }
 
 static uint64_t label_hash(uint64_t hash, const struct label *labels, uint32_t n)
@@ -178,7 +217,9 @@ static int name_stack(struct stacks *stacks, const struct raw_stack *raw,
     return outbox_stack(stacks->outbox, &stack);
 }
 
-int stacks_find(struct stacks *stacks, const struct raw_stack *raw, struct known_stack *ret_known)
+/* By all that is in it. */
+static int find_cached(struct stacks *stacks, const struct raw_stack *raw,
+                       struct known_stack *ret_known)
 {
     struct cached new = {.key = {raw_hash(HASH_START, raw), raw_hash(~HASH_START, raw)}};
     const struct cached *cached = table_find(&stacks->cache, new.key);
@@ -195,4 +236,18 @@ int stacks_find(struct stacks *stacks, const struct raw_stack *raw, struct known
         stacks_forget(stacks);
     *ret_known = new.known;
     return 0;
+}
+
+int stacks_find(struct stacks *stacks, const struct raw_stack *raw, struct known_stack *ret_known)
+{
+    int r;
+
+    if (is_last(stacks, raw)) {
+        *ret_known = stacks->last.known;
+        return 0;
+    }
+    r = find_cached(stacks, raw, ret_known);
+    if (!r)
+        keep_last(stacks, raw, *ret_known);
+    return r;
 }

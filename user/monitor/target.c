@@ -125,6 +125,12 @@ static bool knows(const struct target *target, const struct sample *sample)
            (names_stack(target->names, sample->stack_id) || names_stacks_capped(target->names));
 }
 
+/* Whether what is known of one, is known of the other. */
+static bool has_same_names(const struct sample *a, const struct sample *b)
+{
+    return a->stack_id == b->stack_id && a->detail == b->detail;
+}
+
 /* What was once taken for samples stays so: a table keeps the room that it had. Of those that are
  * counted there is what they wait on. */
 static bool take_room(struct target *target)
@@ -146,7 +152,9 @@ static int add_sample(struct target *target, const struct sample *sample)
 
 static int count_sample(struct target *target, const struct sample *sample)
 {
-    if (!names_stack(target->names, sample->stack_id) || !take_room(target)) {
+    const bool may_lack = names_stacks_capped(target->names); /* else all that are put are known */
+
+    if ((may_lack && !names_stack(target->names, sample->stack_id)) || !take_room(target)) {
         target->own.count[LOSS_samples_capped]++;
         return 0;
     }
@@ -185,12 +193,12 @@ static bool is_told_once(const struct target *target, const struct sample *sampl
 /* All of a message or nothing: its samples are checked before the first is taken. */
 static int put_samples(struct target *target, const char *payload, size_t length)
 {
-    struct sample sample;
+    struct sample sample, before;
 
     target->changed = true;
-    for (size_t at = 0; at < length; at += sizeof(sample)) {
+    for (size_t at = 0; at < length; at += sizeof(sample), before = sample) {
         memcpy(&sample, payload + at, sizeof(sample));
-        if (!knows(target, &sample))
+        if ((!at || !has_same_names(&sample, &before)) && !knows(target, &sample))
             return -EBADMSG;
         if (!is_told_once(target, &sample))
             table_prefetch(&target->samples, sample_key(sample.kind, sample.id));

@@ -38,6 +38,7 @@ static const struct table_type things_type = {
 void waits_init(struct waits *waits)
 {
     table_init(&waits->things, &things_type);
+    waits->last = 0;
 }
 
 void waits_free(struct waits *waits)
@@ -59,7 +60,7 @@ int waits_add(struct waits *waits, uint32_t position, const struct sample *sampl
 
     if (sample->object_kind == OBJECT_NONE)
         return 0;
-    known = table_find(&waits->things, thing_key(&thing));
+    known = table_find_run(&waits->things, thing_key(&thing), &waits->last);
     if (!known)
         return table_add(&waits->things, &thing, NULL);
     known->count++;

@@ -10,6 +10,7 @@
 
 struct waits {
     struct table things;
+    uint32_t last; /* of them, that was counted */
 };
 
 void waits_init(struct waits *waits);

@@ -5,6 +5,7 @@
 
 #include "analyst/site.h"
 #include "analyst/stacks.h"
+#include "reason.h"
 
 struct fixture {
     struct self self;
@@ -146,6 +147,60 @@ static void test_reason_in_one_buffer(void **state)
     assert_int_not_equal(look_up(fixture, &raw).id, waiting);
 }
 
+/* The last one is known without a look-up: by all that tells it apart. */
+static void test_runs_of_one_stack(void **state)
+{
+    struct fixture *fixture = *state;
+    struct raw_frame frames[] = {in_example(0), {0x10, false}};
+    char reason[] = "chan send";
+    const struct label label = {"tenant", "a"};
+    struct raw_stack raw = {.reason = reason, .frames = frames, .n_frames = 2, .creator = 0x20};
+    const uint64_t first = look_up(fixture, &raw).id;
+    uint64_t others[7];
+
+    assert_int_equal(look_up(fixture, &raw).id, first);
+    raw.creator = 0x30;
+    others[0] = look_up(fixture, &raw).id;
+    raw.creator = 0x20;
+    reason[0] = 'C';
+    others[1] = look_up(fixture, &raw).id;
+    reason[0] = 'c';
+    raw.n_frames = 1;
+    others[2] = look_up(fixture, &raw).id;
+    raw.n_frames = 2;
+    frames[1].pc = 0x18;
+    others[3] = look_up(fixture, &raw).id;
+    frames[1].pc = 0x10;
+    raw.labels = &label;
+    raw.n_labels = 1;
+    others[4] = look_up(fixture, &raw).id;
+    raw.n_labels = 0;
+    assert_int_equal(look_up(fixture, &raw).id, first);
+    raw.n_frames = 0;
+    others[5] = look_up(fixture, &raw).id;
+    raw.creator = 0;
+    others[6] = look_up(fixture, &raw).id;
+    for (size_t i = 0; i < 7; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_true(others[i] != first && others[i] != others[j]);
+    assert_int_equal(fixture->mailbox->n_stacks, 8);
+}
+
+/* The reason is cut where it is sent only. */
+static void test_reasons_that_begin_alike(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct raw_frame frame = in_example(0);
+    char reason[2 * REASON_MAX] = "";
+    struct raw_stack raw = {.reason = reason, .frames = &frame, .n_frames = 1};
+    uint64_t one;
+
+    memset(reason, 'r', sizeof(reason) - 1);
+    one = look_up(fixture, &raw).id;
+    reason[sizeof(reason) - 2] = 's';
+    assert_true(look_up(fixture, &raw).id != one);
+}
+
 static void test_labels_are_part_of_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -232,6 +287,8 @@ int main(void)
         TEST(test_places_on_one_line_are_one_stack),
         TEST(test_reason_and_kernel_frames_are_part_of_it),
         TEST(test_reason_in_one_buffer),
+        TEST(test_runs_of_one_stack),
+        TEST(test_reasons_that_begin_alike),
         TEST(test_labels_are_part_of_it),
         TEST(test_id_is_the_same_for_another_analyst),
         TEST(test_frames_are_bounded),

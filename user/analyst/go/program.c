@@ -27,11 +27,13 @@ struct program {
     uint64_t n_updates; /* since it runs, or has this code */
     struct mappings *mappings;
     uint64_t opened_code; /* mappings_code() when Go was last looked for */
+    bool prepared;        /* all below is from before the first scan */
     bool is_go;
     char why[GO_WHY_MAX];       /* its goroutines can't be read, or not in full; "": they can */
     struct go_code *code;       /* NULL: none */
     struct go_runtime *runtime; /* NULL: not readable */
     struct table starts;
+    uint32_t last_start; /* among them, that was asked for */
 };
 
 static struct table_key start_key(const void *element)
@@ -171,6 +173,45 @@ static bool is_time(uint64_t n)
     return !(n & (n - 1));
 }
 
+int program_prepare(struct program *program)
+{
+    int r = open_program(program);
+
+    program->prepared = !r;
+    return r == -ECONNRESET || r == -ENOMEM ? r : 0;
+}
+
+/* Whether what was prepared holds: the same files at the same places, [vdso] among them, which is
+ * elsewhere after an exec. Where addresses are not random it may be another run of that program, of
+ * which nothing else was found out. */
+static int check_prepared(struct program *program, bool *ret_holds)
+{
+    const struct maps *maps;
+    int r;
+
+    *ret_holds = program->prepared;
+    if (!program->prepared)
+        return 0;
+    program->prepared = false;
+    r = mappings_all(program->mappings, &maps);
+    *ret_holds = !r && mappings_code(program->mappings) == program->opened_code;
+    return r;
+}
+
+/* The first scan of a program. */
+static int begin_program(struct program *program, uint64_t exec_id)
+{
+    bool holds;
+    int r = check_prepared(program, &holds);
+
+    program->exec_id = exec_id;
+    program->n_updates = 1;
+    if (holds)
+        return 0;
+    close_program(program);
+    return r ? r : open_program(program);
+}
+
 int program_update(struct program *program, uint64_t scan, uint64_t exec_id)
 {
     bool is_new = program->exec_id != exec_id, has_new_code;
@@ -180,11 +221,8 @@ int program_update(struct program *program, uint64_t scan, uint64_t exec_id)
         return 0;
     program->scan = scan;
     mappings_begin(program->mappings);
-    if (is_new) {
-        close_program(program);
-        program->exec_id = exec_id;
-        program->n_updates = 0;
-    }
+    if (is_new || program->prepared)
+        return begin_program(program, exec_id);
     has_new_code = mappings_code(program->mappings) != program->opened_code;
     if (has_new_code)
         program->n_updates = 0; /* what it loaded may be a runtime, which takes a moment to start */
@@ -239,7 +277,8 @@ static bool is_system_function(const char *name)
 bool program_is_system(struct program *program, uint64_t startpc)
 {
     struct start new = {.pc = startpc};
-    const struct start *known = table_find(&program->starts, start_key(&new));
+    const struct start *known =
+        table_find_run(&program->starts, start_key(&new), &program->last_start);
     const char *name;
     uint64_t entry;
 

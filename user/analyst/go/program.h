@@ -22,6 +22,10 @@ struct program;
 int program_new(struct remote *remote, struct losses *losses, struct program **ret_program);
 void program_free(struct program **program);
 
+/* Looks ahead of the first scan, which then takes that for its own if the same code is at the same
+ * places. -ECONNRESET, -ENOMEM: any other error is that scan's to meet. */
+int program_prepare(struct program *program);
+
 /* Looks what runs in the process, once a scan. `exec_id` tells one program from the next. -errno of
  * the probe. */
 int program_update(struct program *program, uint64_t scan, uint64_t exec_id);

@@ -38,6 +38,7 @@ struct waitqs {
     const struct g_layout *layout;
     const struct go_memory *memory;
     struct table counted;
+    uint32_t last_counted;
     uint32_t n_reads;
     struct chunk chunks[CHUNKS_MAX];
 };
@@ -121,7 +122,7 @@ static void count(struct waitqs *waitqs, uint64_t channel, struct waitq *waitq)
 
     if (!waitq->more)
         return;
-    known = table_find(&waitqs->counted, counted_key(&counted));
+    known = table_find_run(&waitqs->counted, counted_key(&counted), &waitqs->last_counted);
     if (known) {
         waitq->n = known->n;
         waitq->more = known->more;
