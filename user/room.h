@@ -13,9 +13,9 @@
 /* A room of that many bytes, more than none, which are zero; NULL: there is no memory. */
 void *room_new(size_t bytes);
 
-/* Makes a room of `old_bytes`, which may be NULL and 0, one of `new_bytes`, which are more. What
- * was in it stays; the rest is anything. NULL: there is no memory, and the old room is as it was.
- */
+/* Makes a room of `old_bytes`, which may be NULL and 0, one of `new_bytes`, which are more, or
+ * fewer where neither is large. What was in it stays; the rest is anything. NULL: there is no
+ * memory, and the old room is as it was. */
 void *room_grow(void *room, size_t old_bytes, size_t new_bytes);
 
 /* Gives a room of that many bytes back; NULL is none. */

@@ -9,16 +9,22 @@
 #define CHUNK (128 * 1024) /* addresses read at once */
 #define SLACK 8 /* 1/SLACK of the memos: room for more of them, so that they rarely move */
 
+/* For `n` memos. */
+static size_t room_for(size_t n)
+{
+    size_t room = n + n / SLACK;
+
+    return room < MEMOS_MAX ? room : MEMOS_MAX;
+}
+
 /* Room for `n` more memos. */
 static int make_room(struct memos *memos, size_t n)
 {
-    size_t room = memos->n + n + (memos->n + n) / SLACK;
+    size_t room = room_for(memos->n + n);
     struct memo *all;
 
     if (memos->n + n <= memos->room)
         return 0;
-    if (room > MEMOS_MAX)
-        room = MEMOS_MAX;
     all = room_grow(memos->all, memos->room * sizeof(*all), room * sizeof(*all));
     if (!all)
         return -ENOMEM;
@@ -72,7 +78,13 @@ static int read_list(struct memos *memos, struct go_runtime *runtime, struct new
     return r;
 }
 
-/* Puts sorted addresses in their places among the memos, from the last one on. */
+static struct memo new_memo(uint64_t g)
+{
+    return (struct memo){.g = g, .flags = MEMO_NEW};
+}
+
+/* Puts sorted addresses in their places among the memos, from the last one on: so the first memos
+ * of all may take the room of their addresses. */
 static void merge(struct memos *memos, const uint64_t *gs, size_t n)
 {
     struct memo *all = memos->all;
@@ -83,18 +95,37 @@ static void merge(struct memos *memos, const uint64_t *gs, size_t n)
         if (from && all[from - 1].g > gs[n - 1])
             all[--to] = all[--from];
         else
-            all[--to] = (struct memo){.g = gs[--n], .flags = MEMO_NEW};
+            all[--to] = new_memo(gs[--n]);
     }
 }
 
+/* The list itself becomes the memos: memory that is touched first is dear. */
+static int turn_into_memos(struct memos *memos, struct newcomers *newcomers)
+{
+    const size_t room = room_for(newcomers->n);
+    void *all = room_grow(newcomers->gs, newcomers->room * sizeof(*newcomers->gs),
+                          room * sizeof(struct memo));
+
+    if (!all)
+        return -ENOMEM;
+    *memos = (struct memos){all, 0, room, memos->left_out};
+    sort_addresses(all, (uint64_t *)all + newcomers->n, newcomers->n);
+    merge(memos, all, newcomers->n);
+    newcomers->gs = NULL;
+    newcomers->room = 0;
+    return 0;
+}
+
 /* The list is in the order of making, by several threads that allocate in places of their own. */
-static int add(struct memos *memos, const struct newcomers *newcomers)
+static int add(struct memos *memos, struct newcomers *newcomers)
 {
     size_t bytes = newcomers->n * sizeof(*newcomers->gs);
     uint64_t *spare;
 
     if (!newcomers->gs || !newcomers->n)
         return 0;
+    if (!memos->all)
+        return turn_into_memos(memos, newcomers);
     if (make_room(memos, newcomers->n))
         return -ENOMEM;
     spare = room_new(bytes);
