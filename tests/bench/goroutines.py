@@ -2,8 +2,9 @@
 """What it takes to report many parked goroutines, next to the process's own goroutine profile.
 
 The process takes its profile itself, in the same rounds, before and after parkwatch looks at it.
-Pauses are what a goroutine of the process that sleeps for 200 us sees: the longest within a second
-of each state, or within the profile. Nothing is pinned, so that both sides have all CPUs."""
+Pauses are what a goroutine of the process that sleeps for 200 us sees: the longest within some
+seconds of each state, or within a profile or a report of their own, for it takes a part of a CPU.
+Nothing is pinned, so that both sides have all CPUs."""
 
 import contextlib
 import os
@@ -36,7 +37,7 @@ SECONDS_OF = {10_000: 30, 100_000: 40, 1_000_000: 120}
 SECONDS_DLV = 30
 SETTLING = 4  # scans until every park is beyond doubt
 INTERVAL = "300ms"
-PAUSE_SECONDS = 1
+PAUSE_SECONDS = 3  # two scans at least, of a million at a stretched interval
 ALL_CPUS = f"0-{os.cpu_count() - 1}"
 DLV_SIZE = 2_000
 
@@ -46,10 +47,13 @@ class Target:
         self.pid = talker.pid
         self.ask = lambda line: float(talker.ask(line))
 
-    def pause_within(self, seconds):
-        self.ask("pause")
-        time.sleep(seconds)
+    def pause_within(self, what):
+        self.ask("watch")
+        what()
         return self.ask("pause")
+
+    def pause_for_seconds(self):
+        return self.pause_within(lambda: time.sleep(PAUSE_SECONDS))
 
 
 @contextlib.contextmanager
@@ -72,13 +76,12 @@ def measure_watch(of):
     with processes.watch(of.pid, *options, cpu=ALL_CPUS) as watching:
         n, first = watching.scans("goroutines")
         settle(watching, "goroutines")
-        pause = of.pause_within(PAUSE_SECONDS)
         return {
             "first": first if n == 1 else None,
             **sizes.repeated_scans(watching, "goroutines"),
             **scrapes.measure(watching, "goroutines"),
             "memory": sum(watching.roles().values()),
-            "pause_watched": pause,
+            "pause_watched": of.pause_for_seconds(),
         }
 
 
@@ -86,16 +89,20 @@ def report_of(pid):
     return [processes.PARKWATCH, "report", "-t", "0", "-p", pid]
 
 
+def report(of):
+    return processes.seconds_of(report_of(of.pid), cpu=ALL_CPUS)
+
+
 def measure_round(of):
-    result = {"pause_alone": of.pause_within(PAUSE_SECONDS)}
+    result = {"pause_alone": of.pause_for_seconds()}
     own = [of.ask("profile 0")]
-    result["pause_profile"] = of.ask("pause")
-    result["report"] = processes.seconds_of(report_of(of.pid), cpu=ALL_CPUS)
-    result["pause_report"] = of.ask("pause")
+    result["report"] = report(of)
     own.append(of.ask("profile 0"))
     result.update(measure_watch(of))
     own.append(of.ask("profile 0"))
     result["profile"] = statistics.median(own)
+    result["pause_profile"] = of.pause_within(lambda: of.ask("profile 0"))
+    result["pause_report"] = of.pause_within(lambda: report(of))
     result["debug_1"] = of.ask("profile 1")
     result["debug_2"] = of.ask("profile 2")
     return result

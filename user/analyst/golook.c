@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyst/goscan.h"
 
-#include "clock.h"
-
 #define LOOK_GAP 512 /* between two that are read together: as large as one */
 
 void golook_leave(struct goroutines *goroutines, struct memo *memo)
@@ -89,7 +87,7 @@ static bool see_parked(const struct reading *reading, struct memo *memo,
     if (memo_may_be_same(memo, &look))
         look.previous_ns = memo->not_before_ns;
     golook_leave(goroutines, memo);
-    look.now_ns = clock_now();
+    look.now_ns = goroutines->gatherer.taken_ns;
     memo_begin(memo, &look);
     if (!reading->counts && golook_is_due(goroutines, memo))
         memo->flags |= MEMO_DUE;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "clock.h"
+
 /* What a range grows by when it takes in `piece`; UINT64_MAX: it can't. */
 static uint64_t growth(const struct rpc_range *range, const struct piece *piece, uint32_t gap)
 {
@@ -116,6 +118,7 @@ static void take_next(struct gatherer *gatherer)
     gatherer->error = gatherer->memory->take(gatherer->memory->context, &bytes, &lengths);
     if (gatherer->error)
         return;
+    gatherer->taken_ns = clock_now();
     hand_out(request, gathering, bytes, lengths);
     gathering->n_taken = request->end;
     if (gathering->n_taken == gathering->n)

@@ -51,6 +51,7 @@ struct gatherer {
     struct gathering *asking;       /* the first of which not all is asked for */
     struct gather_request requests[RPC_AHEAD_SLOTS];
     size_t n_asked, n_taken; /* requests */
+    uint64_t taken_ns;       /* when what is handed out had been read */
     int error;               /* of the reader: from then on nothing is read */
 };
 
