@@ -54,12 +54,14 @@ static void scan(struct remote *remote, int monitor)
     struct program *program = NULL;
     struct threads *threads = NULL;
     struct outbox *outbox = NULL;
+    bool in_program;
 
     check(!outbox_new(monitor, &losses, &outbox));
     check(!program_new(remote, &losses, &program));
     check(!threads_new(&threads_options, program, remote, outbox, &losses, &threads));
     check(!goroutines_new(&goroutines_options, program, remote, outbox, &losses, &goroutines));
-    (void)!threads_prepare(threads);
+    if (!threads_prepare(threads, &in_program) && in_program)
+        (void)!program_prepare(program);
     for (int i = 0; i < 2; i++, result.number++)
         if (!threads_scan(threads, 0, &result) &&
             !goroutines_scan(goroutines, threads_exec_id(threads), &result))

@@ -80,12 +80,14 @@ static int scan(struct analyst *analyst, const struct rpc_tick *tick)
     return remote_done(analyst->remote, tick->number, r && r != -ESRCH);
 }
 
-/* What else the first scan would begin with, while the probe loads its programs. */
+/* What else the first scan would begin with, while the probe loads its programs. A program that
+ * waits in itself may be Go; of any other all mappings would be read twice, to find nothing. */
 static int prepare(struct analyst *analyst)
 {
-    int r = program_prepare(analyst->program);
+    bool in_program;
+    int r = threads_prepare(analyst->threads, &in_program);
 
-    return r ? r : threads_prepare(analyst->threads);
+    return r || !in_program ? r : program_prepare(analyst->program);
 }
 
 int analyst_run(const struct analyst_options *options)

@@ -239,12 +239,14 @@ static int read_maps_at(struct native *native, uint64_t pc, struct maps *ret_map
     return r ? r : maps_parse(text, length, ret_maps);
 }
 
-static int load_library_at(struct native *native, uint64_t pc)
+static int load_library_at(struct native *native, uint64_t pc, bool *ret_in_program)
 {
     CLEANUP(maps_free) struct maps maps = {};
     int r = read_maps_at(native, pc, &maps);
+    const struct mapping *mapping = r ? NULL : maps_find(&maps, pc);
 
-    if (r || !is_library(maps_find(&maps, pc)))
+    *ret_in_program = mapping && mapping->inode && !is_library(mapping);
+    if (!is_library(mapping))
         return r;
     r = unwinder_set_maps(native->unwinder, &maps);
     if (!r)
@@ -254,13 +256,14 @@ static int load_library_at(struct native *native, uint64_t pc)
 
 /* Where one thread waits there are others: it is the C library, mostly. That it cannot be told is
  * no loss, for the scan will look for itself. */
-int native_prepare(struct native *native)
+int native_prepare(struct native *native, bool *ret_in_program)
 {
     uint64_t pc;
     int r = remote_place(native->remote, &pc);
 
+    *ret_in_program = false;
     if (!r)
-        r = load_library_at(native, pc);
+        r = load_library_at(native, pc, ret_in_program);
     return r == -ECONNRESET || r == -ENOMEM ? r : 0;
 }
 

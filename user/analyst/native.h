@@ -31,8 +31,9 @@ int native_new(struct remote *remote, struct mappings *mappings, bool careful,
 void native_free(struct native **native);
 
 /* Before the first scan, and before it is known what that will meet: loads what naming is likely to
- * need, which takes longer than all else of a first scan. -ECONNRESET, -ENOMEM. */
-int native_prepare(struct native *native);
+ * need, which takes longer than all else of a first scan. *ret_in_program: whether the first thread
+ * waits in a file that is no library. -ECONNRESET, -ENOMEM. */
+int native_prepare(struct native *native, bool *ret_in_program);
 
 /* The target's Go code, by which threads that stand in it are unwound and named, NULL: there is
  * none. Borrowed until the next call. */

@@ -451,9 +451,10 @@ static void abandon(struct threads *threads)
     threads->n_fresh = threads->n_pending = 0;
 }
 
-int threads_prepare(struct threads *threads)
+int threads_prepare(struct threads *threads, bool *ret_in_program)
 {
-    return threads->options.samples ? native_prepare(threads->native) : 0;
+    *ret_in_program = false;
+    return threads->options.samples ? native_prepare(threads->native, ret_in_program) : 0;
 }
 
 int threads_scan(struct threads *threads, uint64_t attach_ns, struct wire_scan *ret_scan)

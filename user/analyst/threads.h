@@ -29,7 +29,7 @@ int threads_new(const struct threads_options *options, struct program *program,
 void threads_free(struct threads **threads);
 
 /* As native_prepare(). */
-int threads_prepare(struct threads *threads);
+int threads_prepare(struct threads *threads, bool *ret_in_program);
 
 /* Takes one scan: sends what changed of the samples, and fills in ret_scan what there is of
  * threads. `attach_ns`, CLOCK_MONOTONIC: nothing older was seen by ourselves. -ECONNRESET and other

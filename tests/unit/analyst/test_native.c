@@ -119,9 +119,11 @@ static void assert_library_is_prepared(struct fixture *fixture)
     struct fake_probe *probe = &fixture->follow->probe;
     struct thread_record *record = follow_add(fixture->follow, 10);
     const unsigned int *n_opened = probe->n_requests;
+    bool in_program;
 
     record->regs[REGS_IP] = probe->place = (uintptr_t)&getpid;
-    assert_int_equal(native_prepare(fixture->native), 0);
+    assert_int_equal(native_prepare(fixture->native, &in_program), 0);
+    assert_false(in_program);
     assert_int_equal(n_opened[RPC_OPEN_MAPPING], 1);
     describe(fixture, record);
     assert_int_equal(n_opened[RPC_OPEN_MAPPING], 1);
@@ -150,9 +152,10 @@ static void test_a_prepared_stack_is_whole(void **state)
 {
     struct fixture *fixture = *state;
     const struct mailbox_stack *stack;
+    bool in_program;
 
     fixture->follow->probe.place = (uintptr_t)&getpid;
-    assert_int_equal(native_prepare(fixture->native), 0);
+    assert_int_equal(native_prepare(fixture->native, &in_program), 0);
     stack = park_outer(fixture);
     assert_string_equal(function(fixture, stack, 1), "park_outer");
     assert_string_equal(function(fixture, stack, 2), "test_a_prepared_stack_is_whole");
@@ -163,11 +166,14 @@ static void test_the_program_is_not_prepared(void **state)
 {
     struct fixture *fixture = *state;
     struct fake_probe *probe = &fixture->follow->probe;
+    bool in_program;
 
     probe->place = (uintptr_t)&test_the_program_is_not_prepared;
-    assert_int_equal(native_prepare(fixture->native), 0);
+    assert_int_equal(native_prepare(fixture->native, &in_program), 0);
+    assert_true(in_program);
     probe->place = 1; /* in nothing */
-    assert_int_equal(native_prepare(fixture->native), 0);
+    assert_int_equal(native_prepare(fixture->native, &in_program), 0);
+    assert_false(in_program);
     assert_int_equal(probe->n_requests[RPC_MAPPED], 2);
     assert_int_equal(probe->n_requests[RPC_OPEN_MAPPING], 0);
 }
@@ -177,12 +183,14 @@ static void test_nothing_can_be_prepared(void **state)
 {
     struct fixture *fixture = *state;
     struct fake_probe *probe = &fixture->follow->probe;
+    bool in_program;
 
-    assert_int_equal(native_prepare(fixture->native), 0);
+    assert_int_equal(native_prepare(fixture->native, &in_program), 0);
+    assert_false(in_program);
     assert_int_equal(probe->n_requests[RPC_MAPS] + probe->n_requests[RPC_MAPPED], 0);
     probe->fail_type = RPC_PLACE;
     probe->fail_error = -ECONNRESET;
-    assert_int_equal(native_prepare(fixture->native), -ECONNRESET);
+    assert_int_equal(native_prepare(fixture->native, &in_program), -ECONNRESET);
     for (int i = 0; i < LOSS_MAX; i++)
         assert_int_equal(fixture->follow->losses.count[i], 0);
 }
