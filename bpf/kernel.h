@@ -41,8 +41,17 @@ struct restart_block {
     } futex;
 };
 
+struct rq {
+    __u64 clock; /* of the scheduler, when it last looked: update_rq_clock() */
+};
+
+struct cfs_rq {
+    struct rq *rq; /* CONFIG_FAIR_GROUP_SCHED, as cfs_rq below */
+};
+
 struct sched_entity {
     __u64 sum_exec_runtime;
+    struct cfs_rq *cfs_rq; /* of the task's CPU, whatever its scheduling class: set_task_rq() */
 };
 
 struct signal_struct {

@@ -151,13 +151,14 @@ static void check_types(struct diagnosis *diagnosis)
         return;
     }
     diagnosis_ok(diagnosis, "kernel types", "%s is readable", path);
-    if (has_member(btf, "sched_info", "last_arrival"))
+    if (has_member(btf, "sched_info", "last_arrival") && has_member(btf, "cfs_rq", "rq"))
         diagnosis_ok(diagnosis, "scheduler's records", "present");
     else
         diagnosis_reduced(diagnosis, "scheduler's records",
-                          "use a kernel with CONFIG_TASK_DELAY_ACCT=y or CONFIG_SCHEDSTATS=y",
-                          "no sched_info: threads that parked before the attach are of unknown "
-                          "age");
+                          "use a kernel with CONFIG_FAIR_GROUP_SCHED=y, and with "
+                          "CONFIG_TASK_DELAY_ACCT=y or CONFIG_SCHEDSTATS=y",
+                          "no sched_info, or no clock of the scheduler's: threads that parked "
+                          "before the attach are of unknown age");
     btf__free(btf);
 }
 

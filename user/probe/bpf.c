@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "buckets.h"
@@ -18,8 +17,6 @@
 #include "parkwatch.skel.h"
 #include "probe/target.h"
 #include "reason.h"
-
-#define CLOCK_TRIES 3
 
 /* What libbpf takes while it loads: the kernel's types twice, for it makes a copy (btf_new()), and
  * where each of them is. In kernels of distributions they are 5 to 8 MB. */
@@ -61,6 +58,7 @@ static int keep_from_children(struct bpf_map *map)
 
 static int attach(struct parkwatch_bpf *skeleton, bool futex)
 {
+    skeleton->bss->clock_is_due = true;
     skeleton->links.on_sched_switch = bpf_program__attach(skeleton->progs.on_sched_switch);
     if (!skeleton->links.on_sched_switch)
         return -errno;
@@ -254,44 +252,9 @@ bool bpf_has_futex(const struct bpf *bpf)
     return bpf->skeleton->links.on_sys_exit;
 }
 
-/* Our own record right after a sleep: the switch onto the CPU was moments before its reading.
- * `offset_ns` is what the program adds to the scheduler's time. */
-static int measure_clock(int link_fd, int64_t offset_ns, int64_t *ret_lag_ns)
+void bpf_set_clock(struct bpf *bpf)
 {
-    struct timespec moment = {.tv_nsec = 1};
-    struct thread_record record;
-    AUTO_CLOSE int fd = -1;
-    int r;
-
-    r = bpf_iterate(link_fd, &fd);
-    if (r)
-        return r;
-    nanosleep(&moment, NULL);
-    if (read(fd, &record, sizeof(record)) != sizeof(record))
-        return -EIO;
-    if (!record.arrival_ns)
-        return -ENOTSUP;
-    *ret_lag_ns = (int64_t)(record.now_ns - record.arrival_ns) + offset_ns;
-    return 0;
-}
-
-/* The offset in use stays until there is another: readers of other targets may be at work. */
-int bpf_set_clock(struct bpf *bpf)
-{
-    int64_t before = bpf->skeleton->bss->clock_offset_ns;
-    int64_t least = INT64_MAX, lag;
-    AUTO_CLOSE int link_fd = -1;
-    int r;
-
-    r = link_to(bpf->skeleton->progs.threads, getpid(), &link_fd);
-    for (int i = 0; i < CLOCK_TRIES && !r; i++) {
-        r = measure_clock(link_fd, before, &lag);
-        if (!r && lag < least)
-            least = lag;
-    }
-    if (!r)
-        __atomic_store_n(&bpf->skeleton->bss->clock_offset_ns, least, __ATOMIC_RELAXED);
-    return r;
+    __atomic_store_n(&bpf->skeleton->bss->clock_is_due, true, __ATOMIC_RELAXED);
 }
 
 /* Adds up counters made of nothing but u64. */

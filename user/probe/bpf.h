@@ -51,10 +51,10 @@ void bpf_links_close(struct bpf_links *links);
  * link. */
 int bpf_iterate(int link_fd, int *ret_fd);
 
-/* Measures the scheduler's clock against CLOCK_MONOTONIC, so that records carry the latter. They
- * drift apart with the steering of the latter: call it before each scan. Sleeps for some 0.1 ms.
- * Sweeps that run meanwhile have one offset or the other. After an error it is the one before. */
-int bpf_set_clock(struct bpf *bpf);
+/* Has the scheduler's clock measured against CLOCK_MONOTONIC anew, so that records carry the
+ * latter, at the next context switch: before whoever is asked for a sweep runs. They drift apart
+ * with the steering of the latter: call it before each scan. */
+void bpf_set_clock(struct bpf *bpf);
 
 /* The counts of a target, summed over CPUs. */
 int bpf_counters(struct bpf *bpf, uint32_t index, struct park_counters *ret_counters);

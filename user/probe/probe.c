@@ -66,7 +66,7 @@ static int scan_all(struct probe *probe)
 {
     int r = probe->command == COMMAND_WATCH ? tell_usage(probe) : 0;
 
-    bpf_set_clock(probe->bpf); /* or ages are by the offset that was measured last */
+    bpf_set_clock(probe->bpf);
     for (size_t i = 0; i < probe->n_targets && !r; i++) {
         r = attached_tick(&probe->targets[i]);
         if (!r)
