@@ -3,14 +3,15 @@
  * The kernel side: what each thread of the targets is parked in and since when.
  *
  * on_sched_switch  stamps each park into the thread's task storage, counts the parks that end
- * on_sys_exit      tells how futex waits end, and so which wait goes on through timeouts
+ * on_futex, ...    tell how futex waits end, and so which wait goes on through timeouts
+ * on_sys_exit      the same where they are refused
  * threads          task iterator: one record a thread, those that parked before us among them
  * cpu_times        task iterator: what each thread has run for
  * kernel_frames    task iterator: kernel frames of uninterruptible threads, by name
  *
- * There is no program on syscall entry: at the exit of a futex call the registers still hold its
- * operation and address, the storage when it parked, and the result says how it ended. That halves
- * the price of the futex part, which every process of the machine pays at each of its syscalls.
+ * There is no program on futex or syscall entry: at the exit of a futex call the registers still
+ * hold its operation and address, the storage when it parked, and the result says how it ended.
+ * That halves the price of the futex part.
  */
 #include "kernel.h"
 
@@ -312,39 +313,66 @@ static __always_inline void wait_ended(struct park *park, uint64_t address, bool
     park->unseen_start = 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
+/* The futex call of the running thread ends. Where this runs the thread may be preempted, and
+ * another of the target count on the same CPU. */
+static __always_inline int futex_ended(long ret)
 {
-    uint32_t nr = regs->orig_ax;
+    struct task_struct *task = bpf_get_current_task_btf();
+    int target = target_of(task);
     struct park_counters *count;
-    struct task_struct *task;
+    struct pt_regs *regs;
     struct park *park;
-    int target;
+    uint32_t nr;
 
-    if (nr != NR_futex && nr != NR_restart && (nr < NR_futex_waitv || nr > NR_futex_requeue))
+    if (target < 0)
         return 0;
-    task = bpf_get_current_task_btf();
-    target = target_of(task);
-    if (target < 0 || (uint16_t)regs->cs == USER32_CS)
+    count = counters_of(target);
+    regs = (struct pt_regs *)bpf_task_pt_regs(task);
+    if (!count || (uint16_t)regs->cs == USER32_CS)
         return 0;
     nr = syscall_of(task, regs);
-    count = counters_of(target);
-    if (!count)
-        return 0;
     if (is_futex_wake(nr, regs->si)) {
         if (ret >= 0)
-            count->futex_wakes[ret > 0]++;
+            __sync_fetch_and_add(&count->futex_wakes[ret > 0], 1);
         return 0;
     }
     if (!is_futex_wait(nr, regs->si))
         return 0;
-    count->futex_waits[outcome_of(ret)]++;
+    __sync_fetch_and_add(&count->futex_waits[outcome_of(ret)], 1);
     park = bpf_task_storage_get(&parks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
     if (park)
         wait_ended(park, regs->di, is_futex_lock(nr, regs->si, regs->dx), outcome_of(ret));
     else
-        count->storage_failed++;
+        __sync_fetch_and_add(&count->storage_failed, 1);
     return 0;
+}
+
+/* At the futex calls themselves (kernel/futex/syscalls.c), which no other syscall pays for. A wait
+ * that goes on as restart_syscall(2) ends in the function of its restart block. A thread that is in
+ * a call already is not seen to return from it. */
+#define ON_RETURN(program, function)                                                               \
+    SEC("fexit/" function) int BPF_PROG(program, const void *argument, long ret)                   \
+    {                                                                                              \
+        return futex_ended(ret);                                                                   \
+    }
+
+ON_RETURN(on_futex, "__x64_sys_futex")
+ON_RETURN(on_restart, "futex_wait_restart")
+ON_RETURN(on_futex_waitv, "__x64_sys_futex_waitv")
+ON_RETURN(on_futex_wait, "__x64_sys_futex_wait")
+ON_RETURN(on_futex_wake, "__x64_sys_futex_wake")
+ON_RETURN(on_requeue, "__x64_sys_futex_requeue")
+
+/* At the exit of every syscall. With any program here all syscalls of the machine go the kernel's
+ * slow way (syscall_regfunc(), kernel/tracepoint.c). */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
+{
+    uint32_t nr = regs->orig_ax;
+
+    if (nr != NR_futex && nr != NR_restart && (nr < NR_futex_waitv || nr > NR_futex_requeue))
+        return 0;
+    return futex_ended(ret);
 }
 
 /* The thread's number in the PID namespace of that level, or 0. `pid` is the thread's: each read of

@@ -171,7 +171,23 @@ static void check_program(struct diagnosis *diagnosis, const char *name, int err
         diagnosis_ok(diagnosis, name, "can be loaded");
 }
 
-/* Programs are loaded together: without one of them there are none, but for the one on futex calls,
+/* Kernels that refuse one at futex calls alone take one at the exit of every syscall: then all
+ * syscalls of the machine pay for what is followed. */
+static void check_futex(struct diagnosis *diagnosis, const struct bpf_support *support)
+{
+    const char *name = "BPF futex calls";
+
+    if (support->futex && support->futex_calls)
+        diagnosis_reduced(diagnosis, name, "see the lines above",
+                          "cannot be loaded: %s: as with --futex off", strerror(-support->futex));
+    else if (support->futex_calls)
+        diagnosis_ok(diagnosis, name, "at the exit of every syscall, for which all pay (fexit: %s)",
+                     strerror(-support->futex_calls));
+    else
+        diagnosis_ok(diagnosis, name, "can be loaded");
+}
+
+/* Programs are loaded together: without one of them there are none, but for those on futex calls,
  * which can be left out. */
 static void check_programs(struct diagnosis *diagnosis)
 {
@@ -181,11 +197,7 @@ static void check_programs(struct diagnosis *diagnosis)
     check_program(diagnosis, "BPF task iterator", support.iterator);
     check_program(diagnosis, "BPF sched_switch", support.sched_switch);
     check_program(diagnosis, "BPF kernel stacks", support.kernel_stack);
-    if (support.futex)
-        diagnosis_reduced(diagnosis, "BPF futex calls", "see the lines above",
-                          "cannot be loaded: %s: as with --futex off", strerror(-support.futex));
-    else
-        diagnosis_ok(diagnosis, "BPF futex calls", "can be loaded");
+    check_futex(diagnosis, &support);
 }
 
 /* The ioctl PAGEMAP_SCAN, Linux 6.7, whose argument has twelve words: where it is known it faults

@@ -10,6 +10,7 @@
 /* name, what it means */
 #define LOSS_LIST(X)                                                                               \
     X(task_storage, "threads whose park could not be followed: no memory for task storage")        \
+    X(bpf_missed, "runs of BPF programs, for whatever process, that the kernel left out")          \
     X(threads_capped, "threads beyond the bound of one scan")                                      \
     X(thread_moved, "scans that gave up on threads which ran each time they were looked at")       \
     X(goroutines_capped, "scans of a program with more goroutines than the bound")                 \

@@ -147,12 +147,13 @@ struct wire_resources {
     struct wire_net net[WIRE_NET_MAX];
 };
 
-#define WIRE_PROGRAMS_MAX 8
+#define WIRE_PROGRAMS_MAX 12
 
 struct wire_program {
     char name[16];
     uint64_t run_ns; /* 0 both: the kernel keeps no statistics */
     uint64_t runs;
+    uint64_t missed; /* runs that the kernel left out, counted always */
 };
 
 struct wire_counters {

@@ -10,6 +10,7 @@ import functools
 import itertools
 import json
 import os
+import re
 import shutil
 import sys
 import unittest
@@ -49,6 +50,11 @@ LEVELS = {
 }
 NEWEST_AT_LEAST = (7, 2)
 
+# Where futex calls are followed for a while.
+FOLLOWED = ("root", "capabilities", "confidentiality")
+PROGRAMS_OF_ALL = {"on_sched_switch", "threads", "cpu_times", "kernel_frames"}
+FUTEX_PROGRAMS = {"on_futex"}  # that run there: no other syscall pays for it
+
 # What the guest wrote of an environment that is not as others: without it nothing would be shown.
 TAKES_EFFECT = {
     "memlock": ("memlock.limit", r"\A64\n\Z"),
@@ -65,6 +71,7 @@ def programs():
         "/setpriv": shutil.which("setpriv"),
         "/parkwatch": ROOT / "build" / "parkwatch",
         "/cond": ROOT / "build" / "fixtures" / "cond",
+        "/rewait": ROOT / "build" / "fixtures" / "rewait",
         "/leak": newest / "stripped" / "leak",
     }
 
@@ -118,6 +125,8 @@ class Kernel(unittest.TestCase):
         level = "refused" if missing else "reduced" if reduced else "full"
         found = verdicts(self.text("doctor"))
         self.assertEqual(self.text("doctor").splitlines()[-1].split(":")[0], level)
+        if "BPF futex calls" in found["ok"]:
+            self.assertRegex(self.text("doctor"), r"BPF futex calls +can be loaded\n")
         self.assertEqual(found["missing"], missing, self.text("doctor"))
         self.assertEqual(found["reduced"], reduced, self.text("doctor"))
         self.assertEqual(self.text("doctor.status"), f"{1 if missing else 0}\n")
@@ -125,6 +134,9 @@ class Kernel(unittest.TestCase):
             self.check_refused()
         else:
             self.check_report()
+            if self.environment in FOLLOWED:
+                self.check_metrics()
+                self.check_watched()
 
     def check_refused(self):
         self.assertEqual(self.text("report.status"), "1\n")
@@ -136,9 +148,13 @@ class Kernel(unittest.TestCase):
         self.assertEqual(self.text("report.status"), "0\n")
         targets = {target["comm"]: target for target in json.loads(self.text("report"))["targets"]}
         for target in targets.values():
-            self.assertEqual(target["losses"], {})
+            self.check_losses(target)
         self.check_threads(targets["cond"])
         self.check_goroutines(targets["leak"])
+
+    def check_losses(self, target):
+        """A slow machine's programs are interrupted in their midst, and left out meanwhile."""
+        self.assertEqual(target["losses"].keys() - {"bpf_missed"}, set())
 
     def check_threads(self, target):
         truth = json.loads(self.results["cond.truth"].removeprefix("ready "))
@@ -158,6 +174,28 @@ class Kernel(unittest.TestCase):
         self.assertEqual(group["count"], LEAKED - in_time)
         self.assertEqual(group["site"], f"main.fetchScores leak.go:{line_of('go/leak.go', '// LEAK')}")
         self.assertEqual(group["created_by"]["function"], "main.recommend")
+
+    def check_metrics(self):
+        text = self.text("metrics")
+        ran = set(re.findall(r'^parkwatch_bpf_runs_total{program="(\w+)"} [1-9]', text, re.M))
+        self.assertEqual(ran - PROGRAMS_OF_ALL, FUTEX_PROGRAMS)
+        for outcome in ("timeout", "woken"):
+            pattern = rf'^parkwatch_futex_waits_total{{target="rewait",outcome="{outcome}"}} \d\d'
+            self.assertRegex(text, re.compile(pattern, re.M))
+
+    def check_watched(self):
+        """A wait goes on through its timeouts, one that is served does not."""
+        (target,) = json.loads(self.text("watched"))["targets"]
+        self.check_losses(target)
+        groups = {
+            function: group
+            for group in target["groups"]
+            for function in (frame["function"] for frame in group["frames"])
+        }
+        self.assertNotIn("wait_served", groups)
+        group = groups["wait_unserved"]
+        self.assertGreaterEqual(group["rewaits"], 4)
+        self.assertGreaterEqual(group["oldest_seconds"], 0.5)
 
 
 class Boot(unittest.TestCase):

@@ -39,6 +39,19 @@ class Refused(LiveTest):
         self.assertEqual((done.status, done.errors, refused), (0, "", 0))
         self.assertEqual(self.counts(done), [3])
 
+    def test_a_daemon_says_so_too(self):
+        """Whether it is the exit of syscalls or the calls themselves that this kernel takes."""
+        for program in ("on_sys_exit", "on_futex"):
+            self.state.arm(program, errno.EINVAL, last=fault.ALWAYS)
+            watch = self.watch(
+                self.target.pid, "--interval", "100ms", env=self.state.environment()
+            )
+            is_followed = watch.value(
+                "parkwatch_futex_waits_total", target="cond", outcome="woken"
+            ) is not None
+            self.assertEqual("as with --futex off" in watch.log(), not is_followed)
+            watch.end()
+
     def test_what_cannot_be_left_out(self):
         for program in ("on_sched_switch", "threads", "cpu_times", "kernel_frames"):
             with self.subTest(program=program):

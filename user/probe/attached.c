@@ -496,6 +496,8 @@ int attached_count(struct attached *attached)
     counters.n_programs = bpf_programs(attached->bpf, counters.programs);
     counters.losses = attached->losses;
     counters.losses.count[LOSS_task_storage] = counters.parks.storage_failed;
+    for (uint32_t i = 0; i < counters.n_programs; i++)
+        counters.losses.count[LOSS_bpf_missed] += counters.programs[i].missed;
     return wire_send(attached->monitor, WIRE_COUNTERS, &counters, sizeof(counters), -1);
 }
 

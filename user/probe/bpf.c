@@ -18,12 +18,32 @@
 #include "probe/target.h"
 #include "reason.h"
 
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
 /* What libbpf takes while it loads: the kernel's types twice, for it makes a copy (btf_new()), and
  * where each of them is. In kernels of distributions they are 5 to 8 MB. */
 #define KERNEL_TYPES (20 * 1024 * 1024)
 
+/* Where futex calls are followed: nowhere, at the exit of every syscall, or at the calls
+ * themselves, those that Linux 6.7 added or not. The kernel takes a while to attach the latter. */
+enum futex_hook { HOOK_NONE, HOOK_SYSCALLS, HOOK_CALLS, HOOK_CALLS_6_7 };
+
+static const struct {
+    const char *name;
+    enum futex_hook first, last;
+} futex_programs[] = {
+    {"on_sys_exit", HOOK_SYSCALLS, HOOK_SYSCALLS},
+    {"on_futex", HOOK_CALLS, HOOK_CALLS_6_7},
+    {"on_restart", HOOK_CALLS, HOOK_CALLS_6_7},
+    {"on_futex_waitv", HOOK_CALLS, HOOK_CALLS_6_7},
+    {"on_futex_wait", HOOK_CALLS_6_7, HOOK_CALLS_6_7},
+    {"on_futex_wake", HOOK_CALLS_6_7, HOOK_CALLS_6_7},
+    {"on_requeue", HOOK_CALLS_6_7, HOOK_CALLS_6_7},
+};
+
 struct bpf {
     struct parkwatch_bpf *skeleton;
+    bool has_futex;
     int n_cpus;
 };
 
@@ -56,16 +76,29 @@ static int keep_from_children(struct bpf_map *map)
     return madvise((void *)variables, size, MADV_DONTFORK) ? -errno : 0;
 }
 
-static int attach(struct parkwatch_bpf *skeleton, bool futex)
+static bool is_wanted(const struct bpf_program *program, enum futex_hook hook)
+{
+    for (size_t i = 0; i < LENGTH(futex_programs); i++)
+        if (!strcmp(bpf_program__name(program), futex_programs[i].name))
+            return hook >= futex_programs[i].first && hook <= futex_programs[i].last;
+    return true;
+}
+
+/* The iterators are attached to each process that they look at. */
+static int attach(struct parkwatch_bpf *skeleton)
 {
     skeleton->bss->clock_is_due = true;
-    skeleton->links.on_sched_switch = bpf_program__attach(skeleton->progs.on_sched_switch);
-    if (!skeleton->links.on_sched_switch)
-        return -errno;
-    if (!futex)
-        return 0;
-    skeleton->links.on_sys_exit = bpf_program__attach(skeleton->progs.on_sys_exit);
-    return skeleton->links.on_sys_exit ? 0 : -errno;
+    for (int i = 0; i < skeleton->skeleton->prog_cnt; i++) {
+        const struct bpf_prog_skeleton *program = &skeleton->skeleton->progs[i];
+
+        if (bpf_program__fd(*program->prog) < 0 ||
+            bpf_program__expected_attach_type(*program->prog) == BPF_TRACE_ITER)
+            continue;
+        *program->link = bpf_program__attach(*program->prog);
+        if (!*program->link)
+            return -errno;
+    }
+    return 0;
 }
 
 static int explain(int error, char *ret_why, size_t why_size)
@@ -96,18 +129,20 @@ static int explain(int error, char *ret_why, size_t why_size)
     return -EOPNOTSUPP;
 }
 
-/* Opens and loads the programs; without what reads kernel memory by address unless `reads_kernel`,
- * and without the one at syscall exit unless `futex`. */
-static int load(const struct bpf_options *options, bool reads_kernel, bool futex,
+/* Opens and loads the programs; without what reads kernel memory by address unless `reads_kernel`.
+ */
+static int load(const struct bpf_options *options, bool reads_kernel, enum futex_hook hook,
                 struct parkwatch_bpf **ret_skeleton)
 {
     struct parkwatch_bpf *skeleton = parkwatch_bpf__open();
+    struct bpf_program *program;
     int r;
 
     if (!skeleton)
         return -errno;
     set_constants(skeleton, options, reads_kernel);
-    bpf_program__set_autoload(skeleton->progs.on_sys_exit, futex);
+    bpf_object__for_each_program(program, skeleton->obj)
+        bpf_program__set_autoload(program, is_wanted(program, hook));
     r = parkwatch_bpf__load(skeleton);
     /* libbpf leaves the variables out, and loads, where its own try of them failed for whatever
      * reason (bpf_object__create_maps(), FEAT_GLOBAL_DATA). */
@@ -116,7 +151,7 @@ static int load(const struct bpf_options *options, bool reads_kernel, bool futex
     if (!r)
         r = keep_from_children(skeleton->maps.bss);
     if (!r)
-        r = attach(skeleton, futex);
+        r = attach(skeleton);
     if (r)
         parkwatch_bpf__destroy(skeleton);
     else
@@ -130,20 +165,36 @@ static bool is_refused(int error)
     return error == -EINVAL || error == -EACCES || error == -E2BIG || error == -EOPNOTSUPP;
 }
 
-static int load_allowed(const struct bpf_options *options, bool futex,
+static int load_allowed(const struct bpf_options *options, enum futex_hook hook,
                         struct parkwatch_bpf **ret_skeleton)
 {
-    int r = load(options, true, futex, ret_skeleton);
+    int r = load(options, true, hook, ret_skeleton);
 
-    return r == -EINVAL ? load(options, false, futex, ret_skeleton) : r;
+    return r == -EINVAL ? load(options, false, hook, ret_skeleton) : r;
+}
+
+static int load_at_calls(const struct bpf_options *options, struct parkwatch_bpf **ret_skeleton)
+{
+    int r = load_allowed(options, HOOK_CALLS_6_7, ret_skeleton);
+
+    return r ? load_allowed(options, HOOK_CALLS, ret_skeleton) : 0;
 }
 
 /* As much as this kernel takes. */
-static int load_most(const struct bpf_options *options, struct parkwatch_bpf **ret_skeleton)
+static int load_most(struct bpf *bpf, const struct bpf_options *options)
 {
-    int r = load_allowed(options, options->futex, ret_skeleton);
+    int r = -ENOTSUP;
 
-    return is_refused(r) && options->futex ? load_allowed(options, false, ret_skeleton) : r;
+    bpf->has_futex = options->futex;
+    if (options->futex && options->lasting)
+        r = load_at_calls(options, &bpf->skeleton);
+    if (options->futex && r)
+        r = load_allowed(options, HOOK_SYSCALLS, &bpf->skeleton);
+    if (!options->futex || is_refused(r)) {
+        bpf->has_futex = false;
+        r = load_allowed(options, HOOK_NONE, &bpf->skeleton);
+    }
+    return r;
 }
 
 int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, struct bpf **ret_bpf)
@@ -159,7 +210,7 @@ int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size, s
     if (bpf->n_cpus < 0)
         return explain(bpf->n_cpus, ret_why, why_size);
     heap_begin_bulk(KERNEL_TYPES);
-    r = load_most(options, &bpf->skeleton);
+    r = load_most(bpf, options);
     heap_end_bulk();
     if (r)
         return explain(r, ret_why, why_size);
@@ -249,7 +300,7 @@ int bpf_iterate(int link_fd, int *ret_fd)
 
 bool bpf_has_futex(const struct bpf *bpf)
 {
-    return bpf->skeleton->links.on_sys_exit;
+    return bpf->has_futex;
 }
 
 void bpf_set_clock(struct bpf *bpf)
@@ -303,6 +354,7 @@ uint32_t bpf_programs(struct bpf *bpf, struct wire_program ret_programs[static W
                  bpf_program__name(program));
         ret_programs[n].run_ns = info.run_time_ns;
         ret_programs[n].runs = info.run_cnt;
+        ret_programs[n].missed = info.recursion_misses;
         n++;
     }
     return n;
@@ -334,6 +386,7 @@ void bpf_probe_support(struct bpf_support *ret_support)
     ret_support->iterator = try_load("threads", reads_kernel);
     ret_support->sched_switch = try_load("on_sched_switch", reads_kernel);
     ret_support->futex = try_load("on_sys_exit", reads_kernel);
+    ret_support->futex_calls = try_load("on_futex", reads_kernel);
     ret_support->kernel_stack = try_load("kernel_frames", reads_kernel);
     heap_end_bulk();
 }

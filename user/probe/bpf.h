@@ -15,10 +15,11 @@ struct bpf;
 struct bpf_options {
     uint32_t n_targets;
     int64_t threshold_ns; /* ended parks of this length and more are counted as long */
-    bool futex;           /* attach the program on the exits of syscalls */
+    bool futex;           /* follow futex calls */
+    bool lasting;         /* take time to attach where it costs others least */
 };
 
-/* Loads and attaches; where the kernel refuses the program on futex calls, without it. -EPERM:
+/* Loads and attaches; where the kernel refuses all programs on futex calls, without them. -EPERM:
  * privileges; -ENOENT: no kernel BTF; -EOPNOTSUPP: the kernel refuses the programs; or another
  * -errno. `ret_why` gets one line for people, with the remedy. */
 int bpf_new(const struct bpf_options *options, char *ret_why, size_t why_size,
@@ -70,7 +71,8 @@ uint32_t bpf_programs(struct bpf *bpf, struct wire_program ret_programs[static W
 struct bpf_support {
     int iterator;
     int sched_switch;
-    int futex;
+    int futex;       /* at the exit of every syscall */
+    int futex_calls; /* at futex calls alone */
     int kernel_stack;
 };
 

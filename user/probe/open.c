@@ -126,6 +126,7 @@ static int open_bpf(struct probe *probe)
         .n_targets = probe->n_targets,
         .threshold_ns = probe->options->threshold_ns,
         .futex = probe->options->futex,
+        .lasting = probe->command != COMMAND_REPORT,
     };
     char why[256];
     int r;
@@ -135,7 +136,7 @@ static int open_bpf(struct probe *probe)
         log_error("%s", why);
     else if (options.futex && !bpf_has_futex(probe->bpf))
         log_warning(
-            "this kernel refuses the program at syscall exit: futex waits are not followed, "
+            "this kernel refuses the programs on futex calls: futex waits are not followed, "
             "as with --futex off");
     return r;
 }

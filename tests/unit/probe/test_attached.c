@@ -409,6 +409,17 @@ static void test_no_descriptors_for_a_crew(void **state)
     expect_silence(fixture);
 }
 
+static void test_missed_runs_are_a_loss(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire_counters counters;
+
+    assert_int_equal(attached_count(&fixture->attached), 0);
+    hear(fixture, WIRE_COUNTERS, &counters, sizeof(counters));
+    assert_int_equal(counters.n_programs, 2);
+    assert_int_equal(counters.losses.count[LOSS_bpf_missed], 5);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -431,6 +442,7 @@ int main(void)
         TEST(test_identity_has_another_number_elsewhere),
         TEST(test_numbers_of_the_initial_namespace),
         TEST(test_no_descriptors_for_a_crew),
+        TEST(test_missed_runs_are_a_loss),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

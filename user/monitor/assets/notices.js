@@ -8,6 +8,7 @@ import * as format from "./format.js";
 // What the daemon's counters of losses mean for who reads the page; others are shown by name.
 const LOSSES = {
     task_storage: "threads whose park could not be followed",
+    bpf_missed: "runs of BPF programs that the kernel left out",
     threads_capped: "threads beyond the bound of one scan",
     thread_moved: "scans that gave up on threads which ran each time",
     goroutines_capped: "scans of more goroutines than the bound",
