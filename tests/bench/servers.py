@@ -31,9 +31,11 @@ SLICE_SECONDS = 0.4
 CLIENTS = 8
 INTERVAL = ("--interval", "1s")  # its scans are part of it
 
+EMPTY = "empty programs there"  # at sched_switch and sys_exit: what the kernel asks for the hooks
 MODES = {  # name: (options of parkwatch, the part that it may cost)
     "--futex off": (("--futex", "off", *INTERVAL), 0.01),
     "--futex on": (("--futex", "on", *INTERVAL), 0.03),
+    EMPTY: (None, None),
     peers.OFFCPUTIME: (None, None),
 }
 
@@ -146,15 +148,17 @@ class Session:
         return rate, (after - before) / (rate * (end - start))
 
 
+def title(pid):
+    """What a process calls itself; nothing once it has ended."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    return ""
+
+
 def backends(pid):
     """Those that serve clients: pgbench's own connections."""
     children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    title = "postgres: postgres postgres"
-    return [
-        child
-        for child in children
-        if pathlib.Path(f"/proc/{child}/cmdline").read_bytes().decode().startswith(title)
-    ]
+    return [child for child in children if title(child).startswith("postgres: postgres postgres")]
 
 
 @contextlib.contextmanager
@@ -185,20 +189,30 @@ SERVERS = {  # text: (what it is, commands that it needs)
 }
 
 
+@contextlib.contextmanager
+def empty_programs():
+    with processes.empty("empty_switch") as one, processes.empty("empty_exit") as other:
+        yield one | other
+
+
+def tracer(mode, pids):
+    """What is attached for the mode, as a context that yields the ids of its BPF programs."""
+    if mode == EMPTY:
+        return empty_programs()
+    if mode in peers.COMMANDS:
+        return peers.attached(mode, pids)
+    options, _ = MODES[mode]
+    return processes.watch_ids(pids, *options)
+
+
 def measure_mode(server, budget, mode):
     """[{"bare": two slices, "traced": two slices} of each round]"""
-    options, _ = MODES[mode]
     pids = ",".join(map(str, server.pids))
-
-    def tracer():
-        if mode in peers.COMMANDS:
-            return peers.attached(mode, pids)
-        return processes.watch_ids(pids, *options)
 
     def one(_):
         processes.check_alone()
         bare = [server.slice()]
-        with tracer() as ids:
+        with tracer(mode, pids) as ids:
             processes.check_alone(ids)
             traced = [server.slice(), server.slice()]
             processes.check_alone(ids)
