@@ -349,8 +349,8 @@ static __always_inline int futex_ended(long ret)
 
 /* At the futex calls themselves (kernel/futex/syscalls.c), which no other syscall pays for. A wait
  * that goes on as restart_syscall(2) ends in the function of its restart block. A thread that is in
- * a call already is not seen to return from it. One that is in a call when we detach returns through
- * the kernel's trampoline, which stays for it, a page, and runs no program any more
+ * a call already is not seen to return from it. One that is in a call when we detach returns
+ * through the kernel's trampoline, which stays for it, a page, and runs no program any more
  * (bpf_tramp_image_put(), kernel/bpf/trampoline.c). */
 #define ON_RETURN(program, function)                                                               \
     SEC("fexit/" function) int BPF_PROG(program, const void *argument, long ret)                   \
