@@ -83,9 +83,9 @@ static const struct option_spec specs[] = {
         .name = "futex",
         .argument = "on|off",
         .text = "Whether to follow futex calls. Off spares other processes the cost: at their "
-                "futex calls, or at all their syscalls in a report and where 'parkwatch doctor' "
-                "says so. Reasons and addresses of waits stay; how waits ended, and waits that "
-                "are taken up again after a timeout, are then not known.",
+                "futex calls, or at all their syscalls in a report of less than 10s and where "
+                "'parkwatch doctor' says so. Reasons and addresses of waits stay; how waits "
+                "ended, and waits that are taken up again after a timeout, are then not known.",
         .commands = ON(REPORT) | ON(WATCH) | ON(TOP),
         .defaults = {[COMMAND_REPORT] = "on", [COMMAND_WATCH] = "on", [COMMAND_TOP] = "on"},
         .parse = argument_futex,

@@ -50,6 +50,8 @@ class Refused(LiveTest):
                 "parkwatch_futex_waits_total", target="cond", outcome="woken"
             ) is not None
             self.assertEqual("as with --futex off" in watch.log(), not is_followed)
+            if program == "on_futex" or not is_followed:
+                self.assertGreater(self.state.read("failed"), 0)
             watch.end()
 
     def test_what_cannot_be_left_out(self):

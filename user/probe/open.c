@@ -21,7 +21,8 @@
 #include "role.h"
 #include "sandbox.h"
 
-#define CLOSE_NS 1000000000ll /* how long the end waits for that of the crews */
+#define LASTING_NS INT64_C(10000000000) /* a report that takes less is attached in haste */
+#define CLOSE_NS   1000000000ll         /* how long the end waits for that of the crews */
 
 void probe_close(struct probe *probe)
 {
@@ -126,7 +127,7 @@ static int open_bpf(struct probe *probe)
         .n_targets = probe->n_targets,
         .threshold_ns = probe->options->threshold_ns,
         .futex = probe->options->futex,
-        .lasting = probe->command != COMMAND_REPORT,
+        .lasting = probe->command != COMMAND_REPORT || probe->options->duration_ns >= LASTING_NS,
     };
     char why[256];
     int r;
